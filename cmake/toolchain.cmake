@@ -1,0 +1,27 @@
+# Compiler settings that every target shares.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+find_program(QUORATE_CCACHE ccache)
+if(QUORATE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${QUORATE_CCACHE})
+endif()
+find_program(QUORATE_LLD ld.lld)
+if(QUORATE_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
+
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wimplicit-fallthrough
+                    -Werror -fno-omit-frame-pointer)
+# Checks stay on in release: CHECK does not depend on NDEBUG.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")
+if(QUORATE_SANITIZE)
+  add_compile_options(-fsanitize=${QUORATE_SANITIZE} -fno-sanitize-recover=all -g1)
+  add_link_options(-fsanitize=${QUORATE_SANITIZE})
+endif()

@@ -1,0 +1,42 @@
+// What must be true of a Raft server at rest, of each of its steps, and of all servers of a cluster together. Run after every simulated
+// step, so each check looks only at what the step can have changed.
+//
+// Thread safety: none.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "raft/raft.h"
+
+namespace quorate::raft {
+
+// The few facts of a server that a step may only move forward.
+struct StepFacts {
+  HardState hard_state;
+  Index committed;
+  Index applied;
+  Index snapshot;
+};
+StepFacts facts(const Raft& raft);
+
+// Each returns what is wrong, in a sentence, or nothing.
+std::optional<std::string> check_state(const Raft& raft);
+std::optional<std::string> check_step(const StepFacts& before, const Raft& after);
+
+// Election safety, leader append-only, log matching of what is committed, leader completeness, state-machine safety
+// (Figure 3), for the whole cluster and its whole life.
+class ClusterInvariants {
+ public:
+  // After each step of any server.
+  std::optional<std::string> observe(const Raft& raft);
+
+ private:
+  std::map<Term, ServerId> leaders_;
+  std::vector<uint64_t> committed_checksums_;  // by index - 1: of the encoded entry
+  std::map<ServerId, Index> checked_;
+};
+
+}  // namespace quorate::raft

@@ -1,0 +1,232 @@
+// Raft, as in Ongaro's dissertation "Consensus: Bridging Theory and Practice" (2014), and nothing else: it knows neither
+// what is in an entry nor how a message travels, and it owns no clock, thread, file, socket or random device. What
+// happens is handed in; what must be done comes out of take_output().
+//
+// Why no callbacks: a callback runs in the middle of a step, sees half-changed state, and may call back in. A struct that
+// is handed out at the end of a step can be looked at, delayed, dropped and replayed by a simulator.
+//
+// Thread safety: none. One owner.
+//
+// Invariants (checked by raft/invariants.h after every simulated step):
+//   snapshot_index <= applied <= committed <= last_index
+//   durable_index <= last_index
+//   a term has at most one leader; the term and the commit index never fall
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "raft/configuration.h"
+#include "raft/log.h"
+#include "raft/message.h"
+
+namespace quorate::raft {
+
+struct Options {
+  ServerId id;
+  Incarnation incarnation;
+  BootNonce boot;
+
+  Duration election_timeout_min = std::chrono::milliseconds(150);
+  Duration election_timeout_max = std::chrono::milliseconds(300);
+  Duration heartbeat_interval = std::chrono::milliseconds(10);
+  // No (pre-)vote within this of hearing from a leader, nor of our own start.
+  Duration lease = std::chrono::milliseconds(30);
+  // Fast failover: a follower that lost its connection to the leader stands after the lease plus its rank times this.
+  Duration failover_stagger = std::chrono::milliseconds(4);
+  // A lost election is tried again after a random time between these, while no leader is known to live.
+  Duration retry_min = std::chrono::milliseconds(10);
+  Duration retry_max = std::chrono::milliseconds(40);
+  // A leadership transfer that has not happened by then is given up.
+  Duration transfer_timeout = std::chrono::milliseconds(300);
+
+  size_t append_bytes_max = 1 << 20;           // entries in one AppendRequest
+  size_t inflight_messages_max = 64;           // AppendRequests without an answer, for each follower
+  size_t inflight_bytes_max = 8 << 20;         // their bytes, for each follower
+  size_t uncommitted_bytes_max = 64 << 20;     // beyond this a leader refuses proposals with kOverloaded
+};
+
+// What was found on disk.
+struct Recovered {
+  HardState hard_state;
+  Index snapshot_index;  // the log begins behind this; 0: with entry 1
+  Term snapshot_term;
+  std::optional<Configuration> snapshot_configuration;
+  std::vector<Entry> entries;
+};
+
+enum class RoleName : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
+std::string_view role_name(RoleName role);
+
+// Answer to read_index(): once `index` is applied, a read is linearizable (Ongaro 6.4).
+struct ReadReady {
+  uint64_t context = 0;
+  Index index;
+};
+
+// For the log of the process: what changed and why, in words ("heard of term 8 from 3", "own disk stalled").
+struct RoleChange {
+  Term term;
+  RoleName role = RoleName::kFollower;
+  ServerId leader;  // 0: none known
+  std::string reason;
+};
+
+struct Output {
+  // To write in this order as one group: the hard state if any, then the entries. An entry whose index is not beyond the
+  // end of the log on disk replaces that one and everything behind it. When all of it is durable hand `ticket` back by
+  // persisted(). 0: nothing to write.
+  std::optional<HardState> hard_state;
+  std::vector<Entry> entries;
+  Ticket ticket;
+  // May leave at once, also before the write above: whatever must wait for a disk waits inside Raft.
+  std::vector<Message> messages;
+  // Entries up to here may be applied.
+  Index committed;
+  std::vector<ReadReady> reads_ready;
+  // Contexts of read_index() that will never be ready here: leadership was lost.
+  std::vector<uint64_t> reads_failed;
+  // Followers that need the state itself.
+  std::vector<ServerId> snapshots_needed;
+  std::vector<RoleChange> changes;
+};
+
+// What a leader knows of another member.
+struct Progress {
+  enum class State : uint8_t { kProbe, kReplicate, kSnapshot };
+  struct Inflight {
+    Index last;
+    size_t bytes = 0;
+  };
+
+  State state = State::kProbe;
+  Index match;            // durable there
+  Index next{1};          // to send
+  uint64_t round_acked = 0;
+  BootNonce boot;         // the run these facts are about
+  std::set<BootNonce> retired_boots;
+  bool counts = true;
+  bool probe_sent = false;
+  Instant last_answer;
+  std::deque<Inflight> inflight;
+  size_t inflight_bytes = 0;
+};
+
+struct PendingRead {
+  uint64_t context = 0;
+  uint64_t round = 0;   // confirmed when a quorum has acknowledged it
+  Index index;
+};
+
+struct Follower {
+  ServerId leader;
+  Instant last_heard;           // from a leader of this term
+};
+struct PreCandidate {
+  std::set<ServerId> granted, refused;
+};
+struct Candidate {
+  std::set<ServerId> granted, refused;
+};
+struct Leader {
+  Index first_own_index;        // the no-op of this term: reads wait until it is committed
+  std::map<ServerId, Progress> progress;   // of every other member
+  uint64_t round = 0;           // newest confirmation round started
+  bool round_wanted = false;    // a read waits for a round that has not started
+  std::deque<PendingRead> reads;
+  Instant next_heartbeat;
+  ServerId transfer_target;     // 0: none
+  bool transfer_sent = false;
+  Instant transfer_deadline;
+  size_t uncommitted_bytes = 0;
+};
+using Role = std::variant<Follower, PreCandidate, Candidate, Leader>;
+
+class Raft {
+ public:
+  // REQUIRES: the recovered log begins with a configuration (an entry 1, or the snapshot's).
+  Raft(const Options& options, Recovered recovered, uint64_t seed, Instant now);
+
+  // Does what is due: elections, heartbeats, check-quorum. Call it at or after deadline(); earlier is harmless.
+  void tick(Instant now);
+  // When tick() next has something to do.
+  Instant deadline() const;
+
+  void receive(Instant now, Message message);
+
+  // Appends to the leader's log; consecutive indexes from the returned one on. All of them or none.
+  // Errors: kNotLeader (also while leadership is being handed over), kOverloaded (uncommitted_bytes_max).
+  Result<Index> propose(Instant now, std::span<const Proposal> proposals);
+
+  // Everything of the output with this ticket, and of those before it, is durable. Never speaks for entries that were
+  // replaced meanwhile.
+  void persisted(Instant now, Ticket ticket);
+
+  // The connection to that server was reset or refused: a hint, no proof, that its process is gone.
+  void peer_unreachable(Instant now, ServerId peer);
+
+  // Asks, on the leader, for an index that covers everything committed anywhere before now. Answered in reads_ready, or
+  // in reads_failed when leadership is lost first. Errors: kNotLeader.
+  Status read_index(Instant now, uint64_t context);
+
+  // Hands leadership to `target`, or (0) to the voter that is furthest. Errors: kNotLeader, kInvalidArgument for one that
+  // is no other voter, kUnavailable if none answers.
+  Status transfer_leadership(Instant now, ServerId target);
+
+  // The state machine has applied up to here.
+  void applied(Index index);
+  // A durable checkpoint covers everything up to here: the log in memory may be cut.
+  void compact(Index index);
+  // The state named by a SnapshotRequest is in place and durable (or could not be installed).
+  void snapshot_installed(Instant now, Index index, bool ok);
+  // The snapshot for this follower was delivered or failed; replication goes on by itself.
+  void snapshot_sent(Instant now, ServerId peer, bool ok);
+
+  // What is to be done now. Leaves nothing behind: a second call without a step between gives an empty output.
+  Output take_output();
+
+  ServerId id() const { return options_.id; }
+  Term term() const { return hard_state_.term; }
+  ServerId vote() const { return hard_state_.vote; }
+  ServerId leader() const;
+  RoleName role_name() const;
+  bool is_leader() const { return std::holds_alternative<Leader>(role_); }
+  // The leader has committed an entry of its own term, so its commit index is the cluster's.
+  bool has_committed_own_term() const;
+  Index committed() const { return committed_; }
+  Index applied_index() const { return applied_; }
+  Index durable_index() const { return durable_index_; }
+  const Log& log() const { return log_; }
+  const Configuration& configuration() const { return configuration_; }
+  // False for a wiped folder: the incarnation that the configuration admits is not ours.
+  bool may_vote() const { return may_vote_; }
+  const Role& role() const { return role_; }
+  const Options& options() const { return options_; }
+
+ private:
+  // [raft.cc, election.cc, replication.cc]
+  Options options_;
+  Random random_;
+  HardState hard_state_;
+  Log log_;
+  Configuration configuration_;
+  bool may_vote_ = false;
+  Role role_;
+  Index committed_;
+  Index applied_;
+  Index durable_index_;
+  Output output_;
+};
+
+}  // namespace quorate::raft
