@@ -1,0 +1,53 @@
+// The few things that the log and the checkpoints ask of a disk, so that a simulated disk can tear, lose, flip, fill up
+// and stall.
+//
+// Two implementations: PosixFileSystem (posix_file_system.h) and the simulator's SimFileSystem
+// (tests/sim/sim_file_system.h).
+//
+// Thread safety: a file belongs to one thread at a time; the file system itself may be used from several.
+//
+// Errors: kIo with the operation, the path and the reason; kNoSpace when the disk is full; kNoNode for a missing file.
+// A failed write or sync leaves unknown bytes behind and is never retried: the caller's process ends (docs/storage-format.md).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace quorate::server {
+
+class File {
+ public:
+  virtual ~File() = default;
+  virtual Status write_at(uint64_t offset, std::string_view bytes) = 0;
+  // Several pieces, one after the other, as one write.
+  virtual Status write_pieces_at(uint64_t offset, const std::vector<std::string_view>& pieces) = 0;
+  // Fewer bytes than asked for only at the end of the file.
+  virtual Result<std::string> read_at(uint64_t offset, size_t size) = 0;
+  // Data that was written before is durable when this returns (fdatasync).
+  virtual Status sync() = 0;
+  virtual Result<uint64_t> size() = 0;
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+  virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;
+  // Empty, readable and writable; replaces a file of that name.
+  virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;
+  virtual Status rename(const std::string& from, const std::string& to) = 0;
+  virtual Status remove(const std::string& path) = 0;
+  // With its parents; no error if it is there.
+  virtual Status make_directory(const std::string& path) = 0;
+  // Names made, renamed and removed in the directory are durable when this returns.
+  virtual Status sync_directory(const std::string& path) = 0;
+  // Names, sorted; without "." and "..".
+  virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
+  virtual bool exists(const std::string& path) = 0;
+};
+
+}  // namespace quorate::server

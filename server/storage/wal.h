@@ -1,0 +1,93 @@
+// The write-ahead log: term, vote and entries, durable. docs/storage-format.md has the bytes and what is assumed of the
+// disk; this is how to use it.
+//
+//   auto opened = Wal::open(fs, "data/wal", identity, options);   // recovers
+//   wal.append(hard_state, entries);       // buffers one group
+//   wal.sync();                            // one write, one fdatasync for all groups since the last sync
+//
+// Thread safety: none. One owner; it may be moved to a thread of its own.
+//
+// After any error from append, sync or cut the log is unusable and the process must end; kNoSpace from sync() is the one
+// exception: nothing of the group was promised, the same group may be tried again when there is room.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "raft/message.h"
+#include "server/storage/file_system.h"
+
+namespace quorate::server {
+
+struct WalOptions {
+  uint64_t segment_bytes = 64 << 20;   // size of one segment file, zero-filled ahead of need
+  size_t spare_segments = 1;           // kept zero-filled and ready, recycled ones first
+};
+
+// Whose log it is: in the header of every segment.
+struct WalIdentity {
+  ServerId server;
+  Incarnation incarnation;
+  ClusterId cluster;
+};
+
+struct WalRecovered {
+  raft::HardState hard_state;
+  // Behind which the log begins, set by cut(); 0: at entry 1.
+  Index snapshot_index;
+  Term snapshot_term;
+  std::vector<raft::Entry> entries;
+  // Bytes of a torn tail that were cut off: written, but never promised to anybody.
+  uint64_t torn_bytes = 0;
+};
+
+struct WalStats {
+  uint64_t bytes_written = 0;
+  uint64_t syncs = 0;
+  uint64_t segments = 0;
+};
+
+class Wal {
+ public:
+  struct Opened;
+
+  // A new, empty log; its directory must not hold one. Durable when it returns.
+  static Result<std::unique_ptr<Wal>> create(FileSystem& fs, const std::string& directory, const WalIdentity& identity,
+                                             const WalOptions& options);
+  // Reads everything back. Errors: kCorruption, naming the file and the offset, for damage anywhere that was promised to be
+  // durable; kWrongServer, kWrongCluster for another identity. On any error nothing on disk was changed.
+  static Result<Opened> open(FileSystem& fs, const std::string& directory, const WalIdentity& identity,
+                             const WalOptions& options);
+  // True if `directory` holds a log in which something was ever made durable.
+  static bool exists(FileSystem& fs, const std::string& directory);
+  // Who it says it is, from its newest segment's header; for a server that does not know its cluster yet.
+  static Result<WalIdentity> identity(FileSystem& fs, const std::string& directory);
+
+  virtual ~Wal() = default;
+
+  // Adds to the group that the next sync() writes. Entries are consecutive; the first one's index is at most one beyond the
+  // last, and what it replaces is truncated by an appended record.
+  virtual Status append(const std::optional<raft::HardState>& hard_state, std::span<const raft::Entry> entries) = 0;
+  // Makes every appended group durable. One write and one fdatasync, more only where a segment ends.
+  virtual Status sync() = 0;
+  // While nothing is being written: zero-fills and keeps a spare segment, refreshes the synced mark. At most one write
+  // of at most 1 MiB a call; false when there was nothing to do.
+  virtual Result<bool> idle() = 0;
+  // A durable checkpoint covers everything up to `index` (of that term): whole segments behind it are recycled.
+  virtual Status cut(Index index, Term term) = 0;
+
+  virtual WalStats stats() const = 0;
+};
+
+struct Wal::Opened {
+  std::unique_ptr<Wal> wal;
+  WalRecovered recovered;
+};
+
+}  // namespace quorate::server
