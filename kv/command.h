@@ -1,0 +1,146 @@
+// What is replicated: the commands in the log, by hand-written canonical bytes (equal commands have equal bytes), and the
+// outcomes that go back to whoever asked.
+//
+// A command in an entry is a Stamp, put in front by the leader that proposes it, and then the body as the server the
+// client is attached to encoded it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace quorate::kv {
+
+inline constexpr size_t kDataBytesMax = 1 << 20;
+inline constexpr uint8_t kCommandVersion = 1;
+
+// Time as it is replicated: the only time that apply may use.
+struct Stamp {
+  int64_t wall_ms = 0;     // for Stat and people; never backwards along the log
+  int64_t cluster_ms = 0;  // advanced by the leader's monotonic clock; drives time-outs that are replicated
+
+  friend bool operator==(const Stamp&, const Stamp&) = default;
+};
+
+// Who waits for the outcome of a command that belongs to no session yet.
+struct Origin {
+  ServerId server;
+  BootNonce boot;
+  uint64_t counter = 0;
+
+  friend bool operator==(const Origin&, const Origin&) = default;
+};
+
+using SessionPassword = std::array<uint8_t, 16>;
+
+// ---- operations of a session
+
+struct CreateOp {
+  std::string path;
+  std::string data;
+  bool ephemeral = false;
+  bool sequential = false;  // a suffix "%010d" from the parent's counter is added to the path
+  bool parents = false;     // makes missing parents (persistent, empty)
+};
+struct SetOp {
+  std::string path;
+  std::string data;
+  int32_t version = -1;  // -1: any
+};
+struct DeleteOp {
+  std::string path;
+  int32_t version = -1;
+};
+// Joins the queue of an exclusive lock: makes the path where it is missing and an ephemeral sequential child "lock-" in it. The
+// outcome says whether that child holds already. One commit, whether it waits or not.
+struct AcquireOp {
+  std::string path;
+  std::string data;  // kept in the queue node: who we are, for people
+};
+// Leaves the queue, whether holding or waiting. `node` is the outcome's path of the acquire.
+struct ReleaseOp {
+  std::string node;
+};
+// Ends the session: its ephemeral nodes go in the same entry.
+struct CloseSessionOp {};
+
+using Operation = std::variant<CreateOp, SetOp, DeleteOp, AcquireOp, ReleaseOp, CloseSessionOp>;
+
+// ---- commands
+
+struct OpenSession {
+  Origin origin;
+  uint32_t timeout_ms = 0;
+  SessionPassword password{};
+};
+// Takes the session over to the connection it came by: its epoch rises, requests of older epochs are refused.
+struct AttachSession {
+  Origin origin;
+  SessionId session;
+  SessionPassword password{};
+};
+// From the leader's clock; those that are gone already are passed over.
+struct ExpireSessions {
+  std::vector<SessionId> sessions;
+};
+// A numbered request: applied once, however often it is in the log. `acked_below`: outcomes of lower numbers have arrived.
+struct SessionRequest {
+  SessionId session;
+  uint32_t epoch = 0;
+  uint64_t number = 0;  // 1, 2, 3, ... without a gap
+  uint64_t acked_below = 0;
+  Operation operation;
+};
+
+using Command = std::variant<OpenSession, AttachSession, ExpireSessions, SessionRequest>;
+
+std::string encode_command(const Command& command);
+// Errors: kMalformed for bytes that encode_command cannot have made; kUnsupported for a later version.
+Result<Command> decode_command(std::string_view bytes);
+
+inline constexpr size_t kStampBytes = 16;
+void append_stamp(std::string& out, const Stamp& stamp);
+
+// The limits and rules that need no state (paths, data size, time-outs): asked before a command is proposed, so that what is
+// refused costs no log entry, and again in apply.
+Status validate(const Command& command);
+
+// ---- outcomes
+
+// ZooKeeper's Stat, field by field.
+struct Stat {
+  Zxid czxid, mzxid, pzxid;
+  int64_t ctime_ms = 0, mtime_ms = 0;
+  int32_t version = 0, cversion = 0, aversion = 0;
+  SessionId ephemeral_owner;
+  int32_t data_length = 0, num_children = 0;
+
+  friend bool operator==(const Stat&, const Stat&) = default;
+};
+
+struct Outcome {
+  ErrorCode code = ErrorCode::kOk;
+  std::string message;      // for a refusal: what to do
+  Zxid zxid;                // of the entry that applied it (a stored outcome keeps its first)
+  std::string path;         // the node made (create, acquire)
+  Stat stat;                // create, set
+  bool held = false;        // acquire: the node holds the lock already
+  Token token;              // acquire: the token that goes with the node, valid once it holds
+  SessionId session;        // open, attach
+  uint32_t epoch = 0;       // open, attach
+  uint32_t timeout_ms = 0;  // open, attach: as negotiated
+  uint64_t next_number = 0; // attach: the lowest number not applied yet
+
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+std::string encode_outcome(const Outcome& outcome);
+Result<Outcome> decode_outcome(std::string_view bytes);
+
+}  // namespace quorate::kv

@@ -1,0 +1,133 @@
+// The replicated state machine: a tree of nodes and the sessions that own some of them. Every server applies the same entries
+// in the same order and comes to the same state, outcomes and hash, whatever its clock, locale or memory layout.
+//
+// apply() uses nothing but the state and the entry. Reads are const and may be served at any index.
+//
+// Thread safety: none. One owner.
+//
+// Invariants (check_consistency()): every ephemeral node has a live owner and stands in its list; every node but "/" has a parent, which is
+// not ephemeral; num_children and the sibling list agree; the hash equals the one recomputed from the state.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "kv/command.h"
+
+namespace quorate::kv {
+
+struct Limits {
+  uint32_t session_timeout_min_ms = 1'000;
+  uint32_t session_timeout_max_ms = 60'000;
+  size_t results_max = 64;              // unacknowledged outcomes a session
+  size_t results_bytes_max = 16 << 10;  // their bytes; beyond: kTooManyResults, never evicted
+};
+
+// One change to the tree, as apply made it, in order.
+struct Change {
+  enum class Kind : uint8_t { kCreated, kDeleted, kDataSet };
+  Kind kind = Kind::kCreated;
+  std::string path;
+  SessionId owner;          // of an ephemeral node
+  bool sequential = false;  // made by a sequential create
+};
+
+// The outcome of a session's request, for the server where that session is attached.
+struct SessionOutcome {
+  SessionId session;
+  uint64_t number = 0;
+  Outcome outcome;
+  // The number was applied before; this is the stored outcome.
+  bool repeated = false;
+};
+struct OriginOutcome {
+  Origin origin;
+  Outcome outcome;
+};
+struct SessionEnd {
+  SessionId session;
+  bool expired = false;  // false: closed by its client
+};
+
+// What one entry did.
+struct Applied {
+  Zxid zxid;
+  std::vector<SessionOutcome> outcomes;
+  std::vector<OriginOutcome> origin_outcomes;
+  std::vector<Change> changes;
+  std::vector<SessionId> sessions_attached;  // opened or attached
+  std::vector<SessionEnd> sessions_ended;
+};
+
+struct SessionView {
+  SessionId id;
+  uint32_t epoch = 0;
+  uint32_t timeout_ms = 0;
+  uint64_t next_number = 1;
+  size_t ephemerals = 0;
+};
+
+struct NodeView {
+  std::string_view data;  // valid until the next apply
+  Stat stat;
+  bool sequential = false;  // made by a sequential create
+};
+
+// A child as the queue rule sees it.
+struct Child {
+  std::string_view name;  // valid until the next apply
+  Zxid czxid;
+  SessionId owner;
+  bool sequential = false;
+};
+
+class StateMachine {
+ public:
+  explicit StateMachine(const Limits& limits = {});
+  ~StateMachine();
+  StateMachine(StateMachine&&) noexcept;
+  StateMachine& operator=(StateMachine&&) noexcept;
+
+  // REQUIRES: index == applied() + 1, and a payload that is a Stamp and a command this version knows: an unknown command is a
+  // CHECK failure with a sentence, because skipping it would let servers disagree.
+  Applied apply(Index index, std::string_view payload);
+  // An entry that is not for the state machine (a no-op, a configuration) still counts.
+  void skip(Index index);
+
+  Index applied() const;
+  // The zxid of the last applied entry.
+  Zxid zxid() const;
+  Stamp last_stamp() const;
+  // Additive over nodes, sessions and results; equal states have equal hashes however they were reached.
+  uint64_t state_hash() const;
+
+  // Errors of all reads: kBadPath, kNoNode.
+  Result<NodeView> get(std::string_view path) const;
+  // Names in creation order, which is queue order.
+  Result<std::vector<Child>> children(std::string_view path) const;
+  // The child of a lock's path that holds (the first in its queue), without walking the waiters.
+  std::optional<Child> first_queued(std::string_view path) const;
+
+  std::optional<SessionView> session(SessionId id) const;
+  // In ascending order of id.
+  std::vector<SessionView> sessions() const;
+  std::vector<std::string> ephemerals(SessionId id) const;
+  size_t node_count() const;
+
+  // Recomputes what is kept incrementally. What is wrong, in a sentence, or nothing. Slow: for tests, the simulator and scrubs.
+  std::optional<std::string> check_consistency() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::kv

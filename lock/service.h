@@ -1,0 +1,62 @@
+// Locks over the tree: who holds which path with which token, who waits, and who is granted a lock by what an entry did.
+//
+// A lock is a path; its queue is its children (kv/queue.h). Everything is decided from the replicated tree, in the apply step of
+// the entry that caused it: a hand-over costs one commit and wakes exactly the one whose turn it is.
+//
+// Thread safety: none; const functions over a StateMachine that the caller owns.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "kv/state_machine.h"
+
+namespace quorate::lock {
+
+// A waiter became the holder.
+struct Grant {
+  SessionId session;
+  std::string node;  // its place in the queue, "/path/lock-0000000007"
+  Token token;
+  Zxid zxid;         // of the entry that freed the lock
+};
+
+// The grants that follow from what one entry changed: for each queue whose first node was deleted, the next one, if any. Not for acquires that held
+// at once: their outcome says so.
+std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& applied);
+
+// Where a queue node stands now.
+struct Place {
+  bool held = false;
+  Token token;
+};
+// Errors: kNoNode when it has left the queue; kBadQueue when it is no queue node.
+Result<Place> place_of(const kv::StateMachine& state, std::string_view node);
+
+struct Contender {
+  std::string node;
+  SessionId session;
+  Token token;           // a waiter's is the one it will hold with
+  std::string data;      // who it says it is
+  int64_t since_ms = 0;  // wall clock: when it joined the queue
+};
+
+struct LockView {
+  std::string path;
+  std::optional<Contender> holder;
+  std::vector<Contender> waiters;  // in the order they will be served
+  bool mixed = false;              // names of more than one recipe: more than one client may believe to hold it
+  Zxid zxid;
+};
+
+// Errors: kNoNode, kBadPath.
+Result<LockView> show(const kv::StateMachine& state, std::string_view path);
+
+// Every path under `root` that has a queue, by path; at most `max` of them.
+std::vector<LockView> list(const kv::StateMachine& state, std::string_view root, size_t max);
+
+}  // namespace quorate::lock
