@@ -1,0 +1,143 @@
+// What clients ask of a server and what they are told, independent of the protocol they speak.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "kv/command.h"
+#include "kv/watch_table.h"
+#include "lock/service.h"
+#include "raft/raft.h"
+
+namespace quorate::server {
+
+// ---- requests
+
+struct OpenSessionRequest {
+  uint32_t timeout_ms = 0;
+  kv::SessionPassword password{};  // drawn by the client
+};
+struct AttachSessionRequest {
+  SessionId session;
+  kv::SessionPassword password{};
+};
+// A sign of life of the connection's session; answered once the leader has recorded it and confirmed its leadership.
+struct PingRequest {};
+// REQUIRES of the client: numbers 1, 2, 3, ... in order; a number is never used for another operation.
+struct WriteRequest {
+  uint64_t number = 0;
+  uint64_t acked_below = 0;
+  kv::Operation operation;
+};
+// Reads are linearizable. With a watch they also register a one-shot watch, in the same instant as they read.
+struct GetRequest {
+  std::string path;
+  bool with_data = true;  // false: only the stat ("exists")
+  uint64_t watch = 0;     // 0: none; also registered when the node does not exist
+};
+struct ChildrenRequest {
+  std::string path;
+  uint64_t watch = 0;
+};
+// Registers again after a reconnect; fires at once what was missed since `seen`.
+struct ResumeWatchRequest {
+  uint64_t watch = 0;
+  kv::WatchKind kind = kv::WatchKind::kData;
+  std::string path;
+  Zxid seen;
+  bool existed = false;
+};
+struct RemoveWatchRequest {
+  uint64_t watch = 0;
+};
+struct LockPlaceRequest {
+  std::string node;
+};
+struct LockShowRequest {
+  std::string path;
+};
+struct LockListRequest {
+  std::string root = "/";
+  size_t max = 1000;
+};
+// This server's own view; needs no quorum.
+struct StatusRequest {};
+// To the leader only; answered when leadership has moved.
+struct TransferRequest {
+  ServerId target;  // 0: the most advanced
+};
+
+using RequestBody = std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest, GetRequest,
+                                 ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
+                                 LockListRequest, StatusRequest, TransferRequest>;
+
+struct ClientRequest {
+  ConnectionId connection;
+  uint64_t id = 0;  // the client's; comes back in the reply
+  RequestBody body;
+};
+
+// ---- replies and events
+
+struct NodeReply {
+  std::string data;
+  kv::Stat stat;
+};
+struct ChildrenReply {
+  std::vector<std::string> names;
+  kv::Stat stat;
+};
+struct LockListReply {
+  std::vector<lock::LockView> locks;
+};
+struct MemberStatus {
+  ServerId id;
+  raft::MemberRole role = raft::MemberRole::kVoter;
+  std::string peer_address;
+  std::string client_address;    // filled in by the shell, as far as it has heard of it
+  std::optional<Index> match;    // on the leader: what is durable there
+};
+struct ServerStatus {
+  ServerId id;
+  ClusterId cluster;             // 0: not formed yet
+  raft::RoleName role = raft::RoleName::kFollower;
+  bool may_vote = true;
+  Term term;
+  ServerId leader;               // 0: none known
+  Index last_index, committed, applied;
+  Zxid zxid;
+  size_t nodes = 0, sessions = 0, connections = 0, watches = 0;
+  uint64_t state_hash = 0;
+  std::vector<MemberStatus> members;
+};
+
+using ReplyBody = std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place, lock::LockView,
+                               LockListReply, ServerStatus>;
+
+struct ClientReply {
+  uint64_t id = 0;
+  Error error;  // kOk, or why there is no body (an Outcome carries its own code as well)
+  Zxid zxid;    // the state that was read
+  ReplyBody body;
+};
+// A waiter of this connection's session became the holder.
+struct GrantEvent {
+  lock::Grant grant;
+};
+// The session is over or is attached elsewhere; the connection is closed behind this.
+struct SessionEndEvent {
+  SessionId session;
+  ErrorCode code = ErrorCode::kSessionExpired;
+};
+
+struct ClientMessage {
+  ConnectionId connection;
+  std::variant<ClientReply, kv::WatchEvent, GrantEvent, SessionEndEvent> body;
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,72 @@
+// What servers say to each other beside Raft: forming the cluster, forwarding writes to the leader, and asking the leader for
+// a read barrier. proto/peer.proto and server/shell's codec carry them.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "raft/message.h"
+
+namespace quorate::server {
+
+// ---- forming: until a server has a log, it speaks only these
+
+// "Who are you?" from a server without a log. `plan` is a digest of the list of members it was started with.
+struct Probe {
+  Incarnation incarnation;
+  uint64_t plan = 0;
+};
+// "Empty too." A server that has a log answers a Probe with its Founding instead.
+struct ProbeReply {
+  Incarnation incarnation;
+  uint64_t plan = 0;
+};
+// The encoded entry 1: the configuration that the cluster was formed with.
+struct Founding {
+  Bytes entry;
+};
+
+// ---- service
+
+// Commands (kv/command.h bodies, without stamp) that clients of the sender asked for, in their order.
+struct Forward {
+  std::vector<Bytes> commands;
+};
+// The leader did not take these; nothing of them is in its log.
+struct ForwardRefused {
+  struct Item {
+    SessionId session;     // with number, or
+    uint64_t number = 0;
+    uint64_t counter = 0;  // the counter of an Origin
+  };
+  ErrorCode code = ErrorCode::kOverloaded;
+  std::vector<Item> items;
+};
+// Asks the leader of `term` for a read index, once for all reads that wait at the sender; the sessions have given a sign of life since the last one.
+struct Barrier {
+  Term term;
+  uint64_t counter = 0;
+  std::vector<SessionId> alive;
+};
+// Answered only after leadership was confirmed later than the barrier's arrival.
+struct BarrierReply {
+  Term term;
+  uint64_t counter = 0;
+  Index index;
+  std::vector<SessionId> gone;  // of `alive`: expired or about to be
+};
+
+using PeerBody = std::variant<raft::Message, Probe, ProbeReply, Founding, Forward, ForwardRefused, Barrier, BarrierReply>;
+
+struct PeerMessage {
+  ServerId from;
+  ServerId to;
+  BootNonce boot;  // the sender's run
+  PeerBody body;
+};
+
+}  // namespace quorate::server

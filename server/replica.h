@@ -1,0 +1,129 @@
+// One server's whole mind: Raft, the tree, sessions, watches and locks, as one deterministic object. It owns no thread, socket,
+// file, clock or random device. Two shells run it: quorated (Asio, a real disk) and quorate-sim (virtual time, network and disk).
+//
+//   replica.step(now, input);            // any number of times: all that is ready
+//   Output out = replica.take_output();  // once
+//   ... send out.peers, write out.entries, then step(now, Persisted{out.ticket}), take_output() again, send the replies ...
+//
+// Thread safety: none. One owner.
+//
+// Why inputs are drained before one take_output(): proposals of a drain become one batch with one encoding, one write and one
+// message a peer, reads of a drain share one confirmation round, and a session is expired only when all that arrived was seen.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "kv/state_machine.h"
+#include "raft/raft.h"
+#include "server/client_message.h"
+#include "server/peer_message.h"
+
+namespace quorate::server {
+
+struct PlannedMember {
+  ServerId id;
+  std::string address;
+};
+
+struct ReplicaOptions {
+  raft::Options raft;  // also: id, incarnation, boot
+  kv::Limits kv;
+  // The members to form a cluster with, by ascending id, ourselves included. Without meaning once there is a log.
+  std::vector<PlannedMember> plan;
+
+  Duration probe_interval = std::chrono::milliseconds(100);
+  // A forwarded write or barrier without an answer is sent again after this.
+  Duration resend_interval = std::chrono::milliseconds(500);
+  // What waits this long for a leader (a read, a ping, an open or attach) is answered kNoQuorum.
+  Duration unanswered_max = std::chrono::seconds(3);
+  size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
+};
+
+// What was found on disk: nothing (a folder without a log), or a log.
+struct ReplicaRecovered {
+  std::optional<raft::Recovered> log;
+};
+
+// ---- inputs
+
+struct Tick {};
+struct PeerReceived {
+  PeerMessage message;
+};
+// The connection to that peer was reset or refused.
+struct PeerLost {
+  ServerId peer;
+};
+struct Persisted {
+  Ticket ticket;
+};
+struct ClientReceived {
+  ClientRequest request;
+};
+struct ClientLost {
+  ConnectionId connection;
+};
+// Clean shutdown: leadership is handed over, then Output.stopped is set.
+struct Stop {};
+
+using Input = std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ClientLost, Stop>;
+
+// ---- output
+
+enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError };
+struct LogLine {
+  LogLevel level = LogLevel::kInfo;
+  std::string text;
+};
+
+struct Output {
+  // Create the log, for this cluster, before the write below: the cluster was formed in this step.
+  std::optional<ClusterId> create_log;
+  // To write in this order as one group (raft::Output says how). When it is durable: step(Persisted{ticket}). A ticket of 0:
+  // nothing to write. No output is taken while a write is outstanding unless the shell can queue writes in order.
+  std::optional<raft::HardState> hard_state;
+  std::vector<raft::Entry> entries;
+  Ticket ticket;
+  // May leave at once, also before the write.
+  std::vector<PeerMessage> peers;
+  // May leave at once; in order for each connection.
+  std::vector<ClientMessage> clients;
+  // Close these when what was queued for them has been sent; never named again.
+  std::vector<ConnectionId> close;
+  std::vector<LogLine> log;
+  // The members are these (at the start, after forming, after a change): where the peers are to be reached.
+  std::optional<raft::Configuration> configuration;
+  bool stopped = false;
+};
+
+class Replica {
+ public:
+  // `seed` drives election timeouts and the cluster id.
+  Replica(const ReplicaOptions& options, ReplicaRecovered recovered, uint64_t seed, const Now& now);
+  ~Replica();
+  Replica(const Replica&) = delete;
+  Replica& operator=(const Replica&) = delete;
+
+  void step(const Now& now, Input input);
+  Output take_output();
+  // When a Tick next has something to do. kNever is possible.
+  Instant deadline() const;
+
+  // For status, tests and the simulator's checkers. Null before the cluster was formed.
+  const raft::Raft* raft() const;
+  const kv::StateMachine& state() const;
+  ServerStatus status() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::server
