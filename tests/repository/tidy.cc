@@ -1,0 +1,248 @@
+#include "tests/repository/tidy.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+namespace quorate::tidy {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One row of the table "who may include whom". The first row whose prefix fits a path is the path's rule.
+struct Layer {
+  std::string_view prefix;
+  bool pure;
+  std::vector<std::string_view> may_include;  // prefixes of paths
+};
+
+const std::vector<Layer>& layers() {
+  static const std::vector<Layer> rows = {
+      {"base/", true, {"base/"}},
+      {"raft/", true, {"base/", "raft/"}},
+      {"kv/", true, {"base/", "kv/"}},
+      {"lock/", true, {"base/", "kv/", "lock/"}},
+      {"proto/", false, {"base/", "proto/"}},
+      {"server/replica", true, {"base/", "raft/", "kv/", "lock/", "server/replica", "server/formation"}},
+      {"server/formation", true, {"base/", "raft/", "kv/", "lock/", "server/replica", "server/formation"}},
+      {"server/storage/", false, {"base/", "raft/", "server/storage/"}},
+      {"server/", false, {"base/", "raft/", "kv/", "lock/", "proto/", "server/"}},
+      // Commands of the command line that open a data folder themselves; the library never does.
+      {"client/offline", false, {"base/", "proto/", "kv/", "lock/", "client/", "server/storage/"}},
+      {"client/", false, {"base/", "proto/", "kv/", "lock/", "client/"}},
+  };
+  return rows;
+}
+
+// Standard headers through which time, threads, files or true randomness would come in.
+constexpr std::string_view kImpureHeaders[] = {
+    "thread",   "mutex",      "shared_mutex", "condition_variable",
+    "future",   "stop_token", "semaphore",    "latch",
+    "barrier",  "random",     "fstream",      "filesystem",
+    "iostream", "ctime",      "csignal",      "coroutine",
+};
+
+// The same things by name.
+constexpr std::string_view kImpureNames[] = {
+    "system_clock",  "steady_clock", "high_resolution_clock",
+    "clock_gettime", "gettimeofday", "random_device",
+    "mt19937",       "srand",        "getenv",
+    "this_thread",   "jthread",      "pthread_create",
+    "ifstream",      "ofstream",     "fopen",
+    "boost",         "leveldb",      "protobuf",
+};
+
+constexpr std::string_view kBadTestHabits[] = {
+    "sleep_for", "sleep_until", "usleep", "nanosleep", "GTEST_SKIP",
+};
+
+bool has_prefix(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+const Layer* layer_of(std::string_view path) {
+  for (const Layer& layer : layers()) {
+    if (has_prefix(path, layer.prefix)) return &layer;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> split_lines(std::string_view text) {
+  std::vector<std::string> lines;
+  std::istringstream in{std::string(text)};
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+struct Include {
+  std::string target;
+  bool quoted = false;
+};
+
+// The operand of an #include directive. False for any other line.
+bool parse_include(std::string_view line, Include* include) {
+  auto skip_blanks = [&line] {
+    while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+  };
+  skip_blanks();
+  if (!has_prefix(line, "#")) return false;
+  line.remove_prefix(1);
+  skip_blanks();
+  if (!has_prefix(line, "include")) return false;
+  line.remove_prefix(7);
+  skip_blanks();
+  if (line.empty() || (line.front() != '"' && line.front() != '<')) return false;
+  include->quoted = line.front() == '"';
+  line.remove_prefix(1);
+  include->target = std::string(line.substr(0, line.find(include->quoted ? '"' : '>')));
+  return true;
+}
+
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool contains_word(std::string_view line, std::string_view word) {
+  for (size_t at = line.find(word); at != line.npos; at = line.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    if ((at == 0 || !is_word(line[at - 1])) && (end == line.size() || !is_word(line[end]))) return true;
+  }
+  return false;
+}
+
+template <typename Words>
+std::vector<Violation> find_words(const SourceFile& file, const Words& words, std::string_view why) {
+  std::vector<Violation> found;
+  const std::vector<std::string> lines = split_lines(blank_comments_and_literals(file.text));
+  for (size_t i = 0; i < lines.size(); ++i) {
+    for (std::string_view word : words) {
+      if (!contains_word(lines[i], word)) continue;
+      found.push_back({file.path, static_cast<int>(i) + 1, std::string(word) + std::string(why)});
+    }
+  }
+  return found;
+}
+
+// Why `include` is not allowed in a file of `layer`; empty when it is.
+std::string refuse_include(const Layer& layer, const Include& include) {
+  const std::string& target = include.target;
+  if (include.quoted) {
+    if (target.find('/') == target.npos) return "\"" + target + "\" is not a path from the repository's root";
+    for (std::string_view prefix : layer.may_include) {
+      if (has_prefix(target, prefix)) return "";
+    }
+    return std::string(layer.prefix) + " must not include \"" + target + "\"";
+  }
+  if (!layer.pure) return "";
+  if (target == "xxhash.h" && layer.prefix == "base/") return "";
+  const bool standard = target.find('/') == target.npos && target.find('.') == target.npos;
+  const bool impure =
+      std::find(std::begin(kImpureHeaders), std::end(kImpureHeaders), target) != std::end(kImpureHeaders);
+  if (standard && !impure) return "";
+  return std::string(layer.prefix) + " is pure and must not include <" + target + ">";
+}
+
+}  // namespace
+
+std::vector<SourceFile> read_sources(const std::string& root) {
+  std::vector<SourceFile> files;
+  for (const char* folder :
+       {"base", "raft", "kv", "lock", "server", "client", "proto", "tests", "jepsen-like"}) {
+    const fs::path top = fs::path(root) / folder;
+    if (!fs::exists(top)) continue;
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(top)) {
+      const std::string extension = entry.path().extension().string();
+      if (extension != ".h" && extension != ".cc" && extension != ".proto") continue;
+      std::ifstream in(entry.path(), std::ios::binary);
+      std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+      files.push_back({entry.path().lexically_relative(root).generic_string(), std::move(text)});
+    }
+  }
+  std::sort(files.begin(), files.end(),
+            [](const SourceFile& a, const SourceFile& b) { return a.path < b.path; });
+  return files;
+}
+
+std::string blank_comments_and_literals(std::string_view text) {
+  std::string out(text);
+  auto blank = [&out](size_t from, size_t to) {
+    for (size_t i = from; i < to && i < out.size(); ++i) {
+      if (out[i] != '\n') out[i] = ' ';
+    }
+  };
+  auto end_after = [&text](std::string_view mark, size_t from) {
+    const size_t at = text.find(mark, from);
+    return at == text.npos ? text.size() : at + mark.size();
+  };
+  bool line_is_include = false;
+  for (size_t i = 0; i < text.size();) {
+    if (i == 0 || text[i - 1] == '\n') {
+      Include ignored;
+      line_is_include = parse_include(text.substr(i, text.find('\n', i) - i), &ignored);
+    }
+    size_t next = i + 1;
+    if (has_prefix(text.substr(i), "//")) {
+      next = std::min(text.find('\n', i), text.size());
+      blank(i, next);
+    } else if (has_prefix(text.substr(i), "/*")) {
+      next = end_after("*/", i + 2);
+      blank(i, next);
+    } else if (has_prefix(text.substr(i), "R\"") && (i == 0 || !is_word(text[i - 1]))) {
+      const size_t open = text.find('(', i);
+      if (open == text.npos) break;
+      next = end_after(")" + std::string(text.substr(i + 2, open - i - 2)) + "\"", open);
+      blank(i + 2, next - 1);
+    } else if (!line_is_include &&
+               (text[i] == '"' || (text[i] == '\'' && (i == 0 || !is_word(text[i - 1]))))) {
+      // A quote behind a digit separates thousands; it opens no literal.
+      while (next < text.size() && text[next] != text[i] && text[next] != '\n')
+        next += text[next] == '\\' ? 2 : 1;
+      blank(i + 1, next);
+      next = std::min(next + 1, text.size());
+    }
+    i = next;
+  }
+  return out;
+}
+
+std::vector<Violation> check_includes(const SourceFile& file) {
+  std::vector<Violation> found;
+  const Layer* layer = layer_of(file.path);
+  if (layer == nullptr) return found;
+  const std::vector<std::string> lines = split_lines(blank_comments_and_literals(file.text));
+  for (size_t i = 0; i < lines.size(); ++i) {
+    Include include;
+    if (!parse_include(lines[i], &include)) continue;
+    std::string refusal = refuse_include(*layer, include);
+    if (!refusal.empty()) found.push_back({file.path, static_cast<int>(i) + 1, std::move(refusal)});
+  }
+  return found;
+}
+
+std::vector<Violation> check_purity(const SourceFile& file) {
+  const Layer* layer = layer_of(file.path);
+  if (layer == nullptr || !layer->pure) return {};
+  return find_words(file, kImpureNames, " in code that must be a function of its inputs");
+}
+
+std::vector<Violation> check_length(const SourceFile& file) {
+  const auto lines = std::count(file.text.begin(), file.text.end(), '\n');
+  if (lines <= kFileLinesMax) return {};
+  return {{file.path, static_cast<int>(lines), "longer than " + std::to_string(kFileLinesMax) + " lines"}};
+}
+
+std::vector<Violation> check_test_habits(const SourceFile& file) {
+  // A load generator paces itself; it is no test.
+  if (!has_prefix(file.path, "tests/") || has_prefix(file.path, "tests/bench/")) return {};
+  return find_words(file, kBadTestHabits, " in a test: hand time in, and leave no case out");
+}
+
+std::string describe(const std::vector<Violation>& violations) {
+  std::string text;
+  for (const Violation& v : violations) text += v.path + ":" + std::to_string(v.line) + ": " + v.what + "\n";
+  return text;
+}
+
+}  // namespace quorate::tidy
