@@ -43,6 +43,7 @@ struct ForwardRefused {
     uint64_t number = 0;
     uint64_t counter = 0;  // the counter of an Origin
   };
+  BootNonce asker;  // the run of the server that forwarded them
   ErrorCode code = ErrorCode::kOverloaded;
   std::vector<Item> items;
 };
@@ -54,6 +55,7 @@ struct Barrier {
 };
 // Answered only after leadership was confirmed later than the barrier's arrival.
 struct BarrierReply {
+  BootNonce asker;  // the run that asked: a later run of the same server counts from 1 again
   Term term;
   uint64_t counter = 0;
   Index index;
