@@ -7,7 +7,8 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "raft/raft.h"
 
@@ -19,6 +20,9 @@ struct StepFacts {
   Index committed;
   Index applied;
   Index snapshot;
+  bool leader = false;
+  Index last;
+  uint64_t last_checksum = 0;  // of the entry at `last`; 0: it is not in memory
 };
 StepFacts facts(const Raft& raft);
 
@@ -34,7 +38,13 @@ class ClusterInvariants {
   std::optional<std::string> observe(const Raft& raft);
 
  private:
+  std::optional<std::string> check_vote(const Raft& raft);
+  std::optional<std::string> check_leader(const Raft& raft);
+  std::optional<std::string> check_committed(const Raft& raft);
+
   std::map<Term, ServerId> leaders_;
+  // The newest durable vote of each life of a data folder.
+  std::map<std::pair<ServerId, Incarnation>, HardState> votes_;
   std::vector<uint64_t> committed_checksums_;  // by index - 1: of the encoded entry
   std::map<ServerId, Index> checked_;
 };

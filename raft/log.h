@@ -35,7 +35,7 @@ class Log {
   std::vector<Entry> read(Index first, size_t bytes_max) const;
   // The lowest index behind the snapshot whose entry has this entry's term. REQUIRES: first_index() <= index <= last.
   Index first_of_term_at(Index index) const;
-  // The highest index whose term is at most `term`; snapshot_index() if there is none.
+  // The highest index up to `from` whose term is at most `term`; snapshot_index() if there is none.
   Index last_with_term_at_most(Index from, Term term) const;
 
   // REQUIRES: entry.index == last_index() + 1.

@@ -54,13 +54,14 @@ struct AppendResponse {
 };
 
 // Keeps the followers quiet, carries the commit index and confirms leadership. Says nothing about the follower's log
-// beyond `commit`, which the leader bounds by what that follower is known to hold.
+// beyond `commit`, which the leader bounds by what that follower is known to hold. Round 0 only tells the commit index
+// and is not answered.
 struct Heartbeat {
   Index commit;
   uint64_t round = 0;
 };
 
-// Needs no sync of entries, only a durable term.
+// Needs no sync of entries, only a durable term. Round 0 confirms nothing: its term tells a deposed leader the news.
 struct HeartbeatResponse {
   uint64_t round = 0;
 };

@@ -108,6 +108,7 @@ struct Progress {
   struct Inflight {
     Index last;
     size_t bytes = 0;
+    Instant sent;
   };
 
   State state = State::kProbe;
@@ -118,6 +119,7 @@ struct Progress {
   std::set<BootNonce> retired_boots;
   bool counts = true;
   bool probe_sent = false;
+  Index commit_sent;      // the newest commit index it was told and may act on
   Instant last_answer;
   std::deque<Inflight> inflight;
   size_t inflight_bytes = 0;
@@ -166,7 +168,8 @@ class Raft {
   void receive(Instant now, Message message);
 
   // Appends to the leader's log; consecutive indexes from the returned one on. All of them or none.
-  // Errors: kNotLeader (also while leadership is being handed over), kOverloaded (uncommitted_bytes_max).
+  // Errors: kNotLeader (also while leadership is being handed over), kOverloaded (uncommitted_bytes_max), kUnsupported
+  // for a configuration.
   Result<Index> propose(Instant now, std::span<const Proposal> proposals);
 
   // Everything of the output with this ticket, and of those before it, is durable. Never speaks for entries that were
@@ -187,6 +190,7 @@ class Raft {
   // The state machine has applied up to here.
   void applied(Index index);
   // A durable checkpoint covers everything up to here: the log in memory may be cut.
+  // REQUIRES: index <= applied_index(), index <= durable_index().
   void compact(Index index);
   // The state named by a SnapshotRequest is in place and durable (or could not be installed).
   void snapshot_installed(Instant now, Index index, bool ok);
@@ -207,6 +211,8 @@ class Raft {
   Index committed() const { return committed_; }
   Index applied_index() const { return applied_; }
   Index durable_index() const { return durable_index_; }
+  // The newest term and vote that a disk is known to hold.
+  const HardState& durable_hard_state() const { return durable_hard_state_; }
   const Log& log() const { return log_; }
   const Configuration& configuration() const { return configuration_; }
   // False for a wiped folder: the incarnation that the configuration admits is not ours.
@@ -215,17 +221,127 @@ class Raft {
   const Options& options() const { return options_; }
 
  private:
-  // [raft.cc, election.cc, replication.cc]
+  // A group of writes that was handed out and is not durable yet.
+  struct PendingWrite {
+    Ticket ticket;
+    Index last;  // of the entries that may be called durable by it: clamped when they are replaced
+    std::optional<HardState> hard_state;
+    Instant since;
+  };
+  // A configuration entry of the log, or (first) the one that the log begins with.
+  struct KnownConfiguration {
+    Index index;
+    Configuration configuration;
+  };
+  struct PendingSnapshot {
+    Index last_index;
+    Term last_term;
+    Configuration configuration;
+    ServerId leader;
+  };
+
+  // raft.cc
+  void observe(Instant now);
+  bool settle_term(const Message& message);
+  void answer_stale(const Message& message);
+  void send(ServerId to, Term term, Body body);
+  void send(ServerId to, Body body) { send(to, hard_state_.term, std::move(body)); }
+  void set_hard_state(HardState state);
+  void append_to_log(Entry entry);
+  void truncate_log(Index index);
+  void clamp_durable(Index last);
+  void adopt_configuration();
+  void advance_commit_to(Index index);
+  bool disk_stalled() const;
+  void report(std::string reason);
+
+  // election.cc
+  Instant next_timeout();
+  Instant next_try();
+  void become_follower(Term term, ServerId leader, std::string reason);
+  void election_due();
+  void start_pre_vote(std::string reason);
+  void start_election(bool transfer, std::string reason);
+  void become_leader();
+  void on_own_vote_durable();
+  void count_votes();
+  bool promised_to_leader(const Message& message, const VoteRequest& request) const;
+  void handle(const Message& message, const VoteRequest& request);
+  void handle(const Message& message, const VoteResponse& response);
+  void handle(const Message& message, const TimeoutNow&);
+
+  // replication.cc, the leader's side
+  void tick_leader(Leader& leader);
+  Instant quorum_contact(const Leader& leader) const;
+  Progress* progress_of_run(Leader& leader, const Message& message);
+  void handle(const Message& message, const AppendResponse& response);
+  void handle(const Message& message, const HeartbeatResponse& response);
+  void accept_match(Leader& leader, Progress& progress, Index match);
+  void reject(Progress& progress, const AppendResponse& response);
+  void maybe_commit(Leader& leader);
+  void flush(Leader& leader);
+  void send_what_fits(ServerId to, Progress& progress);
+  void send_append(ServerId to, Progress& progress, bool with_entries);
+  void to_probe(Progress& progress, Index next);
+  void recheck(ServerId to, Progress& progress);
+
+  // follower.cc, the follower's side
+  bool heard_from_leader(const Message& message);
+  void handle(const Message& message, const AppendRequest& request);
+  void handle(const Message& message, const Heartbeat& heartbeat);
+  void refuse_append(const Message& message, const AppendRequest& request);
+  void take_entries(const AppendRequest& request);
+  void acknowledge();
+
+  // reads.cc
+  void start_round(Leader& leader);
+  void confirm_reads(Leader& leader);
+
+  // transfer.cc
+  void maybe_finish_transfer(Leader& leader);
+
+  // snapshot.cc
+  void handle(const Message& message, const SnapshotRequest& request);
+  void handle(const Message& message, const SnapshotResponse& response);
+  void to_snapshot(ServerId to, Progress& progress);
+  void send_snapshot_request(ServerId to);
+
+  // Constant after construction.
   Options options_;
+
   Random random_;
+  Instant now_;  // of the newest input
   HardState hard_state_;
   Log log_;
-  Configuration configuration_;
+  std::vector<KnownConfiguration> configurations_;  // by ascending index, never empty
+  Configuration configuration_;                     // the last of them
   bool may_vote_ = false;
   Role role_;
   Index committed_;
   Index applied_;
+
+  // What the disk holds. Invariant: durable_index_ and every PendingWrite::last are indexes of entries of the log as it
+  // is; an entry that was replaced is never called durable.
   Index durable_index_;
+  HardState durable_hard_state_;
+  HardState handed_hard_state_;
+  Index next_to_hand_;  // the first entry that no output has carried yet
+  Ticket last_ticket_;
+  std::deque<PendingWrite> pending_writes_;
+  std::vector<Message> held_;  // of this term, until hard_state_ is durable
+
+  // Elections. No vote before lease_until_, which was promised to the leader of lease_term_ (or at our start).
+  Instant election_deadline_;
+  Instant lease_until_;
+  Term lease_term_;
+  ServerId lost_leader_;  // reported unreachable, and no leader heard of since
+
+  // The follower's side of replication, all about the leader of this term.
+  Index matched_;          // our log equals its log up to here
+  bool ack_owed_ = false;  // an AppendRequest waits for our disk
+  uint64_t ack_round_ = 0;
+  std::optional<PendingSnapshot> pending_snapshot_;
+
   Output output_;
 };
 
