@@ -23,14 +23,10 @@
 #include "kv/state_machine.h"
 #include "raft/raft.h"
 #include "server/client_message.h"
+#include "server/formation.h"
 #include "server/peer_message.h"
 
 namespace quorate::server {
-
-struct PlannedMember {
-  ServerId id;
-  std::string address;
-};
 
 struct ReplicaOptions {
   raft::Options raft;  // also: id, incarnation, boot
