@@ -1,0 +1,73 @@
+// Reads and signs of life that wait for a read index. All that arrive in one drain share one barrier; one barrier is one
+// confirmation of leadership, wherever it was asked.
+//
+//   collecting -> sent (asked the leader) -> confirmed (has an index) -> taken, once that index is applied
+//
+// Thread safety: none.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "server/client_message.h"
+#include "server/replica_writes.h"
+
+namespace quorate::server {
+
+struct WaitingRead {
+  Asker asker;
+  SessionId session;  // of the connection; of a ping: who is alive
+  RequestBody body;
+  Instant asked;
+};
+
+class Barriers {
+ public:
+  void add(WaitingRead read);
+
+  struct Question {
+    uint64_t counter = 0;
+    std::vector<SessionId> alive;
+  };
+  // What was collected becomes one question to the leader of `term`; nothing if nothing waits.
+  std::optional<Question> ask(Term term, Instant now, uint64_t counter);
+  bool collecting() const { return !collected_.empty(); }
+
+  // The leader's answer. Ignored unless that question of that term is open.
+  void confirm(uint64_t counter, Term term, Index index, const std::vector<SessionId>& gone);
+  // Open questions are collected again: asked of a leader that is none any more, or sent before `sent_before`.
+  void collect_again(Instant sent_before = kNever);
+  void collect_again(uint64_t counter);
+
+  struct Served {
+    std::vector<WaitingRead> reads;
+    std::set<SessionId> gone;
+  };
+  // Everything whose index is applied.
+  std::vector<Served> take_applied(Index applied);
+  // What has waited since before `before` without a confirmation: given up here.
+  std::vector<WaitingRead> take_older(Instant before);
+
+  // The time of asking of the oldest that is not confirmed; kNever if there is none.
+  Instant oldest_unconfirmed() const;
+  // When the oldest open question was sent; kNever if there is none.
+  Instant oldest_sent() const;
+
+ private:
+  struct Open {
+    Term term;
+    Instant sent;
+    std::vector<WaitingRead> reads;
+  };
+
+  std::vector<WaitingRead> collected_;  // roughly by age
+  std::map<uint64_t, Open> open_;       // by counter
+  std::multimap<Index, Served> confirmed_;
+};
+
+}  // namespace quorate::server

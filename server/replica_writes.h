@@ -1,0 +1,101 @@
+// Writes that clients of this server asked for and that have no outcome yet. They are kept until the apply step of this server
+// shows what became of them, and go again to every new leader: the state machine applies each once, whatever arrives twice.
+//
+// Thread safety: none.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace quorate::server {
+
+// A client's request that waits for something.
+struct Asker {
+  ConnectionId connection;
+  uint64_t request = 0;
+};
+
+// A command on its way to the leader's log, known by (session, number) or, for opening and attaching, by a counter.
+struct PendingCommand {
+  SessionId session;
+  uint64_t number = 0;
+  uint64_t counter = 0;
+  Bytes body;
+};
+
+class PendingWrites {
+ public:
+  // ---- sessions attached to this server
+
+  void attach(SessionId session, ConnectionId connection, uint32_t epoch);
+  // Forgets the session and what is pending for it.
+  void detach(SessionId session);
+  struct Attached {
+    ConnectionId connection;
+    uint32_t epoch = 0;
+  };
+  std::optional<Attached> attached(SessionId session) const;
+
+  // ---- commands
+
+  // REQUIRES: the session is attached.
+  void add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now);
+  void add_opening(uint64_t counter, Asker asker, Bytes body, Instant now);
+  // True while that number waits already: the same request came twice over one connection.
+  bool contains(SessionId session, uint64_t number) const;
+
+  // The outcome is known (or the command was refused): nothing more will be sent. Nothing if it is not pending here.
+  std::optional<Asker> finish(SessionId session, uint64_t number);
+  std::optional<Asker> finish_opening(uint64_t counter);
+  // A lower number of that session is still pending here.
+  bool has_lower(SessionId session, uint64_t number) const;
+
+  // Commands to be sent, in order of each session's numbers; each once until send_again().
+  std::vector<PendingCommand> take_unsent();
+  bool has_unsent() const { return !unsent_.empty(); }
+  // Everything is unsent again: there is a new leader, or what was sent may be lost.
+  void send_again();
+  // As send_again(), for commands that were last sent before `before`. Walks all sessions: call it seldom.
+  void send_again_older(Instant before, Instant now);
+  // Openings that wait since before `before`; they are given up here.
+  std::vector<Asker> take_openings_before(Instant before);
+
+  size_t bytes() const { return bytes_; }
+  bool empty() const { return count_ == 0; }
+
+ private:
+  struct Write {
+    uint64_t number = 0;
+    uint64_t request = 0;
+    Bytes body;
+    Instant sent;  // or asked, if it was not sent since
+  };
+  struct Session {
+    Attached attached;
+    std::deque<Write> writes;  // by ascending number
+  };
+  struct Opening {
+    Asker asker;
+    Bytes body;
+    Instant asked;
+    Instant sent;
+  };
+
+  void forget_bytes(const Bytes& body);
+
+  std::unordered_map<SessionId, Session> sessions_;
+  std::map<uint64_t, Opening> openings_;  // by counter, so by age
+  std::vector<PendingCommand> unsent_;
+  size_t count_ = 0;
+  size_t bytes_ = 0;
+};
+
+}  // namespace quorate::server
