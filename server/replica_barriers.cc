@@ -71,19 +71,4 @@ std::vector<WaitingRead> Barriers::take_older(Instant before) {
   return older;
 }
 
-Instant Barriers::oldest_unconfirmed() const {
-  Instant oldest = kNever;
-  for (const WaitingRead& read : collected_) oldest = std::min(oldest, read.asked);
-  for (const auto& [counter, open] : open_) {
-    if (!open.reads.empty()) oldest = std::min(oldest, open.reads.front().asked);
-  }
-  return oldest;
-}
-
-Instant Barriers::oldest_sent() const {
-  Instant oldest = kNever;
-  for (const auto& [counter, open] : open_) oldest = std::min(oldest, open.sent);
-  return oldest;
-}
-
 }  // namespace quorate::server

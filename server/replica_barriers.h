@@ -53,10 +53,7 @@ class Barriers {
   // What has waited since before `before` without a confirmation: given up here.
   std::vector<WaitingRead> take_older(Instant before);
 
-  // The time of asking of the oldest that is not confirmed; kNever if there is none.
-  Instant oldest_unconfirmed() const;
-  // When the oldest open question was sent; kNever if there is none.
-  Instant oldest_sent() const;
+  bool empty() const { return collected_.empty() && open_.empty(); }
 
  private:
   struct Open {

@@ -1,0 +1,270 @@
+#include "server/replica.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "server/replica_impl.h"
+
+namespace quorate::server {
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;
+
+}  // namespace
+
+Replica::Impl::Impl(const ReplicaOptions& o, ReplicaRecovered recovered, uint64_t seed, const Now& at)
+    : options(o), random(seed), now(at), state(o.kv) {
+  if (recovered.log.has_value()) {
+    start_raft(std::move(*recovered.log));
+    return;
+  }
+  formation.emplace(Formation::Options{options.raft.id, options.raft.incarnation, options.raft.boot, options.plan,
+                                       options.probe_interval, ClusterId(random.next() | 1)},
+                    now.instant);
+}
+
+void Replica::Impl::start_raft(raft::Recovered recovered) {
+  raft.emplace(options.raft, std::move(recovered), random.next(), now.instant);
+  output.configuration = raft->configuration();
+  if (!raft->may_vote()) {
+    log(LogLevel::kWarning, "this data folder is not the one that the cluster admitted (it was wiped): receiving only, not voting");
+  }
+}
+
+void Replica::Impl::step(Input input) {
+  std::visit(Overloaded{[&](Tick&) { tick(); },
+                        [&](PeerReceived& in) { receive(std::move(in.message)); },
+                        [&](PeerLost& in) {
+                          if (raft) raft->peer_unreachable(now.instant, in.peer);
+                        },
+                        [&](Persisted& in) { persisted(in.ticket); },
+                        [&](ClientReceived& in) { request(std::move(in.request)); },
+                        [&](ClientLost& in) { client_lost(in.connection); },
+                        [&](Stop&) {
+                          stopping = true;
+                          if (leads()) (void)raft->transfer_leadership(now.instant, ServerId());
+                        }},
+             input);
+}
+
+void Replica::Impl::tick() {
+  if (formation) {
+    if (auto entry = formation->tick(now.instant)) found(std::move(*entry));
+  }
+  if (raft) raft->tick(now.instant);
+  if (now.instant >= next_upkeep) upkeep();
+}
+
+void Replica::Impl::upkeep() {
+  next_upkeep = kNever;
+  const Instant given_up = now.instant - options.unanswered_max;
+  for (const WaitingRead& read : barriers.take_older(given_up)) {
+    refuse(read.asker, ErrorCode::kNoQuorum, "no leader could be confirmed: see quorate cluster status");
+  }
+  for (const Asker& asker : writes.take_openings_before(given_up)) {
+    const auto at = connections.find(asker.connection);
+    if (at != connections.end()) at->second.opening = false;
+    refuse(asker, ErrorCode::kNoQuorum, "no leader could be confirmed: see quorate cluster status");
+  }
+  // A leader's own proposals cannot be lost on the way.
+  if (!leads()) {
+    writes.send_again_older(now.instant - options.resend_interval, now.instant);
+    barriers.collect_again(now.instant - options.resend_interval);
+  }
+}
+
+void Replica::Impl::receive(PeerMessage message) {
+  if (formation) {
+    if (auto entry = formation->receive(now.instant, message)) found(std::move(*entry));
+    return;
+  }
+  if (!raft) return;  // the founding entry is being written
+  std::visit(Overloaded{[&](raft::Message& body) { raft->receive(now.instant, std::move(body)); },
+                        [&](Probe&) {
+                          if (raft->log().first_index() == Index(1)) {
+                            send_peer(message.from, Founding{raft->log().at(Index(1)).encoded});
+                          }
+                        },
+                        [&](ProbeReply&) {}, [&](Founding&) {},
+                        [&](Forward& body) { take_forward(message, body); },
+                        [&](ForwardRefused& body) { take_refusal(body); },
+                        [&](Barrier& body) { take_barrier(message, body); },
+                        [&](BarrierReply& body) {
+                          if (body.asker == options.raft.boot) {
+                            barriers.confirm(body.counter, body.term, body.index, body.gone);
+                          }
+                        }},
+             message.body);
+}
+
+void Replica::Impl::found(raft::Entry entry) {
+  auto configuration = read_founding(entry);
+  CHECK(configuration.ok());
+  formation.reset();
+  output.create_log = configuration->cluster_id;
+  output.hard_state = raft::HardState{kFoundingTerm, ServerId()};
+  output.entries = {entry};
+  output.ticket = Ticket(1);
+  founding = std::move(entry);
+  log(LogLevel::kInfo, "joining the cluster that was formed with " + std::to_string(configuration->members.size()) +
+                           " members");
+}
+
+void Replica::Impl::persisted(Ticket ticket) {
+  if (raft) {
+    raft->persisted(now.instant, ticket);
+    return;
+  }
+  if (!founding) return;
+  raft::Recovered recovered;
+  recovered.hard_state = {kFoundingTerm, ServerId()};
+  recovered.entries = {std::move(*founding)};
+  founding.reset();
+  start_raft(std::move(recovered));
+}
+
+void Replica::Impl::send_peer(ServerId to, PeerBody body) {
+  output.peers.push_back({options.raft.id, to, options.raft.boot, std::move(body)});
+}
+
+Output Replica::Impl::take_output() {
+  if (formation) {
+    for (PeerMessage& message : formation->take_messages()) output.peers.push_back(std::move(message));
+    if (std::string note = formation->take_note(); !note.empty()) log(LogLevel::kInfo, std::move(note));
+  }
+  if (raft) {
+    // What Raft reports may give new work (a new leader: everything that waits goes to it), which gives Raft new output. Between two rounds
+    // Raft only appends, so their writes are one.
+    bool more = true;
+    while (more) {
+      send_writes();
+      send_barrier();
+      if (leading) expire_sessions();
+      propose_collected();
+      more = drain_raft();
+      note_leader();
+      apply_committed();
+      serve_ready_reads();
+      more = more && (writes.has_unsent() || barriers.collecting() || !proposals.empty() || expiry_confirmed);
+      more = more && raft->leader() != ServerId();
+    }
+    settle_transfer();
+  }
+  const bool waiting = !writes.empty() || !barriers.empty();
+  if (waiting && next_upkeep == kNever) next_upkeep = now.instant + kUpkeepInterval;
+  output.stopped = stopping && !(leads() && std::get<raft::Leader>(raft->role()).transfer_target != ServerId());
+  return std::exchange(output, {});
+}
+
+// Takes Raft's output into ours. False when there was nothing in it.
+bool Replica::Impl::drain_raft() {
+  raft::Output r = raft->take_output();
+  const bool anything = r.ticket != Ticket() || !r.messages.empty() || !r.changes.empty() || !r.reads_ready.empty() ||
+                        !r.reads_failed.empty();
+  if (r.ticket != Ticket()) {
+    if (r.hard_state) output.hard_state = r.hard_state;
+    if (!output.entries.empty() && !r.entries.empty()) {
+      CHECK(r.entries.front().index == output.entries.back().index.next());
+    }
+    output.entries.insert(output.entries.end(), std::make_move_iterator(r.entries.begin()),
+                          std::make_move_iterator(r.entries.end()));
+    output.ticket = r.ticket;
+  }
+  for (raft::Message& message : r.messages) {
+    const ServerId to = message.to;
+    send_peer(to, std::move(message));
+  }
+  note_changes(r.changes);
+  for (const raft::ReadReady& ready : r.reads_ready) read_ready(ready.context, ready.index);
+  for (uint64_t context : r.reads_failed) read_failed(context);
+  return anything;
+}
+
+void Replica::Impl::note_changes(const std::vector<raft::RoleChange>& changes) {
+  for (const raft::RoleChange& change : changes) {
+    std::string text = "term " + std::to_string(change.term.value()) + ": ";
+    text += raft::role_name(change.role);
+    if (change.leader != ServerId()) text += ", leader " + std::to_string(change.leader.value());
+    text += ": " + change.reason;
+    log(LogLevel::kInfo, std::move(text));
+  }
+}
+
+// A change of leader or term: whoever waits must ask the new one.
+void Replica::Impl::note_leader() {
+  if (leads() && !leading) start_leading();
+  if (!leads() && leading) stop_leading();
+  if (raft->leader() == known_leader && raft->term() == known_term) return;
+  known_leader = raft->leader();
+  known_term = raft->term();
+  writes.send_again();
+  barriers.collect_again();
+}
+
+Instant Replica::Impl::deadline() const {
+  Instant at = next_upkeep;
+  if (formation) at = std::min(at, formation->deadline());
+  if (raft) {
+    at = std::min(at, raft->deadline());
+    if (raft->applied_index() < raft->committed()) at = std::min(at, now.instant);
+    if (leading && expiry_context == 0) at = std::min(at, clocks.deadline());
+  }
+  return at;
+}
+
+ServerStatus Replica::Impl::status() const {
+  ServerStatus status;
+  status.id = options.raft.id;
+  status.nodes = state.node_count();
+  status.sessions = state.sessions().size();
+  status.connections = connections.size();
+  status.watches = watches.size();
+  status.state_hash = state.state_hash();
+  status.zxid = state.zxid();
+  status.applied = state.applied();
+  if (!raft) {
+    for (const PlannedMember& member : options.plan) {
+      status.members.push_back({member.id, raft::MemberRole::kVoter, member.address, {}, {}});
+    }
+    return status;
+  }
+  status.cluster = raft->configuration().cluster_id;
+  status.role = raft->role_name();
+  status.may_vote = raft->may_vote();
+  status.term = raft->term();
+  status.leader = raft->leader();
+  status.last_index = raft->log().last_index();
+  status.committed = raft->committed();
+  const auto* leader = std::get_if<raft::Leader>(&raft->role());
+  for (const raft::Member& member : raft->configuration().members) {
+    MemberStatus view{member.id, member.role, member.address, {}, {}};
+    if (leader != nullptr && leader->progress.contains(member.id)) view.match = leader->progress.at(member.id).match;
+    status.members.push_back(std::move(view));
+  }
+  return status;
+}
+
+Replica::Replica(const ReplicaOptions& options, ReplicaRecovered recovered, uint64_t seed, const Now& now)
+    : impl_(std::make_unique<Impl>(options, std::move(recovered), seed, now)) {}
+Replica::~Replica() = default;
+
+void Replica::step(const Now& now, Input input) {
+  // The shell's clock cannot go back; a later input is never handled at an earlier time.
+  if (now.instant > impl_->now.instant) impl_->now.instant = now.instant;
+  impl_->now.wall_ms = now.wall_ms;
+  impl_->step(std::move(input));
+}
+Output Replica::take_output() { return impl_->take_output(); }
+Instant Replica::deadline() const { return impl_->deadline(); }
+const raft::Raft* Replica::raft() const { return impl_->raft ? &*impl_->raft : nullptr; }
+const kv::StateMachine& Replica::state() const { return impl_->state; }
+ServerStatus Replica::status() const { return impl_->status(); }
+
+}  // namespace quorate::server

@@ -1,0 +1,100 @@
+// Committed entries become state; what they did becomes outcomes, events and grants for the clients attached here.
+#include <utility>
+
+#include "base/check.h"
+#include "lock/service.h"
+#include "server/replica_impl.h"
+
+namespace quorate::server {
+
+void Replica::Impl::apply_committed() {
+  size_t room = kApplySliceEntries;
+  Index applied = raft->applied_index();
+  while (applied < raft->committed() && room-- > 0) {
+    applied = applied.next();
+    const raft::Entry& entry = raft->log().at(applied);
+    if (entry.kind == raft::EntryKind::kCommand) {
+      deliver(state.apply(applied, entry.payload()));
+    } else {
+      state.skip(applied);
+    }
+  }
+  if (applied > raft->applied_index()) raft->applied(applied);
+}
+
+// An event goes out before the reply that could show its change.
+void Replica::Impl::deliver(const kv::Applied& applied) {
+  if (!applied.changes.empty()) {
+    for (kv::WatchEvent& event : watches.fire(applied)) {
+      const ConnectionId connection = event.connection;
+      output.clients.push_back({connection, std::move(event)});
+    }
+    for (lock::Grant& grant : lock::grants(state, applied)) {
+      const auto attached = writes.attached(grant.session);
+      if (attached) output.clients.push_back({attached->connection, GrantEvent{std::move(grant)}});
+    }
+  }
+  deliver_attached(applied);
+  for (const kv::SessionOutcome& outcome : applied.outcomes) deliver_outcome(outcome);
+  for (const kv::OriginOutcome& outcome : applied.origin_outcomes) deliver_origin(outcome);
+  for (const kv::SessionEnd& end : applied.sessions_ended) deliver_ended(end);
+}
+
+// A session that was attached anew no longer belongs to the connection that had it here.
+void Replica::Impl::deliver_attached(const kv::Applied& applied) {
+  for (SessionId id : applied.sessions_attached) {
+    const auto session = state.session(id);
+    if (!session) continue;
+    if (leading) clocks.add(id, session->timeout_ms, now.instant);
+    const auto attached = writes.attached(id);
+    if (!attached || attached->epoch == session->epoch) continue;
+    writes.detach(id);
+    connections[attached->connection].session = SessionId();
+    output.clients.push_back({attached->connection, SessionEndEvent{id, ErrorCode::kSessionMoved}});
+    output.close.push_back(attached->connection);
+  }
+}
+
+void Replica::Impl::deliver_outcome(const kv::SessionOutcome& outcome) {
+  const auto attached = writes.attached(outcome.session);
+  // An answer to a request of an earlier attachment says nothing about ours of the same number.
+  if (!attached || attached->epoch != outcome.epoch) return;
+  // A number overtook a lower one on its way here; both are still kept and go again in order.
+  if (outcome.outcome.code == ErrorCode::kRequestGap && writes.has_lower(outcome.session, outcome.number)) return;
+  if (const auto asker = writes.finish(outcome.session, outcome.number)) reply(*asker, outcome.outcome);
+}
+
+void Replica::Impl::deliver_origin(const kv::OriginOutcome& outcome) {
+  if (outcome.origin.server != options.raft.id || outcome.origin.boot != options.raft.boot) return;
+  const auto asker = writes.finish_opening(outcome.origin.counter);
+  if (!asker) return;
+  const auto at = connections.find(asker->connection);
+  if (at == connections.end()) return;
+  at->second.opening = false;
+  if (outcome.outcome.code == ErrorCode::kOk) {
+    at->second.session = outcome.outcome.session;
+    writes.attach(outcome.outcome.session, asker->connection, outcome.outcome.epoch);
+  }
+  reply(*asker, outcome.outcome);
+}
+
+void Replica::Impl::deliver_ended(const kv::SessionEnd& end) {
+  if (leading) clocks.forget(end.session);
+  const auto attached = writes.attached(end.session);
+  if (!attached) return;
+  writes.detach(end.session);
+  connections[attached->connection].session = SessionId();
+  if (!end.expired) return;
+  output.clients.push_back({attached->connection, SessionEndEvent{end.session, ErrorCode::kSessionExpired}});
+  output.close.push_back(attached->connection);
+}
+
+void Replica::Impl::serve_ready_reads() {
+  for (const Barriers::Served& served : barriers.take_applied(raft->applied_index())) {
+    for (const WaitingRead& read : served.reads) {
+      if (connections.contains(read.asker.connection)) serve(read, served.gone.contains(read.session));
+    }
+  }
+}
+
+}  // namespace quorate::server

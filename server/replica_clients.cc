@@ -1,0 +1,171 @@
+// What clients ask: writes are encoded and sent on their way, reads wait for a barrier and are then served from the own tree.
+#include <string>
+#include <utility>
+
+#include "kv/path.h"
+#include "lock/service.h"
+#include "server/replica_impl.h"
+
+namespace quorate::server {
+
+void Replica::Impl::request(ClientRequest request) {
+  Connection& connection = connections[request.connection];
+  const Asker asker{request.connection, request.id};
+  if (std::holds_alternative<StatusRequest>(request.body)) return reply(asker, status());
+  if (!raft) return refuse(asker, ErrorCode::kNotMember, "the cluster is not formed yet: start every server of the --cluster list");
+  if (auto* transfer_request = std::get_if<TransferRequest>(&request.body)) return transfer(asker, *transfer_request);
+  if (auto* removed = std::get_if<RemoveWatchRequest>(&request.body)) {
+    watches.remove(asker.connection, removed->watch);
+    return reply(asker, std::monostate());
+  }
+  if (auto* write_request = std::get_if<WriteRequest>(&request.body)) return write(asker, std::move(*write_request));
+  const kv::Origin origin{options.raft.id, options.raft.boot, next_counter};
+  if (auto* open = std::get_if<OpenSessionRequest>(&request.body)) {
+    return open_session(asker, kv::OpenSession{origin, open->timeout_ms, open->password});
+  }
+  if (auto* attach = std::get_if<AttachSessionRequest>(&request.body)) {
+    return open_session(asker, kv::AttachSession{origin, attach->session, attach->password});
+  }
+  if (std::holds_alternative<PingRequest>(request.body) && connection.session == SessionId()) {
+    return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");
+  }
+  barriers.add({asker, connection.session, std::move(request.body), now.instant});
+}
+
+void Replica::Impl::client_lost(ConnectionId connection) {
+  const auto at = connections.find(connection);
+  if (at == connections.end()) return;
+  if (at->second.session != SessionId()) writes.detach(at->second.session);
+  watches.drop_connection(connection);
+  if (transfer_asker && transfer_asker->connection == connection) transfer_asker.reset();
+  connections.erase(at);
+}
+
+void Replica::Impl::open_session(const Asker& asker, kv::Command command) {
+  Connection& connection = connections[asker.connection];
+  if (connection.opening || connection.session != SessionId()) {
+    return refuse(asker, ErrorCode::kInvalidArgument, "this connection has a session already: use one connection a session");
+  }
+  if (Status valid = kv::validate(command); !valid.ok()) return refuse(asker, valid.code(), valid.error().message);
+  connection.opening = true;
+  writes.add_opening(next_counter++, asker, Bytes(kv::encode_command(command)), now.instant);
+}
+
+void Replica::Impl::write(const Asker& asker, WriteRequest request) {
+  const Connection& connection = connections[asker.connection];
+  const auto attached = writes.attached(connection.session);
+  if (!attached || attached->connection != asker.connection) {
+    return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");
+  }
+  if (writes.contains(connection.session, request.number)) {
+    return refuse(asker, ErrorCode::kInvalidArgument, "this number is already on its way over this connection");
+  }
+  if (writes.bytes() >= options.pending_bytes_max) {
+    return refuse(asker, ErrorCode::kOverloaded, "too many writes are waiting for the cluster: try again, with the same number");
+  }
+  const uint64_t number = request.number;
+  const kv::Command command = kv::SessionRequest{connection.session, attached->epoch, number, request.acked_below,
+                                                 std::move(request.operation)};
+  writes.add(connection.session, number, asker.request, Bytes(kv::encode_command(command)), now.instant);
+}
+
+void Replica::Impl::serve(const WaitingRead& read, bool session_gone) {
+  if (const auto* get = std::get_if<GetRequest>(&read.body)) return serve_node(read, *get);
+  if (const auto* children = std::get_if<ChildrenRequest>(&read.body)) return serve_children(read, *children);
+  if (const auto* resume = std::get_if<ResumeWatchRequest>(&read.body)) return resume_watch(read, *resume);
+  if (std::holds_alternative<PingRequest>(read.body)) {
+    if (session_gone) return refuse(read.asker, ErrorCode::kSessionExpired, "the session has expired: open a new one");
+    return reply(read.asker, std::monostate());
+  }
+  if (const auto* place = std::get_if<LockPlaceRequest>(&read.body)) {
+    auto found = lock::place_of(state, place->node);
+    if (!found.ok()) return refuse(read.asker, found.code(), found.error().message);
+    return reply(read.asker, *found);
+  }
+  if (const auto* show = std::get_if<LockShowRequest>(&read.body)) {
+    auto view = lock::show(state, show->path);
+    if (!view.ok()) return refuse(read.asker, view.code(), view.error().message);
+    return reply(read.asker, std::move(*view));
+  }
+  if (const auto* list = std::get_if<LockListRequest>(&read.body)) {
+    return reply(read.asker, LockListReply{lock::list(state, list->root, list->max)});
+  }
+  refuse(read.asker, ErrorCode::kUnsupported, "this server does not know that request");
+}
+
+void Replica::Impl::serve_node(const WaitingRead& read, const GetRequest& request) {
+  auto node = state.get(request.path);
+  const bool watchable = node.ok() || node.code() == ErrorCode::kNoNode;
+  if (request.watch != 0 && watchable) {
+    watches.add(read.asker.connection, request.watch, kv::WatchKind::kData, request.path);
+  }
+  if (!node.ok()) return refuse(read.asker, node.code(), node.error().message);
+  reply(read.asker, NodeReply{request.with_data ? std::string(node->data) : std::string(), node->stat});
+}
+
+void Replica::Impl::serve_children(const WaitingRead& read, const ChildrenRequest& request) {
+  auto children = state.children(request.path);
+  if (!children.ok()) return refuse(read.asker, children.code(), children.error().message);
+  if (request.watch != 0) {
+    watches.add(read.asker.connection, request.watch, kv::WatchKind::kChildren, request.path);
+  }
+  ChildrenReply names{{}, state.get(request.path)->stat};
+  names.names.reserve(children->size());
+  for (const kv::Child& child : *children) names.names.emplace_back(child.name);
+  reply(read.asker, std::move(names));
+}
+
+void Replica::Impl::resume_watch(const WaitingRead& read, const ResumeWatchRequest& request) {
+  if (Status valid = kv::validate_path(request.path); !valid.ok()) {
+    return refuse(read.asker, valid.code(), valid.error().message);
+  }
+  const ConnectionId connection = read.asker.connection;
+  if (auto missed = kv::missed_since(state, request.path, request.kind, request.seen, request.existed)) {
+    output.clients.push_back({connection, kv::WatchEvent{connection, request.watch, *missed, request.path, state.zxid()}});
+  } else {
+    watches.add(connection, request.watch, request.kind, request.path);
+  }
+  reply(read.asker, std::monostate());
+}
+
+void Replica::Impl::transfer(const Asker& asker, const TransferRequest& request) {
+  if (!leads()) {
+    const ServerId leader = raft->leader();
+    return refuse(asker, ErrorCode::kNotLeader,
+                  leader == ServerId() ? "no leader is known" : "ask the leader, server " + std::to_string(leader.value()));
+  }
+  if (transfer_asker) return refuse(asker, ErrorCode::kOverloaded, "leadership is being handed over already");
+  if (Status started = raft->transfer_leadership(now.instant, request.target); !started.ok()) {
+    return refuse(asker, started.code(), started.error().message);
+  }
+  transfer_asker = asker;
+}
+
+void Replica::Impl::settle_transfer() {
+  if (!transfer_asker) return;
+  if (leads()) {
+    if (std::get<raft::Leader>(raft->role()).transfer_target != ServerId()) return;
+    refuse(*transfer_asker, ErrorCode::kTimeout, "the other server did not take over in time: leadership stays here");
+  } else {
+    reply(*transfer_asker, std::monostate());
+  }
+  transfer_asker.reset();
+}
+
+void Replica::Impl::reply(const Asker& asker, ReplyBody body) {
+  if (!connections.contains(asker.connection)) return;
+  ClientReply reply{asker.request, {}, state.zxid(), std::move(body)};
+  if (const auto* outcome = std::get_if<kv::Outcome>(&reply.body)) {
+    reply.error = {outcome->code, outcome->message};
+    reply.zxid = outcome->zxid;
+  }
+  output.clients.push_back({asker.connection, std::move(reply)});
+}
+
+void Replica::Impl::refuse(const Asker& asker, ErrorCode code, std::string message) {
+  if (!connections.contains(asker.connection)) return;
+  output.clients.push_back(
+      {asker.connection, ClientReply{asker.request, {code, std::move(message)}, state.zxid(), std::monostate()}});
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,148 @@
+// The inside of a Replica. Each of its files is one concern:
+//   replica.cc         inputs in, outputs out, forming, what Raft reports
+//   replica_apply.cc   committed entries become state, outcomes, events
+//   replica_clients.cc what clients ask
+//   replica_leader.cc  what only a leader does: proposals, barriers, expiry
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "kv/state_machine.h"
+#include "kv/watch_table.h"
+#include "raft/raft.h"
+#include "server/formation.h"
+#include "server/replica.h"
+#include "server/replica_barriers.h"
+#include "server/replica_session_clocks.h"
+#include "server/replica_writes.h"
+
+namespace quorate::server {
+
+// Committed entries applied in one take_output(), so that a long replay at the start does not keep heartbeats waiting.
+inline constexpr size_t kApplySliceEntries = 8192;
+// Payload bytes of one proposal to Raft, and so of one block of the log.
+inline constexpr size_t kProposalBytesMax = 1 << 20;
+// How often waiting requests are looked through for what must be sent again or given up.
+inline constexpr Duration kUpkeepInterval = std::chrono::milliseconds(100);
+// Sessions in one expiry command.
+inline constexpr size_t kExpiredSessionsMax = 1000;
+
+struct Replica::Impl {
+  Impl(const ReplicaOptions& options, ReplicaRecovered recovered, uint64_t seed, const Now& now);
+
+  // ---- replica.cc
+  void step(Input input);
+  Output take_output();
+  Instant deadline() const;
+  ServerStatus status() const;
+  void tick();
+  void upkeep();
+  void receive(PeerMessage message);
+  void persisted(Ticket ticket);
+  void found(raft::Entry entry);
+  void start_raft(raft::Recovered recovered);
+  bool drain_raft();
+  void note_changes(const std::vector<raft::RoleChange>& changes);
+  void note_leader();
+  void send_peer(ServerId to, PeerBody body);
+  void log(LogLevel level, std::string text) { output.log.push_back({level, std::move(text)}); }
+  bool leads() const { return raft.has_value() && raft->is_leader(); }
+
+  // ---- replica_apply.cc
+  void apply_committed();
+  void deliver(const kv::Applied& applied);
+  void deliver_attached(const kv::Applied& applied);
+  void deliver_outcome(const kv::SessionOutcome& outcome);
+  void deliver_origin(const kv::OriginOutcome& outcome);
+  void deliver_ended(const kv::SessionEnd& end);
+  void serve_ready_reads();
+
+  // ---- replica_clients.cc
+  struct Connection {
+    SessionId session;
+    bool opening = false;  // an open or attach is on its way
+  };
+  void request(ClientRequest request);
+  void client_lost(ConnectionId connection);
+  void open_session(const Asker& asker, kv::Command command);
+  void write(const Asker& asker, WriteRequest request);
+  void serve(const WaitingRead& read, bool session_gone);
+  void serve_node(const WaitingRead& read, const GetRequest& request);
+  void serve_children(const WaitingRead& read, const ChildrenRequest& request);
+  void resume_watch(const WaitingRead& read, const ResumeWatchRequest& request);
+  void transfer(const Asker& asker, const TransferRequest& request);
+  void settle_transfer();
+  void reply(const Asker& asker, ReplyBody body);
+  void refuse(const Asker& asker, ErrorCode code, std::string message);
+
+  // ---- replica_leader.cc
+  struct Proposed {
+    Bytes body;
+    ServerId from;      // who forwarded it; ourselves: our own client's
+    BootNonce boot;
+    SessionId session;  // with number, or counter
+    uint64_t number = 0;
+    uint64_t counter = 0;
+  };
+  void send_writes();
+  void take_forward(const PeerMessage& message, const Forward& forward);
+  void take_refusal(const ForwardRefused& refused);
+  void propose_collected();
+  void refuse_proposals(size_t first, const Error& error);
+  kv::Stamp next_stamp();
+  void send_barrier();
+  void take_barrier(const PeerMessage& message, const Barrier& barrier);
+  void read_ready(uint64_t context, Index index);
+  void read_failed(uint64_t context);
+  void expire_sessions();
+  void start_leading();
+  void stop_leading();
+
+  ReplicaOptions options;
+  Random random;
+  Now now;
+  Output output;
+
+  std::optional<Formation> formation;
+  std::optional<raft::Entry> founding;  // being written
+  std::optional<raft::Raft> raft;
+  kv::StateMachine state;
+  kv::WatchTable watches;
+
+  std::unordered_map<ConnectionId, Connection> connections;
+  PendingWrites writes;
+  Barriers barriers;
+  uint64_t next_counter = 1;  // of openings, barriers and read contexts
+  Instant next_upkeep = kNever;
+  std::optional<Asker> transfer_asker;
+  bool stopping = false;
+
+  // Whom we last sent our clients' requests to: when it changes, they go again.
+  ServerId known_leader;
+  Term known_term;
+
+  // Only while leading.
+  struct RemoteBarrier {
+    ServerId server;
+    BootNonce boot;
+    uint64_t counter = 0;
+    std::vector<SessionId> gone;
+  };
+  bool leading = false;
+  SessionClocks clocks;
+  std::vector<Proposed> proposals;                 // collected in this drain
+  std::map<uint64_t, RemoteBarrier> remote_barriers;  // by read context
+  std::map<uint64_t, std::vector<SessionId>> own_barriers;  // by read context: sessions that are gone
+  uint64_t expiry_context = 0;                     // confirming leadership before an expiry; 0: not
+  bool expiry_confirmed = false;
+  Instant stamp_base;                              // cluster time at this instant ...
+  kv::Stamp stamp_floor;                           // ... was this; wall time is never below this
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,231 @@
+// The way to the leader, and what only a leader does: proposals, read barriers for everybody, the expiry of sessions.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "kv/command_view.h"
+#include "server/replica_impl.h"
+
+namespace quorate::server {
+
+// ---- writes
+
+// What our clients asked for goes to the leader: into our own next proposal, or in one message.
+void Replica::Impl::send_writes() {
+  if (!writes.has_unsent() || raft->leader() == ServerId()) return;
+  std::vector<PendingCommand> unsent = writes.take_unsent();
+  if (leads()) {
+    for (PendingCommand& c : unsent) {
+      if (c.session != SessionId()) clocks.touch(c.session, now.instant);
+      proposals.push_back({std::move(c.body), options.raft.id, options.raft.boot, c.session, c.number, c.counter});
+    }
+    return;
+  }
+  Forward forward;
+  forward.commands.reserve(unsent.size());
+  for (PendingCommand& command : unsent) forward.commands.push_back(std::move(command.body));
+  send_peer(raft->leader(), std::move(forward));
+}
+
+void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forward) {
+  // Who is not the leader drops them: the sender keeps them and asks the next leader.
+  if (!leads()) return;
+  for (const Bytes& body : forward.commands) {
+    const auto command = kv::decode_command_view(body.view());
+    if (!command.ok()) {
+      log(LogLevel::kError, "server " + std::to_string(message.from.value()) +
+                                " forwarded a command that does not parse; not proposed: " + command.error().message);
+      continue;
+    }
+    Proposed proposed{body, message.from, message.boot, SessionId(), 0, 0};
+    if (const auto* request = std::get_if<kv::RequestView>(&*command)) {
+      proposed.session = request->session;
+      proposed.number = request->number;
+      clocks.touch(request->session, now.instant);
+    } else if (const auto* open = std::get_if<kv::OpenSession>(&*command)) {
+      proposed.counter = open->origin.counter;
+    } else if (const auto* attach = std::get_if<kv::AttachSession>(&*command)) {
+      proposed.counter = attach->origin.counter;
+      clocks.touch(attach->session, now.instant);
+    } else {
+      continue;  // nobody but the leader expires sessions
+    }
+    proposals.push_back(std::move(proposed));
+  }
+}
+
+void Replica::Impl::take_refusal(const ForwardRefused& refused) {
+  if (refused.asker != options.raft.boot) return;
+  for (const ForwardRefused::Item& item : refused.items) {
+    const auto asker =
+        item.session != SessionId() ? writes.finish(item.session, item.number) : writes.finish_opening(item.counter);
+    if (!asker) continue;
+    if (const auto at = connections.find(asker->connection); at != connections.end()) at->second.opening = false;
+    refuse(*asker, refused.code, "the leader is at its limit: not applied, try again with the same number");
+  }
+}
+
+// One drain's proposals become few blocks: one encoding, one write, one message a peer.
+void Replica::Impl::propose_collected() {
+  if (proposals.empty()) return;
+  if (!leads()) {
+    proposals.clear();  // ours go again to the next leader, the others' senders keep theirs
+    return;
+  }
+  const kv::Stamp stamp = next_stamp();
+  std::string payloads;
+  std::vector<size_t> ends;
+  std::vector<raft::Proposal> batch;
+  for (size_t first = 0; first < proposals.size();) {
+    payloads.clear();
+    ends.clear();
+    size_t last = first;
+    for (; last < proposals.size() && payloads.size() < kProposalBytesMax; ++last) {
+      kv::append_stamp(payloads, stamp);
+      payloads.append(proposals[last].body.view());
+      ends.push_back(payloads.size());
+    }
+    batch.clear();
+    size_t begin = 0;
+    for (size_t end : ends) {
+      batch.push_back({raft::EntryKind::kCommand, std::string_view(payloads).substr(begin, end - begin)});
+      begin = end;
+    }
+    if (auto index = raft->propose(now.instant, batch); !index.ok()) {
+      refuse_proposals(first, index.error());
+      break;
+    }
+    first = last;
+  }
+  proposals.clear();
+}
+
+void Replica::Impl::refuse_proposals(size_t first, const Error& error) {
+  // While leadership is handed over nothing is lost: everything goes to the successor.
+  if (error.code == ErrorCode::kNotLeader) return;
+  std::map<std::pair<ServerId, BootNonce>, ForwardRefused> refused;
+  for (size_t i = first; i < proposals.size(); ++i) {
+    const Proposed& p = proposals[i];
+    ForwardRefused& to = refused[{p.from, p.boot}];
+    to.asker = p.boot;
+    to.code = error.code;
+    to.items.push_back({p.session, p.number, p.counter});
+  }
+  for (auto& [to, message] : refused) {
+    if (to.first == options.raft.id) {
+      take_refusal(message);
+    } else {
+      send_peer(to.first, std::move(message));
+    }
+  }
+}
+
+// Wall time for people, never backwards; cluster time by our monotonic clock on top of what the log had reached.
+kv::Stamp Replica::Impl::next_stamp() {
+  stamp_floor.wall_ms = std::max(stamp_floor.wall_ms, now.wall_ms);
+  return {stamp_floor.wall_ms, stamp_floor.cluster_ms + to_ms(now.instant - stamp_base)};
+}
+
+// ---- read barriers
+
+void Replica::Impl::send_barrier() {
+  if (!barriers.collecting() || raft->leader() == ServerId()) return;
+  const uint64_t counter = next_counter++;
+  if (!leads()) {
+    auto question = barriers.ask(raft->term(), now.instant, counter);
+    send_peer(raft->leader(), Barrier{raft->term(), counter, std::move(question->alive)});
+    return;
+  }
+  if (!leading) start_leading();
+  auto question = barriers.ask(raft->term(), now.instant, counter);
+  std::vector<SessionId> gone;
+  for (SessionId session : question->alive) {
+    if (!clocks.touch(session, now.instant) && raft->has_committed_own_term()) gone.push_back(session);
+  }
+  own_barriers[counter] = std::move(gone);
+  if (!raft->read_index(now.instant, counter).ok()) read_failed(counter);
+}
+
+void Replica::Impl::take_barrier(const PeerMessage& message, const Barrier& barrier) {
+  // A deposed leader, or one that does not know yet that it leads: the asker asks again.
+  if (!leads() || barrier.term != raft->term()) return;
+  if (!leading) start_leading();
+  RemoteBarrier remote{message.from, message.boot, barrier.counter, {}};
+  for (SessionId session : barrier.alive) {
+    // Until an entry of the own term is applied, a session may be in the log that the tree does not show yet.
+    if (!clocks.touch(session, now.instant) && raft->has_committed_own_term()) remote.gone.push_back(session);
+  }
+  const uint64_t context = next_counter++;
+  if (!raft->read_index(now.instant, context).ok()) return;
+  remote_barriers[context] = std::move(remote);
+}
+
+void Replica::Impl::read_ready(uint64_t context, Index index) {
+  if (context == expiry_context) {
+    expiry_context = 0;
+    expiry_confirmed = true;
+  } else if (const auto own = own_barriers.find(context); own != own_barriers.end()) {
+    barriers.confirm(context, raft->term(), index, own->second);
+    own_barriers.erase(own);
+  } else if (const auto remote = remote_barriers.find(context); remote != remote_barriers.end()) {
+    RemoteBarrier& to = remote->second;
+    send_peer(to.server, BarrierReply{to.boot, raft->term(), to.counter, index, std::move(to.gone)});
+    remote_barriers.erase(remote);
+  }
+}
+
+void Replica::Impl::read_failed(uint64_t context) {
+  if (context == expiry_context) expiry_context = 0;
+  if (own_barriers.erase(context) > 0) barriers.collect_again(context);
+  remote_barriers.erase(context);
+}
+
+// ---- sessions
+
+// A session expires when its time is up by our clock, *then* leadership was confirmed, and all that had arrived by then was
+// looked at: a sign of life that waited in a socket while we were paused still counts.
+void Replica::Impl::expire_sessions() {
+  if (expiry_confirmed) {
+    expiry_confirmed = false;
+    const std::vector<SessionId> overdue = clocks.take_overdue(now.instant);
+    for (size_t first = 0; first < overdue.size(); first += kExpiredSessionsMax) {
+      const size_t last = std::min(overdue.size(), first + kExpiredSessionsMax);
+      const kv::Command command =
+          kv::ExpireSessions{std::vector<SessionId>(overdue.begin() + first, overdue.begin() + last)};
+      proposals.push_back({Bytes(kv::encode_command(command)), options.raft.id, options.raft.boot, {}, 0, 0});
+    }
+    if (!overdue.empty()) log(LogLevel::kInfo, "expiring " + std::to_string(overdue.size()) + " sessions");
+    return;
+  }
+  if (expiry_context != 0 || !clocks.any_overdue(now.instant)) return;
+  const uint64_t context = next_counter++;
+  if (raft->read_index(now.instant, context).ok()) expiry_context = context;
+}
+
+void Replica::Impl::start_leading() {
+  leading = true;
+  clocks.restart(state.sessions(), now.instant);
+  // The newest command in the log, applied or not, has the highest stamp.
+  stamp_floor = state.last_stamp();
+  for (Index at = raft->log().last_index(); at >= raft->log().first_index() && at > state.applied(); at = at.prev()) {
+    const raft::Entry& entry = raft->log().at(at);
+    if (entry.kind != raft::EntryKind::kCommand) continue;
+    stamp_floor = kv::read_stamp(entry.payload());
+    break;
+  }
+  stamp_base = now.instant;
+}
+
+void Replica::Impl::stop_leading() {
+  leading = false;
+  clocks.stop();
+  proposals.clear();
+  remote_barriers.clear();
+  for (const auto& [context, gone] : own_barriers) barriers.collect_again(context);
+  own_barriers.clear();
+  expiry_context = 0;
+  expiry_confirmed = false;
+}
+
+}  // namespace quorate::server
