@@ -28,7 +28,8 @@ struct Stamp {
   friend bool operator==(const Stamp&, const Stamp&) = default;
 };
 
-// Who waits for the outcome of a command that belongs to no session yet.
+// Who waits for the outcome of a command that belongs to no session yet. It also makes opening and attaching safe to repeat: a second
+// OpenSession or AttachSession of the origin that a live session was last attached by is answered as the first was.
 struct Origin {
   ServerId server;
   BootNonce boot;
@@ -106,6 +107,8 @@ Result<Command> decode_command(std::string_view bytes);
 
 inline constexpr size_t kStampBytes = 16;
 void append_stamp(std::string& out, const Stamp& stamp);
+// The stamp of an entry's payload. REQUIRES: payload.size() >= kStampBytes.
+Stamp read_stamp(std::string_view payload);
 
 // The limits and rules that need no state (paths, data size, time-outs): asked before a command is proposed, so that what is
 // refused costs no log entry, and again in apply.

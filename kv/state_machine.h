@@ -44,6 +44,7 @@ struct Change {
 struct SessionOutcome {
   SessionId session;
   uint64_t number = 0;
+  uint32_t epoch = 0;  // of the request: an answer to an earlier attachment is none to the present one
   Outcome outcome;
   // The number was applied before; this is the stored outcome.
   bool repeated = false;

@@ -26,7 +26,8 @@ struct AttachSessionRequest {
   SessionId session;
   kv::SessionPassword password{};
 };
-// A sign of life of the connection's session; answered once the leader has recorded it and confirmed its leadership.
+// A sign of life of the connection's session; answered once the leader has recorded it and confirmed its
+// leadership.
 struct PingRequest {};
 // REQUIRES of the client: numbers 1, 2, 3, ... in order; a number is never used for another operation.
 struct WriteRequest {
@@ -72,9 +73,10 @@ struct TransferRequest {
   ServerId target;  // 0: the most advanced
 };
 
-using RequestBody = std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest, GetRequest,
-                                 ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
-                                 LockListRequest, StatusRequest, TransferRequest>;
+using RequestBody =
+    std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest, GetRequest,
+                 ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
+                 LockListRequest, StatusRequest, TransferRequest>;
 
 struct ClientRequest {
   ConnectionId connection;
@@ -99,16 +101,16 @@ struct MemberStatus {
   ServerId id;
   raft::MemberRole role = raft::MemberRole::kVoter;
   std::string peer_address;
-  std::string client_address;    // filled in by the shell, as far as it has heard of it
-  std::optional<Index> match;    // on the leader: what is durable there
+  std::string client_address;  // filled in by the shell, as far as it has heard of it
+  std::optional<Index> match;  // on the leader: what is durable there
 };
 struct ServerStatus {
   ServerId id;
-  ClusterId cluster;             // 0: not formed yet
+  ClusterId cluster;  // 0: not formed yet
   raft::RoleName role = raft::RoleName::kFollower;
   bool may_vote = true;
   Term term;
-  ServerId leader;               // 0: none known
+  ServerId leader;  // 0: none known
   Index last_index, committed, applied;
   Zxid zxid;
   size_t nodes = 0, sessions = 0, connections = 0, watches = 0;
@@ -116,8 +118,8 @@ struct ServerStatus {
   std::vector<MemberStatus> members;
 };
 
-using ReplyBody = std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place, lock::LockView,
-                               LockListReply, ServerStatus>;
+using ReplyBody = std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,
+                               lock::LockView, LockListReply, ServerStatus>;
 
 struct ClientReply {
   uint64_t id = 0;

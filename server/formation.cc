@@ -68,7 +68,8 @@ std::optional<raft::Entry> Formation::receive(Instant now, const PeerMessage& me
     auto configuration = read_founding(entries->front());
     if (!configuration.ok()) return std::nullopt;
     if (configuration->find(options_.id) == nullptr) {
-      note_ = "the cluster of server " + std::to_string(message.from.value()) + " does not list this server as a member";
+      note_ = "the cluster of server " + std::to_string(message.from.value()) +
+              " does not list this server as a member";
       return std::nullopt;
     }
     return entries->front();
@@ -106,8 +107,9 @@ void Formation::note_who_is_missing(Instant now) {
   std::string missing;
   for (const PlannedMember& member : options_.plan) {
     const auto heard = heard_.find(member.id);
-    const bool here = member.id == options_.id ||
-                      (heard != heard_.end() && heard->second.at + kAnswerIntervals * options_.probe_interval >= now);
+    const bool here =
+        member.id == options_.id ||
+        (heard != heard_.end() && heard->second.at + kAnswerIntervals * options_.probe_interval >= now);
     if (here) continue;
     if (!missing.empty()) missing += ", ";
     missing += std::to_string(member.id.value()) + " (" + member.address + ")";

@@ -1,15 +1,17 @@
 // Forming a cluster: from empty data folders to one agreed first log entry.
 //
-// A server without a log asks every planned member who it is. The one with the lowest id, once it has heard "empty, and with the same plan" from *every*
-// other one, draws the cluster id, writes the founding configuration (with everybody's incarnation) as entry 1 and hands
-// it to the others. Whoever has a log answers questions with that entry. Nothing else forms a cluster, and no flag does: a
-// majority would not do, because two wiped servers of three could then found a second cluster beside the data of the third.
+// A server without a log asks every planned member who it is. The one with the lowest id, once it has heard
+// "empty, and with the same plan" from *every* other one, draws the cluster id, writes the founding
+// configuration (with everybody's incarnation) as entry 1 and hands it to the others. Whoever has a log
+// answers questions with that entry. Nothing else forms a cluster, and no flag does: a majority would not do,
+// because two wiped servers of three could then found a second cluster beside the data of the third.
 //
-// An empty server accepts a founding entry that lists it. Where the entry lists another incarnation of it, the folder was wiped since: it
-// may receive the log, but it never votes (raft::Raft::may_vote).
+// An empty server accepts a founding entry that lists it. Where the entry lists another incarnation of it,
+// the folder was wiped since: it may receive the log, but it never votes (raft::Raft::may_vote).
 //
-// Why only the lowest id decides: a decision by one needs no agreement. If it fails after deciding, it comes back with its log; if its
-// folder is lost, either somebody else has the entry, or nothing was promised to anybody.
+// Why only the lowest id decides: a decision by one needs no agreement. If it fails after deciding, it comes
+// back with its log; if its folder is lost, either somebody else has the entry, or nothing was promised to
+// anybody.
 //
 // Thread safety: none.
 #pragma once
@@ -47,7 +49,7 @@ class Formation {
     BootNonce boot;
     std::vector<PlannedMember> plan;  // by ascending id, ourselves included
     Duration probe_interval{};
-    ClusterId cluster_id;             // to be used if we decide
+    ClusterId cluster_id;  // to be used if we decide
   };
 
   Formation(Options options, Instant now);

@@ -1,5 +1,5 @@
-// What servers say to each other beside Raft: forming the cluster, forwarding writes to the leader, and asking the leader for
-// a read barrier. proto/peer.proto and server/shell's codec carry them.
+// What servers say to each other beside Raft: forming the cluster, forwarding writes to the leader, and
+// asking the leader for a read barrier. proto/peer.proto and server/shell's codec carry them.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,7 @@ struct Forward {
 // The leader did not take these; nothing of them is in its log.
 struct ForwardRefused {
   struct Item {
-    SessionId session;     // with number, or
+    SessionId session;  // with number, or
     uint64_t number = 0;
     uint64_t counter = 0;  // the counter of an Origin
   };
@@ -47,7 +47,8 @@ struct ForwardRefused {
   ErrorCode code = ErrorCode::kOverloaded;
   std::vector<Item> items;
 };
-// Asks the leader of `term` for a read index, once for all reads that wait at the sender; the sessions have given a sign of life since the last one.
+// Asks the leader of `term` for a read index, once for all reads that wait at the sender; the sessions have
+// given a sign of life since the last one.
 struct Barrier {
   Term term;
   uint64_t counter = 0;
@@ -62,7 +63,8 @@ struct BarrierReply {
   std::vector<SessionId> gone;  // of `alive`: expired or about to be
 };
 
-using PeerBody = std::variant<raft::Message, Probe, ProbeReply, Founding, Forward, ForwardRefused, Barrier, BarrierReply>;
+using PeerBody =
+    std::variant<raft::Message, Probe, ProbeReply, Founding, Forward, ForwardRefused, Barrier, BarrierReply>;
 
 struct PeerMessage {
   ServerId from;

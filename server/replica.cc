@@ -25,8 +25,8 @@ Replica::Impl::Impl(const ReplicaOptions& o, ReplicaRecovered recovered, uint64_
     start_raft(std::move(*recovered.log));
     return;
   }
-  formation.emplace(Formation::Options{options.raft.id, options.raft.incarnation, options.raft.boot, options.plan,
-                                       options.probe_interval, ClusterId(random.next() | 1)},
+  formation.emplace(Formation::Options{options.raft.id, options.raft.incarnation, options.raft.boot,
+                                       options.plan, options.probe_interval, ClusterId(random.next() | 1)},
                     now.instant);
 }
 
@@ -34,13 +34,14 @@ void Replica::Impl::start_raft(raft::Recovered recovered) {
   raft.emplace(options.raft, std::move(recovered), random.next(), now.instant);
   output.configuration = raft->configuration();
   if (!raft->may_vote()) {
-    log(LogLevel::kWarning, "this data folder is not the one that the cluster admitted (it was wiped): receiving only, not voting");
+    log(LogLevel::kWarning,
+        "this data folder is not the one that the cluster admitted (it was wiped): receiving only, not "
+        "voting");
   }
 }
 
 void Replica::Impl::step(Input input) {
-  std::visit(Overloaded{[&](Tick&) { tick(); },
-                        [&](PeerReceived& in) { receive(std::move(in.message)); },
+  std::visit(Overloaded{[&](Tick&) { tick(); }, [&](PeerReceived& in) { receive(std::move(in.message)); },
                         [&](PeerLost& in) {
                           if (raft) raft->peer_unreachable(now.instant, in.peer);
                         },
@@ -52,6 +53,7 @@ void Replica::Impl::step(Input input) {
                           if (leads()) (void)raft->transfer_leadership(now.instant, ServerId());
                         }},
              input);
+  if (raft) settle_role();
 }
 
 void Replica::Impl::tick() {
@@ -86,22 +88,22 @@ void Replica::Impl::receive(PeerMessage message) {
     return;
   }
   if (!raft) return;  // the founding entry is being written
-  std::visit(Overloaded{[&](raft::Message& body) { raft->receive(now.instant, std::move(body)); },
-                        [&](Probe&) {
-                          if (raft->log().first_index() == Index(1)) {
-                            send_peer(message.from, Founding{raft->log().at(Index(1)).encoded});
-                          }
-                        },
-                        [&](ProbeReply&) {}, [&](Founding&) {},
-                        [&](Forward& body) { take_forward(message, body); },
-                        [&](ForwardRefused& body) { take_refusal(body); },
-                        [&](Barrier& body) { take_barrier(message, body); },
-                        [&](BarrierReply& body) {
-                          if (body.asker == options.raft.boot) {
-                            barriers.confirm(body.counter, body.term, body.index, body.gone);
-                          }
-                        }},
-             message.body);
+  std::visit(
+      Overloaded{[&](raft::Message& body) { raft->receive(now.instant, std::move(body)); },
+                 [&](Probe&) {
+                   if (raft->log().first_index() == Index(1)) {
+                     send_peer(message.from, Founding{raft->log().at(Index(1)).encoded});
+                   }
+                 },
+                 [&](ProbeReply&) {}, [&](Founding&) {}, [&](Forward& body) { take_forward(message, body); },
+                 [&](ForwardRefused& body) { take_refusal(body); },
+                 [&](Barrier& body) { take_barrier(message, body); },
+                 [&](BarrierReply& body) {
+                   if (body.asker == options.raft.boot) {
+                     barriers.confirm(body.counter, body.term, body.index, body.gone);
+                   }
+                 }},
+      message.body);
 }
 
 void Replica::Impl::found(raft::Entry entry) {
@@ -113,8 +115,8 @@ void Replica::Impl::found(raft::Entry entry) {
   output.entries = {entry};
   output.ticket = Ticket(1);
   founding = std::move(entry);
-  log(LogLevel::kInfo, "joining the cluster that was formed with " + std::to_string(configuration->members.size()) +
-                           " members");
+  log(LogLevel::kInfo, "joining the cluster that was formed with " +
+                           std::to_string(configuration->members.size()) + " members");
 }
 
 void Replica::Impl::persisted(Ticket ticket) {
@@ -140,10 +142,11 @@ Output Replica::Impl::take_output() {
     if (std::string note = formation->take_note(); !note.empty()) log(LogLevel::kInfo, std::move(note));
   }
   if (raft) {
-    // What Raft reports may give new work (a new leader: everything that waits goes to it), which gives Raft new output. Between two rounds
-    // Raft only appends, so their writes are one.
+    // What Raft reports may give new work (a new leader: everything that waits goes to it), which gives Raft
+    // new output. Between two rounds Raft only appends, so their writes are one.
     bool more = true;
     while (more) {
+      note_leader();
       send_writes();
       send_barrier();
       if (leading) expire_sessions();
@@ -159,15 +162,16 @@ Output Replica::Impl::take_output() {
   }
   const bool waiting = !writes.empty() || !barriers.empty();
   if (waiting && next_upkeep == kNever) next_upkeep = now.instant + kUpkeepInterval;
-  output.stopped = stopping && !(leads() && std::get<raft::Leader>(raft->role()).transfer_target != ServerId());
+  output.stopped =
+      stopping && !(leads() && std::get<raft::Leader>(raft->role()).transfer_target != ServerId());
   return std::exchange(output, {});
 }
 
 // Takes Raft's output into ours. False when there was nothing in it.
 bool Replica::Impl::drain_raft() {
   raft::Output r = raft->take_output();
-  const bool anything = r.ticket != Ticket() || !r.messages.empty() || !r.changes.empty() || !r.reads_ready.empty() ||
-                        !r.reads_failed.empty();
+  const bool anything = r.ticket != Ticket() || !r.messages.empty() || !r.changes.empty() ||
+                        !r.reads_ready.empty() || !r.reads_failed.empty();
   if (r.ticket != Ticket()) {
     if (r.hard_state) output.hard_state = r.hard_state;
     if (!output.entries.empty() && !r.entries.empty()) {
@@ -197,10 +201,14 @@ void Replica::Impl::note_changes(const std::vector<raft::RoleChange>& changes) {
   }
 }
 
-// A change of leader or term: whoever waits must ask the new one.
-void Replica::Impl::note_leader() {
+void Replica::Impl::settle_role() {
   if (leads() && !leading) start_leading();
   if (!leads() && leading) stop_leading();
+}
+
+// A change of leader or term: whoever waits must ask the new one.
+void Replica::Impl::note_leader() {
+  settle_role();
   if (raft->leader() == known_leader && raft->term() == known_term) return;
   known_leader = raft->leader();
   known_term = raft->term();
@@ -245,7 +253,8 @@ ServerStatus Replica::Impl::status() const {
   const auto* leader = std::get_if<raft::Leader>(&raft->role());
   for (const raft::Member& member : raft->configuration().members) {
     MemberStatus view{member.id, member.role, member.address, {}, {}};
-    if (leader != nullptr && leader->progress.contains(member.id)) view.match = leader->progress.at(member.id).match;
+    if (leader != nullptr && leader->progress.contains(member.id))
+      view.match = leader->progress.at(member.id).match;
     status.members.push_back(std::move(view));
   }
   return status;

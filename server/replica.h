@@ -1,14 +1,17 @@
-// One server's whole mind: Raft, the tree, sessions, watches and locks, as one deterministic object. It owns no thread, socket,
-// file, clock or random device. Two shells run it: quorated (Asio, a real disk) and quorate-sim (virtual time, network and disk).
+// One server's whole mind: Raft, the tree, sessions, watches and locks, as one deterministic object. It owns
+// no thread, socket, file, clock or random device. Two shells run it: quorated (Asio, a real disk) and
+// quorate-sim (virtual time, network and disk).
 //
 //   replica.step(now, input);            // any number of times: all that is ready
 //   Output out = replica.take_output();  // once
-//   ... send out.peers, write out.entries, then step(now, Persisted{out.ticket}), take_output() again, send the replies ...
+//   ... send out.peers, write out.entries, then step(now, Persisted{out.ticket}), take_output() again, send
+//   the replies ...
 //
 // Thread safety: none. One owner.
 //
-// Why inputs are drained before one take_output(): proposals of a drain become one batch with one encoding, one write and one
-// message a peer, reads of a drain share one confirmation round, and a session is expired only when all that arrived was seen.
+// Why inputs are drained before one take_output(): proposals of a drain become one batch with one encoding,
+// one write and one message a peer, reads of a drain share one confirmation round, and a session is expired
+// only when all that arrived was seen.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +34,8 @@ namespace quorate::server {
 struct ReplicaOptions {
   raft::Options raft;  // also: id, incarnation, boot
   kv::Limits kv;
-  // The members to form a cluster with, by ascending id, ourselves included. Without meaning once there is a log.
+  // The members to form a cluster with, by ascending id, ourselves included. Without meaning once there is a
+  // log.
   std::vector<PlannedMember> plan;
 
   Duration probe_interval = std::chrono::milliseconds(100);
@@ -82,8 +86,9 @@ struct LogLine {
 struct Output {
   // Create the log, for this cluster, before the write below: the cluster was formed in this step.
   std::optional<ClusterId> create_log;
-  // To write in this order as one group (raft::Output says how). When it is durable: step(Persisted{ticket}). A ticket of 0:
-  // nothing to write. No output is taken while a write is outstanding unless the shell can queue writes in order.
+  // To write in this order as one group (raft::Output says how). When it is durable: step(Persisted{ticket}).
+  // A ticket of 0: nothing to write. No output is taken while a write is outstanding unless the shell can
+  // queue writes in order.
   std::optional<raft::HardState> hard_state;
   std::vector<raft::Entry> entries;
   Ticket ticket;

@@ -1,4 +1,5 @@
-// Committed entries become state; what they did becomes outcomes, events and grants for the clients attached here.
+// Committed entries become state; what they did becomes outcomes, events and grants for the clients attached
+// here.
 #include <utility>
 
 #include "base/check.h"
@@ -60,7 +61,8 @@ void Replica::Impl::deliver_outcome(const kv::SessionOutcome& outcome) {
   // An answer to a request of an earlier attachment says nothing about ours of the same number.
   if (!attached || attached->epoch != outcome.epoch) return;
   // A number overtook a lower one on its way here; both are still kept and go again in order.
-  if (outcome.outcome.code == ErrorCode::kRequestGap && writes.has_lower(outcome.session, outcome.number)) return;
+  if (outcome.outcome.code == ErrorCode::kRequestGap && writes.has_lower(outcome.session, outcome.number))
+    return;
   if (const auto asker = writes.finish(outcome.session, outcome.number)) reply(*asker, outcome.outcome);
 }
 

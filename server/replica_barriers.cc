@@ -35,7 +35,8 @@ void Barriers::collect_again(Instant sent_before) {
     std::move(at->second.reads.begin(), at->second.reads.end(), std::back_inserter(again));
     at = open_.erase(at);
   }
-  collected_.insert(collected_.begin(), std::make_move_iterator(again.begin()), std::make_move_iterator(again.end()));
+  collected_.insert(collected_.begin(), std::make_move_iterator(again.begin()),
+                    std::make_move_iterator(again.end()));
 }
 
 void Barriers::collect_again(uint64_t counter) {

@@ -1,5 +1,5 @@
-// Reads and signs of life that wait for a read index. All that arrive in one drain share one barrier; one barrier is one
-// confirmation of leadership, wherever it was asked.
+// Reads and signs of life that wait for a read index. All that arrive in one drain share one barrier; one
+// barrier is one confirmation of leadership, wherever it was asked.
 //
 //   collecting -> sent (asked the leader) -> confirmed (has an index) -> taken, once that index is applied
 //
@@ -40,7 +40,8 @@ class Barriers {
 
   // The leader's answer. Ignored unless that question of that term is open.
   void confirm(uint64_t counter, Term term, Index index, const std::vector<SessionId>& gone);
-  // Open questions are collected again: asked of a leader that is none any more, or sent before `sent_before`.
+  // Open questions are collected again: asked of a leader that is none any more, or sent before
+  // `sent_before`.
   void collect_again(Instant sent_before = kNever);
   void collect_again(uint64_t counter);
 

@@ -1,4 +1,5 @@
-// What clients ask: writes are encoded and sent on their way, reads wait for a barrier and are then served from the own tree.
+// What clients ask: writes are encoded and sent on their way, reads wait for a barrier and are then served
+// from the own tree.
 #include <string>
 #include <utility>
 
@@ -12,13 +13,17 @@ void Replica::Impl::request(ClientRequest request) {
   Connection& connection = connections[request.connection];
   const Asker asker{request.connection, request.id};
   if (std::holds_alternative<StatusRequest>(request.body)) return reply(asker, status());
-  if (!raft) return refuse(asker, ErrorCode::kNotMember, "the cluster is not formed yet: start every server of the --cluster list");
-  if (auto* transfer_request = std::get_if<TransferRequest>(&request.body)) return transfer(asker, *transfer_request);
+  if (!raft)
+    return refuse(asker, ErrorCode::kNotMember,
+                  "the cluster is not formed yet: start every server of the --cluster list");
+  if (auto* transfer_request = std::get_if<TransferRequest>(&request.body))
+    return transfer(asker, *transfer_request);
   if (auto* removed = std::get_if<RemoveWatchRequest>(&request.body)) {
     watches.remove(asker.connection, removed->watch);
     return reply(asker, std::monostate());
   }
-  if (auto* write_request = std::get_if<WriteRequest>(&request.body)) return write(asker, std::move(*write_request));
+  if (auto* write_request = std::get_if<WriteRequest>(&request.body))
+    return write(asker, std::move(*write_request));
   const kv::Origin origin{options.raft.id, options.raft.boot, next_counter};
   if (auto* open = std::get_if<OpenSessionRequest>(&request.body)) {
     return open_session(asker, kv::OpenSession{origin, open->timeout_ms, open->password});
@@ -44,9 +49,11 @@ void Replica::Impl::client_lost(ConnectionId connection) {
 void Replica::Impl::open_session(const Asker& asker, kv::Command command) {
   Connection& connection = connections[asker.connection];
   if (connection.opening || connection.session != SessionId()) {
-    return refuse(asker, ErrorCode::kInvalidArgument, "this connection has a session already: use one connection a session");
+    return refuse(asker, ErrorCode::kInvalidArgument,
+                  "this connection has a session already: use one connection a session");
   }
-  if (Status valid = kv::validate(command); !valid.ok()) return refuse(asker, valid.code(), valid.error().message);
+  if (Status valid = kv::validate(command); !valid.ok())
+    return refuse(asker, valid.code(), valid.error().message);
   connection.opening = true;
   writes.add_opening(next_counter++, asker, Bytes(kv::encode_command(command)), now.instant);
 }
@@ -58,14 +65,16 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
     return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");
   }
   if (writes.contains(connection.session, request.number)) {
-    return refuse(asker, ErrorCode::kInvalidArgument, "this number is already on its way over this connection");
+    return refuse(asker, ErrorCode::kInvalidArgument,
+                  "this number is already on its way over this connection");
   }
   if (writes.bytes() >= options.pending_bytes_max) {
-    return refuse(asker, ErrorCode::kOverloaded, "too many writes are waiting for the cluster: try again, with the same number");
+    return refuse(asker, ErrorCode::kOverloaded,
+                  "too many writes are waiting for the cluster: try again, with the same number");
   }
   const uint64_t number = request.number;
-  const kv::Command command = kv::SessionRequest{connection.session, attached->epoch, number, request.acked_below,
-                                                 std::move(request.operation)};
+  const kv::Command command = kv::SessionRequest{connection.session, attached->epoch, number,
+                                                 request.acked_below, std::move(request.operation)};
   writes.add(connection.session, number, asker.request, Bytes(kv::encode_command(command)), now.instant);
 }
 
@@ -74,7 +83,9 @@ void Replica::Impl::serve(const WaitingRead& read, bool session_gone) {
   if (const auto* children = std::get_if<ChildrenRequest>(&read.body)) return serve_children(read, *children);
   if (const auto* resume = std::get_if<ResumeWatchRequest>(&read.body)) return resume_watch(read, *resume);
   if (std::holds_alternative<PingRequest>(read.body)) {
-    if (session_gone) return refuse(read.asker, ErrorCode::kSessionExpired, "the session has expired: open a new one");
+    // The tree is at least as new as the sign of life: an expiry that came before it shows.
+    if (session_gone || !state.session(read.session))
+      return refuse(read.asker, ErrorCode::kSessionExpired, "the session has expired: open a new one");
     return reply(read.asker, std::monostate());
   }
   if (const auto* place = std::get_if<LockPlaceRequest>(&read.body)) {
@@ -121,7 +132,8 @@ void Replica::Impl::resume_watch(const WaitingRead& read, const ResumeWatchReque
   }
   const ConnectionId connection = read.asker.connection;
   if (auto missed = kv::missed_since(state, request.path, request.kind, request.seen, request.existed)) {
-    output.clients.push_back({connection, kv::WatchEvent{connection, request.watch, *missed, request.path, state.zxid()}});
+    output.clients.push_back(
+        {connection, kv::WatchEvent{connection, request.watch, *missed, request.path, state.zxid()}});
   } else {
     watches.add(connection, request.watch, request.kind, request.path);
   }
@@ -132,7 +144,8 @@ void Replica::Impl::transfer(const Asker& asker, const TransferRequest& request)
   if (!leads()) {
     const ServerId leader = raft->leader();
     return refuse(asker, ErrorCode::kNotLeader,
-                  leader == ServerId() ? "no leader is known" : "ask the leader, server " + std::to_string(leader.value()));
+                  leader == ServerId() ? "no leader is known"
+                                       : "ask the leader, server " + std::to_string(leader.value()));
   }
   if (transfer_asker) return refuse(asker, ErrorCode::kOverloaded, "leadership is being handed over already");
   if (Status started = raft->transfer_leadership(now.instant, request.target); !started.ok()) {
@@ -145,7 +158,8 @@ void Replica::Impl::settle_transfer() {
   if (!transfer_asker) return;
   if (leads()) {
     if (std::get<raft::Leader>(raft->role()).transfer_target != ServerId()) return;
-    refuse(*transfer_asker, ErrorCode::kTimeout, "the other server did not take over in time: leadership stays here");
+    refuse(*transfer_asker, ErrorCode::kTimeout,
+           "the other server did not take over in time: leadership stays here");
   } else {
     reply(*transfer_asker, std::monostate());
   }
@@ -165,7 +179,8 @@ void Replica::Impl::reply(const Asker& asker, ReplyBody body) {
 void Replica::Impl::refuse(const Asker& asker, ErrorCode code, std::string message) {
   if (!connections.contains(asker.connection)) return;
   output.clients.push_back(
-      {asker.connection, ClientReply{asker.request, {code, std::move(message)}, state.zxid(), std::monostate()}});
+      {asker.connection,
+       ClientReply{asker.request, {code, std::move(message)}, state.zxid(), std::monostate()}});
 }
 
 }  // namespace quorate::server

@@ -24,7 +24,8 @@
 
 namespace quorate::server {
 
-// Committed entries applied in one take_output(), so that a long replay at the start does not keep heartbeats waiting.
+// Committed entries applied in one take_output(), so that a long replay at the start does not keep heartbeats
+// waiting.
 inline constexpr size_t kApplySliceEntries = 8192;
 // Payload bytes of one proposal to Raft, and so of one block of the log.
 inline constexpr size_t kProposalBytesMax = 1 << 20;
@@ -49,6 +50,7 @@ struct Replica::Impl {
   void start_raft(raft::Recovered recovered);
   bool drain_raft();
   void note_changes(const std::vector<raft::RoleChange>& changes);
+  void settle_role();
   void note_leader();
   void send_peer(ServerId to, PeerBody body);
   void log(LogLevel level, std::string text) { output.log.push_back({level, std::move(text)}); }
@@ -84,7 +86,7 @@ struct Replica::Impl {
   // ---- replica_leader.cc
   struct Proposed {
     Bytes body;
-    ServerId from;      // who forwarded it; ourselves: our own client's
+    ServerId from;  // who forwarded it; ourselves: our own client's
     BootNonce boot;
     SessionId session;  // with number, or counter
     uint64_t number = 0;
@@ -96,6 +98,7 @@ struct Replica::Impl {
   void propose_collected();
   void refuse_proposals(size_t first, const Error& error);
   kv::Stamp next_stamp();
+  bool knows_all_sessions() const;
   void send_barrier();
   void take_barrier(const PeerMessage& message, const Barrier& barrier);
   void read_ready(uint64_t context, Index index);
@@ -136,13 +139,13 @@ struct Replica::Impl {
   };
   bool leading = false;
   SessionClocks clocks;
-  std::vector<Proposed> proposals;                 // collected in this drain
-  std::map<uint64_t, RemoteBarrier> remote_barriers;  // by read context
+  std::vector<Proposed> proposals;                          // collected in this drain
+  std::map<uint64_t, RemoteBarrier> remote_barriers;        // by read context
   std::map<uint64_t, std::vector<SessionId>> own_barriers;  // by read context: sessions that are gone
-  uint64_t expiry_context = 0;                     // confirming leadership before an expiry; 0: not
+  uint64_t expiry_context = 0;                              // confirming leadership before an expiry; 0: not
   bool expiry_confirmed = false;
-  Instant stamp_base;                              // cluster time at this instant ...
-  kv::Stamp stamp_floor;                           // ... was this; wall time is never below this
+  Instant stamp_base;     // cluster time at this instant ...
+  kv::Stamp stamp_floor;  // ... was this; wall time is never below this
 };
 
 }  // namespace quorate::server

@@ -1,4 +1,5 @@
-// The way to the leader, and what only a leader does: proposals, read barriers for everybody, the expiry of sessions.
+// The way to the leader, and what only a leader does: proposals, read barriers for everybody, the expiry of
+// sessions.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -18,7 +19,8 @@ void Replica::Impl::send_writes() {
   if (leads()) {
     for (PendingCommand& c : unsent) {
       if (c.session != SessionId()) clocks.touch(c.session, now.instant);
-      proposals.push_back({std::move(c.body), options.raft.id, options.raft.boot, c.session, c.number, c.counter});
+      proposals.push_back(
+          {std::move(c.body), options.raft.id, options.raft.boot, c.session, c.number, c.counter});
     }
     return;
   }
@@ -34,8 +36,9 @@ void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forw
   for (const Bytes& body : forward.commands) {
     const auto command = kv::decode_command_view(body.view());
     if (!command.ok()) {
-      log(LogLevel::kError, "server " + std::to_string(message.from.value()) +
-                                " forwarded a command that does not parse; not proposed: " + command.error().message);
+      log(LogLevel::kError,
+          "server " + std::to_string(message.from.value()) +
+              " forwarded a command that does not parse; not proposed: " + command.error().message);
       continue;
     }
     Proposed proposed{body, message.from, message.boot, SessionId(), 0, 0};
@@ -58,10 +61,11 @@ void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forw
 void Replica::Impl::take_refusal(const ForwardRefused& refused) {
   if (refused.asker != options.raft.boot) return;
   for (const ForwardRefused::Item& item : refused.items) {
-    const auto asker =
-        item.session != SessionId() ? writes.finish(item.session, item.number) : writes.finish_opening(item.counter);
+    const auto asker = item.session != SessionId() ? writes.finish(item.session, item.number)
+                                                   : writes.finish_opening(item.counter);
     if (!asker) continue;
-    if (const auto at = connections.find(asker->connection); at != connections.end()) at->second.opening = false;
+    if (const auto at = connections.find(asker->connection); at != connections.end())
+      at->second.opening = false;
     refuse(*asker, refused.code, "the leader is at its limit: not applied, try again with the same number");
   }
 }
@@ -121,13 +125,20 @@ void Replica::Impl::refuse_proposals(size_t first, const Error& error) {
   }
 }
 
-// Wall time for people, never backwards; cluster time by our monotonic clock on top of what the log had reached.
+// Wall time for people, never backwards; cluster time by our monotonic clock on top of what the log had
+// reached.
 kv::Stamp Replica::Impl::next_stamp() {
   stamp_floor.wall_ms = std::max(stamp_floor.wall_ms, now.wall_ms);
   return {stamp_floor.wall_ms, stamp_floor.cluster_ms + to_ms(now.instant - stamp_base)};
 }
 
 // ---- read barriers
+
+// Until an entry of the own term is applied, a session may be in the log that the tree does not show yet. Not
+// to call it gone is safe: whoever asked has applied that entry, too, before it answers, and looks.
+bool Replica::Impl::knows_all_sessions() const {
+  return raft->has_committed_own_term() && raft->applied_index() == raft->committed();
+}
 
 void Replica::Impl::send_barrier() {
   if (!barriers.collecting() || raft->leader() == ServerId()) return;
@@ -137,11 +148,10 @@ void Replica::Impl::send_barrier() {
     send_peer(raft->leader(), Barrier{raft->term(), counter, std::move(question->alive)});
     return;
   }
-  if (!leading) start_leading();
   auto question = barriers.ask(raft->term(), now.instant, counter);
   std::vector<SessionId> gone;
   for (SessionId session : question->alive) {
-    if (!clocks.touch(session, now.instant) && raft->has_committed_own_term()) gone.push_back(session);
+    if (!clocks.touch(session, now.instant) && knows_all_sessions()) gone.push_back(session);
   }
   own_barriers[counter] = std::move(gone);
   if (!raft->read_index(now.instant, counter).ok()) read_failed(counter);
@@ -150,11 +160,9 @@ void Replica::Impl::send_barrier() {
 void Replica::Impl::take_barrier(const PeerMessage& message, const Barrier& barrier) {
   // A deposed leader, or one that does not know yet that it leads: the asker asks again.
   if (!leads() || barrier.term != raft->term()) return;
-  if (!leading) start_leading();
   RemoteBarrier remote{message.from, message.boot, barrier.counter, {}};
   for (SessionId session : barrier.alive) {
-    // Until an entry of the own term is applied, a session may be in the log that the tree does not show yet.
-    if (!clocks.touch(session, now.instant) && raft->has_committed_own_term()) remote.gone.push_back(session);
+    if (!clocks.touch(session, now.instant) && knows_all_sessions()) remote.gone.push_back(session);
   }
   const uint64_t context = next_counter++;
   if (!raft->read_index(now.instant, context).ok()) return;
@@ -183,8 +191,8 @@ void Replica::Impl::read_failed(uint64_t context) {
 
 // ---- sessions
 
-// A session expires when its time is up by our clock, *then* leadership was confirmed, and all that had arrived by then was
-// looked at: a sign of life that waited in a socket while we were paused still counts.
+// A session expires when its time is up by our clock, *then* leadership was confirmed, and all that had
+// arrived by then was looked at: a sign of life that waited in a socket while we were paused still counts.
 void Replica::Impl::expire_sessions() {
   if (expiry_confirmed) {
     expiry_confirmed = false;
@@ -208,7 +216,8 @@ void Replica::Impl::start_leading() {
   clocks.restart(state.sessions(), now.instant);
   // The newest command in the log, applied or not, has the highest stamp.
   stamp_floor = state.last_stamp();
-  for (Index at = raft->log().last_index(); at >= raft->log().first_index() && at > state.applied(); at = at.prev()) {
+  for (Index at = raft->log().last_index(); at >= raft->log().first_index() && at > state.applied();
+       at = at.prev()) {
     const raft::Entry& entry = raft->log().at(at);
     if (entry.kind != raft::EntryKind::kCommand) continue;
     stamp_floor = kv::read_stamp(entry.payload());

@@ -1,7 +1,8 @@
-// When each session runs out, by the clock of the leader that is asked: only the leader's clocks count, and only while it leads.
+// When each session runs out, by the clock of the leader that is asked: only the leader's clocks count, and
+// only while it leads.
 //
-// A touch costs one table look-up: the heap keeps the earliest time at which a session may run out, and is put right only when
-// that time comes.
+// A touch costs one table look-up: the heap keeps the earliest time at which a session may run out, and is
+// put right only when that time comes.
 //
 // Thread safety: none.
 #pragma once
@@ -19,7 +20,8 @@ namespace quorate::server {
 
 class SessionClocks {
  public:
-  // A new leader: every session has its full timeout from now, because nobody knows what its predecessor had heard.
+  // A new leader: every session has its full timeout from now, because nobody knows what its predecessor had
+  // heard.
   void restart(const std::vector<kv::SessionView>& sessions, Instant now);
   // Not the leader any more.
   void stop();
@@ -27,7 +29,8 @@ class SessionClocks {
   // The session was opened or attached.
   void add(SessionId session, uint32_t timeout_ms, Instant now);
   void forget(SessionId session);
-  // A sign of life. False when the session is unknown or its expiry has been proposed: it must not be promised any more time.
+  // A sign of life. False when the session is unknown or its expiry has been proposed: it must not be
+  // promised any more time.
   bool touch(SessionId session, Instant now);
 
   bool any_overdue(Instant now);

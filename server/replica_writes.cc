@@ -75,7 +75,8 @@ std::optional<Asker> PendingWrites::finish_opening(uint64_t counter) {
   const Asker asker = at->second.asker;
   forget_bytes(at->second.body);
   openings_.erase(at);
-  std::erase_if(unsent_, [&](const PendingCommand& c) { return c.counter == counter && c.session == SessionId(); });
+  std::erase_if(unsent_,
+                [&](const PendingCommand& c) { return c.counter == counter && c.session == SessionId(); });
   return asker;
 }
 
@@ -84,9 +85,7 @@ bool PendingWrites::has_lower(SessionId session, uint64_t number) const {
   return at != sessions_.end() && !at->second.writes.empty() && at->second.writes.front().number < number;
 }
 
-std::vector<PendingCommand> PendingWrites::take_unsent() {
-  return std::exchange(unsent_, {});
-}
+std::vector<PendingCommand> PendingWrites::take_unsent() { return std::exchange(unsent_, {}); }
 
 void PendingWrites::send_again() {
   unsent_.clear();

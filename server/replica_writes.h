@@ -1,5 +1,6 @@
-// Writes that clients of this server asked for and that have no outcome yet. They are kept until the apply step of this server
-// shows what became of them, and go again to every new leader: the state machine applies each once, whatever arrives twice.
+// Writes that clients of this server asked for and that have no outcome yet. They are kept until the apply
+// step of this server shows what became of them, and go again to every new leader: the state machine applies
+// each once, whatever arrives twice.
 //
 // Thread safety: none.
 #pragma once
@@ -23,7 +24,8 @@ struct Asker {
   uint64_t request = 0;
 };
 
-// A command on its way to the leader's log, known by (session, number) or, for opening and attaching, by a counter.
+// A command on its way to the leader's log, known by (session, number) or, for opening and attaching, by a
+// counter.
 struct PendingCommand {
   SessionId session;
   uint64_t number = 0;
@@ -52,7 +54,8 @@ class PendingWrites {
   // True while that number waits already: the same request came twice over one connection.
   bool contains(SessionId session, uint64_t number) const;
 
-  // The outcome is known (or the command was refused): nothing more will be sent. Nothing if it is not pending here.
+  // The outcome is known (or the command was refused): nothing more will be sent. Nothing if it is not
+  // pending here.
   std::optional<Asker> finish(SessionId session, uint64_t number);
   std::optional<Asker> finish_opening(uint64_t counter);
   // A lower number of that session is still pending here.
