@@ -7,7 +7,8 @@
 // Thread safety: a file belongs to one thread at a time; the file system itself may be used from several.
 //
 // Errors: kIo with the operation, the path and the reason; kNoSpace when the disk is full; kNoNode for a missing file.
-// A failed write or sync leaves unknown bytes behind and is never retried: the caller's process ends (docs/storage-format.md).
+// A failed write or sync leaves unknown bytes behind. A failed sync is never retried: the caller's process ends
+// (docs/storage-format.md).
 #pragma once
 
 #include <cstdint>
@@ -33,6 +34,12 @@ class File {
   virtual Result<uint64_t> size() = 0;
 };
 
+// Held as long as it lives.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -48,6 +55,9 @@ class FileSystem {
   // Names, sorted; without "." and "..".
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;
+  // Makes the file if it is missing and locks it against every other process, and every other lock() of this one. Ends
+  // with the process, however that ends. Errors: kInUse when somebody else has it.
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };
 
 }  // namespace quorate::server
