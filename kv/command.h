@@ -1,8 +1,8 @@
-// What is replicated: the commands in the log, by hand-written canonical bytes (equal commands have equal bytes), and the
-// outcomes that go back to whoever asked.
+// What is replicated: the commands in the log, by hand-written canonical bytes (equal commands have equal
+// bytes), and the outcomes that go back to whoever asked.
 //
-// A command in an entry is a Stamp, put in front by the leader that proposes it, and then the body as the server the
-// client is attached to encoded it.
+// A command in an entry is a Stamp, put in front by the leader that proposes it, and then the body as the
+// server the client is attached to encoded it.
 #pragma once
 
 #include <array>
@@ -28,8 +28,10 @@ struct Stamp {
   friend bool operator==(const Stamp&, const Stamp&) = default;
 };
 
-// Who waits for the outcome of a command that belongs to no session yet. It also makes opening and attaching safe to repeat: a second
-// OpenSession or AttachSession of the origin that a live session was last attached by is answered as the first was.
+// Who waits for the outcome of a command that belongs to no session yet. It also makes opening and attaching
+// safe to repeat: a second OpenSession or AttachSession of the origin that a live session was last attached
+// by is answered as the first was, with the next number as it stands then. An origin without a server is
+// nobody's, and never repeats.
 struct Origin {
   ServerId server;
   BootNonce boot;
@@ -58,8 +60,8 @@ struct DeleteOp {
   std::string path;
   int32_t version = -1;
 };
-// Joins the queue of an exclusive lock: makes the path where it is missing and an ephemeral sequential child "lock-" in it. The
-// outcome says whether that child holds already. One commit, whether it waits or not.
+// Joins the queue of an exclusive lock: makes the path where it is missing and an ephemeral sequential child
+// "lock-" in it. The outcome says whether that child holds already. One commit, whether it waits or not.
 struct AcquireOp {
   std::string path;
   std::string data;  // kept in the queue node: who we are, for people
@@ -90,7 +92,8 @@ struct AttachSession {
 struct ExpireSessions {
   std::vector<SessionId> sessions;
 };
-// A numbered request: applied once, however often it is in the log. `acked_below`: outcomes of lower numbers have arrived.
+// A numbered request: applied once, however often it is in the log. `acked_below`: outcomes of lower numbers
+// have arrived.
 struct SessionRequest {
   SessionId session;
   uint32_t epoch = 0;
@@ -110,8 +113,8 @@ void append_stamp(std::string& out, const Stamp& stamp);
 // The stamp of an entry's payload. REQUIRES: payload.size() >= kStampBytes.
 Stamp read_stamp(std::string_view payload);
 
-// The limits and rules that need no state (paths, data size, time-outs): asked before a command is proposed, so that what is
-// refused costs no log entry, and again in apply.
+// The limits and rules that need no state (paths, data size, time-outs): asked before a command is proposed,
+// so that what is refused costs no log entry, and again in apply.
 Status validate(const Command& command);
 
 // ---- outcomes
@@ -129,21 +132,23 @@ struct Stat {
 
 struct Outcome {
   ErrorCode code = ErrorCode::kOk;
-  std::string message;      // for a refusal: what to do
-  Zxid zxid;                // of the entry that applied it (a stored outcome keeps its first)
-  std::string path;         // the node made (create, acquire)
-  Stat stat;                // create, set
-  bool held = false;        // acquire: the node holds the lock already
-  Token token;              // acquire: the token that goes with the node, valid once it holds
-  SessionId session;        // open, attach
-  uint32_t epoch = 0;       // open, attach
-  uint32_t timeout_ms = 0;  // open, attach: as negotiated
-  uint64_t next_number = 0; // attach: the lowest number not applied yet
+  std::string message;       // for a refusal: what to do
+  Zxid zxid;                 // of the entry that applied it (a stored outcome keeps its first)
+  std::string path;          // the node made (create, acquire)
+  Stat stat;                 // create, set
+  bool held = false;         // acquire: the node holds the lock already
+  Token token;               // acquire: the token that goes with the node, valid once it holds
+  SessionId session;         // open, attach
+  uint32_t epoch = 0;        // open, attach
+  uint32_t timeout_ms = 0;   // open, attach: as negotiated
+  uint64_t next_number = 0;  // open, attach: the lowest number not applied yet
 
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
 std::string encode_outcome(const Outcome& outcome);
+void append_outcome(std::string& out, const Outcome& outcome);
+// Errors: kMalformed for bytes that encode_outcome cannot have made; kUnsupported for a later version.
 Result<Outcome> decode_outcome(std::string_view bytes);
 
 }  // namespace quorate::kv
