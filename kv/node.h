@@ -1,0 +1,63 @@
+// A node as it lies in memory, small because there are millions: what every node has in Node, what only some
+// have beside it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/ids.h"
+#include "kv/slab.h"
+
+namespace quorate::kv {
+
+// Of a node that has or had children.
+struct ParentPart {
+  Ref first_child = kNone;  // in the order of creation
+  Ref last_child = kNone;
+  Ref first_queued =
+      kNone;  // of those children that stand in the queue (ephemeral, made by a sequential create)
+  Ref last_queued = kNone;
+  uint32_t children = 0;
+  uint32_t queued = 0;
+  uint32_t queued_lock = 0;   // of these with a name of Dialect::kLock
+  uint32_t queued_kazoo = 0;  // and of Dialect::kKazoo
+  uint64_t creates = 0;       // children ever made: the next sequence suffix
+  Zxid pzxid;
+  uint32_t queue_slot = 0;  // where this node stands in the tree's list of queues, if queued > 0
+};
+
+// Of an ephemeral node, which has no children. The links order all that a session owns, and the queue among
+// siblings.
+struct EphemeralPart {
+  SessionId owner;
+  Ref owned_prev = kNone, owned_next = kNone;
+  Ref queued_prev = kNone, queued_next = kNone;
+};
+
+struct Node {
+  static constexpr uint8_t kUsed = 1;
+  static constexpr uint8_t kEphemeral = 2;
+  static constexpr uint8_t kSequential = 4;
+
+  char* payload = nullptr;  // the name, then the data
+  Zxid czxid, mzxid;
+  int64_t ctime_ms = 0, mtime_ms = 0;
+  Ref parent = kNone;
+  Ref prev = kNone, next = kNone;  // siblings in the order of creation
+  Ref part = kNone;                // kEphemeral: its EphemeralPart; else its ParentPart, once it had a child
+  uint32_t path_hash = 0;          // the low half of the path's checksum
+  int32_t version = 0;
+  uint32_t data_size = 0;
+  uint16_t name_size = 0;
+  uint8_t flags = 0;
+
+  bool used() const { return (flags & kUsed) != 0; }
+  bool ephemeral() const { return (flags & kEphemeral) != 0; }
+  bool sequential() const { return (flags & kSequential) != 0; }
+  bool queued() const { return ephemeral() && sequential(); }
+  std::string_view name() const { return {payload, name_size}; }
+  std::string_view data() const { return {payload + name_size, data_size}; }
+};
+static_assert(sizeof(Node) == 72);
+
+}  // namespace quorate::kv
