@@ -1,12 +1,14 @@
-// The replicated state machine: a tree of nodes and the sessions that own some of them. Every server applies the same entries
-// in the same order and comes to the same state, outcomes and hash, whatever its clock, locale or memory layout.
+// The replicated state machine: a tree of nodes and the sessions that own some of them. Every server applies
+// the same entries in the same order and comes to the same state, outcomes and hash, whatever its clock,
+// locale or memory layout.
 //
 // apply() uses nothing but the state and the entry. Reads are const and may be served at any index.
 //
 // Thread safety: none. One owner.
 //
-// Invariants (check_consistency()): every ephemeral node has a live owner and stands in its list; every node but "/" has a parent, which is
-// not ephemeral; num_children and the sibling list agree; the hash equals the one recomputed from the state.
+// Invariants (check_consistency()): every ephemeral node has a live owner and stands in its list; every node
+// but "/" has a parent, which is not ephemeral; num_children and the sibling list agree; the hash equals the
+// one recomputed from the state.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +40,7 @@ struct Change {
   std::string path;
   SessionId owner;          // of an ephemeral node
   bool sequential = false;  // made by a sequential create
+  Zxid czxid;               // of the node's creation
 };
 
 // The outcome of a session's request, for the server where that session is attached.
@@ -97,8 +100,8 @@ class StateMachine {
   StateMachine(StateMachine&&) noexcept;
   StateMachine& operator=(StateMachine&&) noexcept;
 
-  // REQUIRES: index == applied() + 1, and a payload that is a Stamp and a command this version knows: an unknown command is a
-  // CHECK failure with a sentence, because skipping it would let servers disagree.
+  // REQUIRES: index == applied() + 1, and a payload that is a Stamp and a command this version knows: an
+  // unknown command is a CHECK failure with a sentence, because skipping it would let servers disagree.
   Applied apply(Index index, std::string_view payload);
   // An entry that is not for the state machine (a no-op, a configuration) still counts.
   void skip(Index index);
@@ -120,10 +123,17 @@ class StateMachine {
   std::optional<SessionView> session(SessionId id) const;
   // In ascending order of id.
   std::vector<SessionView> sessions() const;
+  size_t session_count() const;
   std::vector<std::string> ephemerals(SessionId id) const;
   size_t node_count() const;
+  // The paths at `root` and below that have somebody in their queue, in ascending order, at most `max` of
+  // them. Costs what is queued, not what the tree holds.
+  std::vector<std::string> queues(std::string_view root, size_t max) const;
+  // What the tree takes in memory.
+  size_t tree_bytes() const;
 
-  // Recomputes what is kept incrementally. What is wrong, in a sentence, or nothing. Slow: for tests, the simulator and scrubs.
+  // Recomputes what is kept incrementally. What is wrong, in a sentence, or nothing. Slow: for tests, the
+  // simulator and scrubs.
   std::optional<std::string> check_consistency() const;
 
  private:

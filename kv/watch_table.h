@@ -1,13 +1,15 @@
-// One-shot watches of the sessions attached to one server. Not replicated: a client that moves registers again, saying what it
-// saw last, so that nothing in between is missed.
+// One-shot watches of the sessions attached to one server. Not replicated: a client that moves registers
+// again, saying what it saw last, so that nothing in between is missed.
 //
 // Thread safety: none.
 //
-// A watch fires once. Data watches fire on created, data set and deleted; child watches on a child made or deleted and on
-// the node's own deletion. Each path is stored once, however many watch it.
+// A watch fires once. Data watches fire on created, data set and deleted; child watches on a child made or
+// deleted and on the node's own deletion. Each path is stored once, however many watch it.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,9 +47,10 @@ class WatchTable {
   std::unique_ptr<Impl> impl_;
 };
 
-// What a client that last saw the path at `seen` (0: saw nothing, the node did not exist) has missed, if anything. `existed`: whether it
-// saw the node.
-std::optional<EventKind> missed_since(const StateMachine& state, std::string_view path, WatchKind kind, Zxid seen,
-                                      bool existed);
+// What a client that last saw the path at `seen` (0: saw nothing, the node did not exist) has missed, if
+// anything. `existed`: whether it saw the node. A node made anew since then counts as deleted. What leaves no
+// trace is not told: a node that was not there, came and went; one that was there tells everything.
+std::optional<EventKind> missed_since(const StateMachine& state, std::string_view path, WatchKind kind,
+                                      Zxid seen, bool existed);
 
 }  // namespace quorate::kv

@@ -1,0 +1,98 @@
+// The sessions and what makes their requests apply once: epochs, numbers, and the outcomes kept until their
+// client says that it has them. What a session owns in the tree is the tree's to know.
+//
+// Thread safety: none.
+//
+// Invariants: floor <= next; exactly the outcomes of floor .. next-1 are kept; hash() is the sum of the
+// hashes of all sessions and outcomes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "kv/command.h"
+#include "kv/state_machine.h"
+
+namespace quorate::kv {
+
+// An outcome with more bytes than this is kept without its path and message: a repeated request then learns
+// that it was done, and with what code, but not where.
+inline constexpr size_t kKeptOutcomeBytesMax = 4096;
+
+struct Session {
+  SessionId id;
+  uint32_t epoch = 0;
+  uint32_t timeout_ms = 0;
+  SessionPassword password{};
+  Origin attached_by;  // the last to open or attach it
+  Zxid attached_at;    // and the entry that did
+  uint64_t floor = 1;  // outcomes of lower numbers have arrived
+  uint64_t next = 1;   // the lowest number not applied yet
+  // The kept outcomes, one behind the other, and the size of each.
+  std::string results;
+  std::vector<uint32_t> result_sizes;
+};
+
+class Sessions {
+ public:
+  explicit Sessions(const Limits& limits) : limits_(limits) {}
+
+  // What an open or an attach came to.
+  struct Attached {
+    const Session* session = nullptr;
+    // The same origin had attached it before, and nobody since: nothing was changed.
+    bool repeated = false;
+  };
+
+  // The session's id is the entry's zxid; the time-out is clamped to the limits.
+  Attached open(const OpenSession& open, Zxid zxid);
+  // Raises the epoch. Errors: kSessionExpired, kBadCredentials.
+  Result<Attached> attach(const AttachSession& attach, Zxid zxid);
+  void end(SessionId id);
+
+  // nullptr where there is none.
+  const Session* find(SessionId id) const;
+  Session* find(SessionId id);
+
+  // ---- a request's number, in this order; REQUIRES: the session is there
+
+  // Drops the outcomes of lower numbers.
+  void acknowledge(Session& session, uint64_t below);
+  // REQUIRES: floor <= number < next.
+  Outcome kept(const Session& session, uint64_t number) const;
+  // Whether one more outcome may be kept.
+  bool has_room(const Session& session) const;
+  // Keeps the outcome of session.next and moves on. REQUIRES: has_room().
+  void keep(Session& session, const Outcome& outcome);
+
+  // In ascending order of id.
+  std::vector<SessionId> ids() const;
+  size_t size() const { return sessions_.size(); }
+  uint64_t hash() const { return hash_; }
+  // What is wrong, in a sentence.
+  std::optional<std::string> check() const;
+
+ private:
+  struct OriginHash {
+    size_t operator()(const Origin& origin) const noexcept;
+  };
+
+  void note_origin(Session& session, const Origin& origin, Zxid zxid);
+
+  static uint64_t hash_of(const Session& session);
+  static uint64_t hash_of_result(const Session& session, uint64_t number, std::string_view bytes);
+  static uint64_t hash_of_results(const Session& session, size_t count, size_t& bytes);
+
+  Limits limits_;
+  std::unordered_map<SessionId, Session> sessions_;
+  // Only origins that name a server: each is the attached_by of one session.
+  std::unordered_map<Origin, SessionId, OriginHash> origins_;
+  std::string scratch_;
+  uint64_t hash_ = 0;
+};
+
+}  // namespace quorate::kv

@@ -1,0 +1,247 @@
+#include "kv/state_machine.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "kv/command_view.h"
+#include "kv/operations.h"
+#include "kv/path.h"
+#include "kv/sessions.h"
+#include "kv/text.h"
+#include "kv/tree.h"
+
+namespace quorate::kv {
+
+struct StateMachine::Impl {
+  explicit Impl(const Limits& limits) : sessions(limits) {}
+
+  void apply_command(const OpenSession& open, Applied& applied);
+  void apply_command(const AttachSession& attach, Applied& applied);
+  void apply_command(const ExpireSessions& expire, Applied& applied);
+  void apply_command(const RequestView& request, Applied& applied);
+  void answer_attached(const Origin& origin, const Sessions::Attached& attached, Applied& applied);
+  void end_session(SessionId id, bool expired, Applied& applied);
+
+  Zxid zxid() const { return Zxid(index.value() + zxid_base); }
+  Tree::Cause cause() const { return {zxid(), stamp.wall_ms}; }
+  Result<Ref> find(std::string_view path) const;
+
+  Tree tree;
+  Sessions sessions;
+  Index index;
+  uint64_t zxid_base = 0;
+  Stamp stamp;
+};
+
+namespace {
+
+Outcome refusal(ErrorCode code, Zxid zxid, std::string message) {
+  Outcome outcome;
+  outcome.code = code;
+  outcome.zxid = zxid;
+  outcome.message = std::move(message);
+  return outcome;
+}
+
+// What became of a request before its operation was looked at: nothing yet, or an outcome.
+struct Admission {
+  std::optional<Outcome> outcome;
+  bool repeated = false;
+};
+
+// The rules that make a request apply once, in this order. Only the acknowledgement changes the session, and
+// only when the request is from its present connection and leaves no gap.
+Admission admit(Sessions& sessions, Session* session, const RequestView& request, Zxid zxid) {
+  const auto refuse = [&](ErrorCode code, std::string message) {
+    return Admission{refusal(code, zxid, std::move(message)), false};
+  };
+  if (session == nullptr) {
+    return refuse(ErrorCode::kSessionExpired, "there is no such session any more; open a new one");
+  }
+  if (request.epoch != session->epoch) {
+    return refuse(ErrorCode::kSessionMoved, "another connection has attached to this session since");
+  }
+  if (Status status = validate_numbers(request.number, request.acked_below); !status.ok()) {
+    return refuse(status.code(), status.error().message);
+  }
+  if (request.number > session->next) {
+    return refuse(ErrorCode::kRequestGap,
+                  "number " + std::to_string(session->next) + " has not been applied yet; send it first");
+  }
+  sessions.acknowledge(*session, request.acked_below);
+  if (request.number < session->floor) {
+    return refuse(ErrorCode::kRequestForgotten,
+                  "the outcome of this number was acknowledged and is forgotten");
+  }
+  if (request.number < session->next) return {sessions.kept(*session, request.number), true};
+  // A close leaves nothing to keep, and must always get through.
+  if (request.operation.kind != OperationKind::kCloseSession && !sessions.has_room(*session)) {
+    return refuse(ErrorCode::kTooManyResults,
+                  "too many outcomes are not acknowledged; acknowledge some and send it again");
+  }
+  return {};
+}
+
+}  // namespace
+
+void StateMachine::Impl::answer_attached(const Origin& origin, const Sessions::Attached& attached,
+                                         Applied& applied) {
+  const Session& session = *attached.session;
+  Outcome outcome;
+  outcome.zxid = session.attached_at;
+  outcome.session = session.id;
+  outcome.epoch = session.epoch;
+  outcome.timeout_ms = session.timeout_ms;
+  outcome.next_number = session.next;
+  if (!attached.repeated) applied.sessions_attached.push_back(session.id);
+  applied.origin_outcomes.push_back({origin, std::move(outcome)});
+}
+
+void StateMachine::Impl::apply_command(const OpenSession& open, Applied& applied) {
+  answer_attached(open.origin, sessions.open(open, zxid()), applied);
+}
+
+void StateMachine::Impl::apply_command(const AttachSession& attach, Applied& applied) {
+  const Result<Sessions::Attached> attached = sessions.attach(attach, zxid());
+  if (attached.ok()) {
+    answer_attached(attach.origin, *attached, applied);
+  } else {
+    applied.origin_outcomes.push_back(
+        {attach.origin, refusal(attached.code(), zxid(), attached.error().message)});
+  }
+}
+
+void StateMachine::Impl::apply_command(const ExpireSessions& expire, Applied& applied) {
+  for (const SessionId id : expire.sessions) {
+    if (sessions.find(id) != nullptr) end_session(id, true, applied);
+  }
+}
+
+void StateMachine::Impl::end_session(SessionId id, bool expired, Applied& applied) {
+  remove_owned(tree, id, cause(), applied.changes);
+  sessions.end(id);
+  applied.sessions_ended.push_back({id, expired});
+}
+
+void StateMachine::Impl::apply_command(const RequestView& request, Applied& applied) {
+  Session* const session = sessions.find(request.session);
+  Admission admission = admit(sessions, session, request, zxid());
+  Outcome outcome;
+  if (admission.outcome.has_value()) {
+    outcome = std::move(*admission.outcome);
+  } else if (request.operation.kind == OperationKind::kCloseSession) {
+    end_session(request.session, false, applied);
+    outcome.zxid = zxid();
+  } else {
+    outcome = execute(tree, request.operation, request.session, cause(), applied.changes);
+    sessions.keep(*session, outcome);
+  }
+  applied.outcomes.push_back(
+      {request.session, request.number, request.epoch, std::move(outcome), admission.repeated});
+}
+
+Result<Ref> StateMachine::Impl::find(std::string_view path) const {
+  // What is found has a valid path, so only a miss asks why.
+  if (const Place place = tree.find(path); place.ref != kNone) return place.ref;
+  if (Status status = validate_path(path); !status.ok()) return status.error();
+  return {ErrorCode::kNoNode, "there is no node at " + quoted(path)};
+}
+
+StateMachine::StateMachine(const Limits& limits) : impl_(std::make_unique<Impl>(limits)) {}
+StateMachine::~StateMachine() = default;
+StateMachine::StateMachine(StateMachine&&) noexcept = default;
+StateMachine& StateMachine::operator=(StateMachine&&) noexcept = default;
+
+Applied StateMachine::apply(Index index, std::string_view payload) {
+  skip(index);
+  CHECK_MSG(payload.size() >= kStampBytes,
+            "an entry is too short for its stamp; this log is not for this server");
+  const Stamp stamp = read_stamp(payload);
+  const Result<CommandView> command = decode_command_view(payload.substr(kStampBytes));
+  CHECK_MSG(command.ok(), "an entry cannot be applied: " + command.error().message);
+  impl_->stamp.wall_ms = std::max(impl_->stamp.wall_ms, stamp.wall_ms);
+  impl_->stamp.cluster_ms = std::max(impl_->stamp.cluster_ms, stamp.cluster_ms);
+  Applied applied;
+  applied.zxid = impl_->zxid();
+  std::visit([&](const auto& c) { impl_->apply_command(c, applied); }, *command);
+  return applied;
+}
+
+void StateMachine::skip(Index index) {
+  CHECK_MSG(index == impl_->index.next(),
+            "entries are applied one after the other, none twice, none left out");
+  impl_->index = index;
+}
+
+Index StateMachine::applied() const { return impl_->index; }
+Zxid StateMachine::zxid() const { return impl_->zxid(); }
+Stamp StateMachine::last_stamp() const { return impl_->stamp; }
+uint64_t StateMachine::state_hash() const { return impl_->tree.hash() + impl_->sessions.hash(); }
+
+Result<NodeView> StateMachine::get(std::string_view path) const {
+  const Result<Ref> ref = impl_->find(path);
+  if (!ref.ok()) return ref.error();
+  const Node& node = impl_->tree.node(*ref);
+  return NodeView{node.data(), impl_->tree.stat(*ref), node.sequential()};
+}
+
+Result<std::vector<Child>> StateMachine::children(std::string_view path) const {
+  const Result<Ref> ref = impl_->find(path);
+  if (!ref.ok()) return ref.error();
+  return impl_->tree.children(*ref);
+}
+
+std::optional<Child> StateMachine::first_queued(std::string_view path) const {
+  const Ref ref = impl_->tree.find(path).ref;
+  const Ref first = ref == kNone ? kNone : impl_->tree.first_queued(ref);
+  if (first == kNone) return std::nullopt;
+  return impl_->tree.child(first);
+}
+
+std::optional<SessionView> StateMachine::session(SessionId id) const {
+  const Session* session = std::as_const(impl_->sessions).find(id);
+  if (session == nullptr) return std::nullopt;
+  return SessionView{id, session->epoch, session->timeout_ms, session->next, impl_->tree.owned_count(id)};
+}
+
+std::vector<SessionView> StateMachine::sessions() const {
+  std::vector<SessionView> views;
+  for (const SessionId id : impl_->sessions.ids()) views.push_back(*session(id));
+  return views;
+}
+
+size_t StateMachine::session_count() const { return impl_->sessions.size(); }
+
+std::vector<std::string> StateMachine::ephemerals(SessionId id) const {
+  std::vector<std::string> paths;
+  const Tree& tree = impl_->tree;
+  for (Ref ref = tree.first_owned(id); ref != kNone; ref = tree.next_owned(ref))
+    paths.push_back(tree.path(ref));
+  return paths;
+}
+
+size_t StateMachine::node_count() const { return impl_->tree.size(); }
+size_t StateMachine::tree_bytes() const { return impl_->tree.bytes(); }
+
+std::vector<std::string> StateMachine::queues(std::string_view root, size_t max) const {
+  std::vector<std::string> paths;
+  const std::string below = root == "/" ? "/" : std::string(root) + "/";
+  for (const Ref ref : impl_->tree.queues()) {
+    std::string path = impl_->tree.path(ref);
+    if (path == root || path.starts_with(below)) paths.push_back(std::move(path));
+  }
+  std::sort(paths.begin(), paths.end());
+  if (paths.size() > max) paths.resize(max);
+  return paths;
+}
+
+std::optional<std::string> StateMachine::check_consistency() const {
+  if (auto wrong = impl_->tree.check()) return wrong;
+  if (auto wrong = impl_->sessions.check()) return wrong;
+  size_t owners = 0;
+  for (const SessionId id : impl_->sessions.ids()) owners += impl_->tree.owned_count(id) > 0 ? 1 : 0;
+  if (owners != impl_->tree.owner_count()) return "a session that is gone still owns nodes";
+  return std::nullopt;
+}
+
+}  // namespace quorate::kv
