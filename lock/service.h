@@ -1,7 +1,9 @@
-// Locks over the tree: who holds which path with which token, who waits, and who is granted a lock by what an entry did.
+// Locks over the tree: who holds which path with which token, who waits, and who is granted a lock by what an
+// entry did.
 //
-// A lock is a path; its queue is its children (kv/queue.h). Everything is decided from the replicated tree, in the apply step of
-// the entry that caused it: a hand-over costs one commit and wakes exactly the one whose turn it is.
+// A lock is a path; its queue is its children (kv/queue.h). Everything is decided from the replicated tree,
+// in the apply step of the entry that caused it: a hand-over costs one commit and wakes exactly the one whose
+// turn it is.
 //
 // Thread safety: none; const functions over a StateMachine that the caller owns.
 #pragma once
@@ -22,11 +24,11 @@ struct Grant {
   SessionId session;
   std::string node;  // its place in the queue, "/path/lock-0000000007"
   Token token;
-  Zxid zxid;         // of the entry that freed the lock
+  Zxid zxid;  // of the entry that freed the lock
 };
 
-// The grants that follow from what one entry changed: for each queue whose first node was deleted, the next one, if any. Not for acquires that held
-// at once: their outcome says so.
+// The grants that follow from what one entry changed: for each queue whose first node was deleted, the next
+// one, if any. Not for acquires that held at once: their outcome says so.
 std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& applied);
 
 // Where a queue node stands now.
@@ -49,7 +51,7 @@ struct LockView {
   std::string path;
   std::optional<Contender> holder;
   std::vector<Contender> waiters;  // in the order they will be served
-  bool mixed = false;              // names of more than one recipe: more than one client may believe to hold it
+  bool mixed = false;  // names of more than one recipe: more than one client may believe to hold it
   Zxid zxid;
 };
 

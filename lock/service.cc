@@ -1,0 +1,97 @@
+#include "lock/service.h"
+
+#include <unordered_map>
+
+#include "kv/path.h"
+#include "kv/queue.h"
+
+namespace quorate::lock {
+namespace {
+
+Token token_of(Zxid czxid) { return Token(czxid.value()); }
+
+// The earliest place of a queue that an entry removed.
+struct Freed {
+  std::string_view path;
+  Zxid czxid;
+};
+
+std::vector<Freed> freed_queues(const kv::Applied& applied) {
+  std::vector<Freed> freed;
+  std::unordered_map<std::string_view, size_t> known;
+  for (const kv::Change& change : applied.changes) {
+    const bool left_a_queue =
+        change.kind == kv::Change::Kind::kDeleted && change.sequential && change.owner.value() != 0;
+    if (!left_a_queue) continue;
+    const std::string_view path = kv::parent_of(change.path);
+    const auto [at, first_time] = known.try_emplace(path, freed.size());
+    if (first_time) {
+      freed.push_back({path, change.czxid});
+    } else if (change.czxid < freed[at->second].czxid) {
+      freed[at->second].czxid = change.czxid;
+    }
+  }
+  return freed;
+}
+
+Contender contender(const kv::StateMachine& state, std::string_view path, const kv::Child& child) {
+  Contender contender;
+  contender.node = kv::join_path(path, child.name);
+  contender.session = child.owner;
+  contender.token = token_of(child.czxid);
+  const Result<kv::NodeView> node = state.get(contender.node);
+  contender.data = node->data;
+  contender.since_ms = node->stat.ctime_ms;
+  return contender;
+}
+
+}  // namespace
+
+std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& applied) {
+  std::vector<Grant> grants;
+  for (const Freed& freed : freed_queues(applied)) {
+    const std::optional<kv::Child> first = state.first_queued(freed.path);
+    // One that stands before all that left held already.
+    if (!first.has_value() || first->czxid < freed.czxid) continue;
+    grants.push_back(
+        {first->owner, kv::join_path(freed.path, first->name), token_of(first->czxid), applied.zxid});
+  }
+  return grants;
+}
+
+Result<Place> place_of(const kv::StateMachine& state, std::string_view node) {
+  const Result<kv::NodeView> view = state.get(node);
+  if (!view.ok()) return view.error();
+  if (!view->sequential || view->stat.ephemeral_owner.value() == 0) {
+    return {ErrorCode::kBadQueue,
+            "this node is no place in a lock's queue; name the node that an acquire made"};
+  }
+  const std::optional<kv::Child> first = state.first_queued(kv::parent_of(node));
+  return Place{first.has_value() && first->name == kv::name_of(node), token_of(view->stat.czxid)};
+}
+
+Result<LockView> show(const kv::StateMachine& state, std::string_view path) {
+  const Result<std::vector<kv::Child>> children = state.children(path);
+  if (!children.ok()) return children.error();
+  const kv::QueueView queue = kv::queue_of(*children);
+  LockView view;
+  view.path = path;
+  view.mixed = queue.dialect == kv::Dialect::kMixed;
+  view.zxid = state.zxid();
+  for (const kv::Child& child : queue.queue) {
+    if (!view.holder.has_value()) {
+      view.holder = contender(state, path, child);
+    } else {
+      view.waiters.push_back(contender(state, path, child));
+    }
+  }
+  return view;
+}
+
+std::vector<LockView> list(const kv::StateMachine& state, std::string_view root, size_t max) {
+  std::vector<LockView> views;
+  for (const std::string& path : state.queues(root, max)) views.push_back(show(state, path).value());
+  return views;
+}
+
+}  // namespace quorate::lock
