@@ -1,0 +1,74 @@
+#include "server/replica_barriers.h"
+
+#include <gtest/gtest.h>
+
+namespace quorate::server {
+namespace {
+
+constexpr Duration kMs = std::chrono::milliseconds(1);
+const Instant kStart(std::chrono::seconds(5));
+
+WaitingRead get(uint64_t request, Instant asked = kStart) {
+  return {{ConnectionId(1), request}, SessionId(), GetRequest{"/a"}, asked};
+}
+WaitingRead ping(uint64_t session) {
+  return {{ConnectionId(2), 9}, SessionId(session), PingRequest{}, kStart};
+}
+
+TEST(Barriers, AllOfADrainShareOneQuestion) {
+  Barriers barriers;
+  barriers.add(get(1));
+  barriers.add(ping(40));
+  const auto question = barriers.ask(Term(3), kStart, 17);
+  ASSERT_TRUE(question.has_value());
+  EXPECT_EQ(question->alive, std::vector<SessionId>{SessionId(40)});
+  EXPECT_FALSE(barriers.ask(Term(3), kStart, 18).has_value());
+  barriers.confirm(17, Term(3), Index(5), {SessionId(40)});
+  EXPECT_TRUE(barriers.take_applied(Index(4)).empty());
+  const auto served = barriers.take_applied(Index(5));
+  ASSERT_EQ(served.size(), 1u);
+  EXPECT_EQ(served[0].reads.size(), 2u);
+  EXPECT_TRUE(served[0].gone.contains(SessionId(40)));
+  EXPECT_TRUE(barriers.empty());
+}
+
+TEST(Barriers, AnAnswerOfAnotherTermOrQuestionIsIgnored) {
+  Barriers barriers;
+  barriers.add(get(1));
+  (void)barriers.ask(Term(3), kStart, 17);
+  barriers.confirm(17, Term(4), Index(5), {});
+  barriers.confirm(16, Term(3), Index(5), {});
+  EXPECT_TRUE(barriers.take_applied(Index(100)).empty());
+  EXPECT_FALSE(barriers.empty());
+}
+
+TEST(Barriers, AfterACollectAgainTheOldAnswerIsWorthNothing) {
+  Barriers barriers;
+  barriers.add(get(1));
+  (void)barriers.ask(Term(3), kStart, 17);
+  barriers.collect_again();
+  barriers.confirm(17, Term(3), Index(5), {});
+  EXPECT_TRUE(barriers.take_applied(Index(100)).empty());
+  EXPECT_TRUE(barriers.ask(Term(4), kStart, 18).has_value());
+  barriers.confirm(18, Term(4), Index(6), {});
+  EXPECT_EQ(barriers.take_applied(Index(6)).size(), 1u);
+}
+
+TEST(Barriers, OnlyWhatIsOldIsGivenUpOrAskedAgain) {
+  Barriers barriers;
+  barriers.add(get(1, kStart));
+  (void)barriers.ask(Term(3), kStart, 17);
+  barriers.add(get(2, kStart + 10 * kMs));
+  (void)barriers.ask(Term(3), kStart + 10 * kMs, 18);
+  barriers.collect_again(kStart + 5 * kMs);
+  barriers.confirm(18, Term(3), Index(1), {});
+  EXPECT_EQ(barriers.take_applied(Index(1)).size(), 1u);
+  EXPECT_TRUE(barriers.collecting());
+  const auto old = barriers.take_older(kStart + 1 * kMs);
+  ASSERT_EQ(old.size(), 1u);
+  EXPECT_EQ(old[0].asker.request, 1u);
+  EXPECT_TRUE(barriers.empty());
+}
+
+}  // namespace
+}  // namespace quorate::server

@@ -1,0 +1,195 @@
+// A few replicas joined by a network and disks that do at once what they are told, in virtual time: for tests
+// that say what happens step by step. Faults in number are the simulator's business (tests/sim).
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/replica.h"
+
+namespace quorate::server::test {
+
+inline constexpr Duration kMs = std::chrono::milliseconds(1);
+
+struct Node {
+  std::unique_ptr<Replica> replica;
+  // What is durable.
+  std::optional<raft::Recovered> disk;
+  Incarnation incarnation;
+  std::map<ConnectionId, std::deque<ClientMessage>> inbox;
+  std::vector<std::string> log;
+  std::set<ConnectionId> closed;
+  size_t entries_written = 0;
+  bool stopped = false;
+};
+
+class Cluster {
+ public:
+  explicit Cluster(uint32_t servers) {
+    for (uint32_t id = 1; id <= servers; ++id) {
+      plan_.push_back({ServerId(id), "host" + std::to_string(id) + ":7000"});
+    }
+    for (const PlannedMember& member : plan_) start(member.id);
+  }
+
+  // Starts a server on what its disk holds; a folder never used before (or wiped) is a new incarnation.
+  void start(ServerId id) {
+    Node& node = nodes_[id];
+    if (node.incarnation == Incarnation())
+      node.incarnation = Incarnation(++incarnations_ * 1000 + id.value());
+    ReplicaOptions options;
+    options.raft.id = id;
+    options.raft.incarnation = node.incarnation;
+    options.raft.boot = BootNonce(++boots_);
+    options.plan = plan_;
+    node.replica = std::make_unique<Replica>(options, ReplicaRecovered{node.disk}, boots_ * 7919, now_);
+    settle();
+  }
+  void kill(ServerId id) {
+    nodes_[id].replica.reset();
+    nodes_[id].inbox.clear();
+    for (auto& [other, node] : nodes_) {
+      if (node.replica) node.replica->step(now_, PeerLost{id});
+    }
+    settle();
+  }
+  void wipe(ServerId id) {
+    nodes_[id].disk.reset();
+    nodes_[id].incarnation = {};
+  }
+  void cut(ServerId id) { cut_.insert(id); }
+  void heal(ServerId id) { cut_.erase(id); }
+
+  // Lets everything happen that does not need time.
+  void settle() {
+    bool busy = true;
+    while (busy) {
+      busy = false;
+      for (auto& [id, node] : nodes_) busy = drain(id, node) || busy;
+      while (!network_.empty()) {
+        PeerMessage message = std::move(network_.front());
+        network_.pop_front();
+        Node& to = nodes_[message.to];
+        if (!to.replica || cut_.contains(message.to) || cut_.contains(message.from)) continue;
+        to.replica->step(now_, PeerReceived{std::move(message)});
+        busy = true;
+      }
+    }
+  }
+  void advance(Duration time) {
+    const Instant end = now_.instant + time;
+    while (now_.instant < end) {
+      now_.instant += kMs;
+      now_.wall_ms += 1;
+      for (auto& [id, node] : nodes_) {
+        if (node.replica && node.replica->deadline() <= now_.instant) node.replica->step(now_, Tick{});
+      }
+      settle();
+    }
+  }
+  // Advances until there is a leader that has committed in its term; nothing after 10 s.
+  ServerId elect() {
+    for (int i = 0; i < 10'000; ++i) {
+      if (const ServerId id = leader(); id != ServerId()) return id;
+      advance(kMs);
+    }
+    return {};
+  }
+  ServerId leader() const {
+    for (const auto& [id, node] : nodes_) {
+      if (cut_.contains(id) || !node.replica || node.replica->raft() == nullptr) continue;
+      if (node.replica->raft()->has_committed_own_term()) return id;
+    }
+    return {};
+  }
+  ServerId follower() const {
+    for (const auto& [id, node] : nodes_) {
+      if (node.replica && id != leader()) return id;
+    }
+    return {};
+  }
+
+  // Sends a request and returns its number; the answer is in reply() when it has come.
+  uint64_t send(ServerId server, ConnectionId connection, RequestBody body) {
+    const uint64_t id = ++requests_;
+    nodes_[server].replica->step(now_, ClientReceived{{connection, id, std::move(body)}});
+    return id;
+  }
+  std::optional<ClientReply> reply(ServerId server, ConnectionId connection, uint64_t id) {
+    for (const ClientMessage& message : nodes_[server].inbox[connection]) {
+      const auto* reply = std::get_if<ClientReply>(&message.body);
+      if (reply != nullptr && reply->id == id) return *reply;
+    }
+    return std::nullopt;
+  }
+  // Sends, advances until the answer is there (10 s at most), returns it.
+  ClientReply call(ServerId server, ConnectionId connection, RequestBody body) {
+    const uint64_t id = send(server, connection, std::move(body));
+    settle();
+    for (int i = 0; i < 10'000; ++i) {
+      if (auto answer = reply(server, connection, id)) return *answer;
+      advance(kMs);
+    }
+    return ClientReply{id, {ErrorCode::kTimeout, "no answer in the test"}, {}, {}};
+  }
+  // Opens a session on that connection.
+  kv::Outcome open(ServerId server, ConnectionId connection, uint32_t timeout_ms = 5'000) {
+    kv::SessionPassword password{};
+    password[0] = static_cast<uint8_t>(connection.value());
+    const ClientReply answer = call(server, connection, OpenSessionRequest{timeout_ms, password});
+    const auto* outcome = std::get_if<kv::Outcome>(&answer.body);
+    return outcome != nullptr ? *outcome : kv::Outcome{answer.error.code, answer.error.message};
+  }
+  template <class Event>
+  std::vector<Event> events(ServerId server, ConnectionId connection) {
+    std::vector<Event> found;
+    for (const ClientMessage& message : nodes_[server].inbox[connection]) {
+      if (const auto* event = std::get_if<Event>(&message.body)) found.push_back(*event);
+    }
+    return found;
+  }
+
+  Node& node(ServerId id) { return nodes_.at(id); }
+  Replica& replica(ServerId id) { return *nodes_.at(id).replica; }
+  const std::map<ServerId, Node>& nodes() const { return nodes_; }
+  const Now& now() const { return now_; }
+
+ private:
+  bool drain(ServerId, Node& node) {
+    if (!node.replica) return false;
+    bool busy = false;
+    while (true) {
+      Output out = node.replica->take_output();
+      node.stopped = node.stopped || out.stopped;
+      for (LogLine& line : out.log) node.log.push_back(std::move(line.text));
+      for (PeerMessage& message : out.peers) network_.push_back(std::move(message));
+      for (ClientMessage& message : out.clients) node.inbox[message.connection].push_back(std::move(message));
+      node.closed.insert(out.close.begin(), out.close.end());
+      busy = busy || !out.peers.empty() || out.ticket != Ticket();
+      if (out.ticket == Ticket()) return busy;
+      if (!node.disk) node.disk.emplace();
+      if (out.hard_state) node.disk->hard_state = *out.hard_state;
+      node.entries_written += out.entries.size();
+      for (raft::Entry& entry : out.entries) {
+        std::vector<raft::Entry>& log = node.disk->entries;
+        log.resize(entry.index.value() - 1);
+        log.push_back(std::move(entry));
+      }
+      node.replica->step(now_, Persisted{out.ticket});
+    }
+  }
+
+  std::vector<PlannedMember> plan_;
+  std::map<ServerId, Node> nodes_;
+  std::deque<PeerMessage> network_;
+  std::set<ServerId> cut_;
+  Now now_{Instant(std::chrono::seconds(1000)), 1'700'000'000'000};
+  uint64_t boots_ = 0, incarnations_ = 0, requests_ = 0;
+};
+
+}  // namespace quorate::server::test

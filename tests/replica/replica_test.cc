@@ -1,0 +1,254 @@
+// A replica among its peers, one promise a test.
+#include "server/replica.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/replica/cluster.h"
+
+namespace quorate::server {
+namespace {
+
+using test::Cluster;
+using test::kMs;
+
+const ConnectionId kOne(1), kTwo(2);
+
+WriteRequest create(uint64_t number, std::string path, std::string data = "") {
+  return {number, number, kv::CreateOp{std::move(path), std::move(data)}};
+}
+WriteRequest set(uint64_t number, std::string path, std::string data) {
+  return {number, number, kv::SetOp{std::move(path), std::move(data)}};
+}
+std::string data_of(const ClientReply& reply) {
+  const auto* node = std::get_if<NodeReply>(&reply.body);
+  return node != nullptr ? node->data : "error: " + reply.error.message;
+}
+
+TEST(Replica, AWriteOnOneServerIsReadOnEveryOther) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  ASSERT_EQ(cluster.open(leader, kOne).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.call(leader, kOne, create(1, "/a", "x")).error.code, ErrorCode::kOk);
+  for (const auto& [id, node] : cluster.nodes()) {
+    EXPECT_EQ(data_of(cluster.call(id, kTwo, GetRequest{"/a"})), "x");
+  }
+}
+
+TEST(Replica, AFollowerForwardsWritesAndAnswersFromItsOwnApply) {
+  Cluster cluster(3);
+  cluster.elect();
+  const ServerId follower = cluster.follower();
+  ASSERT_EQ(cluster.open(follower, kOne).code, ErrorCode::kOk);
+  const ClientReply reply = cluster.call(follower, kOne, create(1, "/a", "x"));
+  EXPECT_EQ(reply.error.code, ErrorCode::kOk);
+  EXPECT_TRUE(cluster.replica(follower).state().get("/a").ok());
+}
+
+TEST(Replica, ReadsMoveNeitherTheLogNorTheDisk) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  ASSERT_EQ(cluster.open(leader, kOne).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.call(leader, kOne, create(1, "/a", "x")).error.code, ErrorCode::kOk);
+  const Index last = cluster.replica(leader).raft()->log().last_index();
+  const size_t written = cluster.node(leader).entries_written;
+  for (int i = 0; i < 500; ++i) {
+    ASSERT_EQ(data_of(cluster.call(leader, kTwo, GetRequest{"/a"})), "x");
+    ASSERT_EQ(data_of(cluster.call(follower, kTwo, GetRequest{"/a"})), "x");
+  }
+  EXPECT_EQ(cluster.replica(leader).raft()->log().last_index(), last);
+  EXPECT_EQ(cluster.node(leader).entries_written, written);
+}
+
+TEST(Replica, ADeposedLeaderAnswersNoRead) {
+  Cluster cluster(3);
+  const ServerId old_leader = cluster.elect();
+  ASSERT_EQ(cluster.open(old_leader, kOne).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.call(old_leader, kOne, create(1, "/a", "old")).error.code, ErrorCode::kOk);
+  cluster.cut(old_leader);
+  const uint64_t read = cluster.send(old_leader, kTwo, GetRequest{"/a"});
+  cluster.advance(1'000 * kMs);
+  ASSERT_NE(cluster.leader(), ServerId());
+  ASSERT_NE(cluster.leader(), old_leader);
+  EXPECT_FALSE(cluster.reply(old_leader, kTwo, read).has_value());
+  cluster.advance(4'000 * kMs);
+  ASSERT_TRUE(cluster.reply(old_leader, kTwo, read).has_value());
+  EXPECT_EQ(cluster.reply(old_leader, kTwo, read)->error.code, ErrorCode::kNoQuorum);
+}
+
+TEST(Replica, AWriteSurvivesTheDeathOfTheLeaderItWasForwardedTo) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  ASSERT_EQ(cluster.open(follower, kOne).code, ErrorCode::kOk);
+  cluster.kill(leader);
+  const uint64_t write = cluster.send(follower, kOne, create(1, "/a", "x"));
+  cluster.elect();
+  cluster.advance(1'000 * kMs);
+  ASSERT_TRUE(cluster.reply(follower, kOne, write).has_value());
+  EXPECT_EQ(cluster.reply(follower, kOne, write)->error.code, ErrorCode::kOk);
+}
+
+TEST(Replica, ARetriedRequestIsAppliedOnce) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  const kv::Outcome session = cluster.open(leader, kOne);
+  const WriteRequest write{1, 0, kv::CreateOp{"/a-", "x", false, true}};
+  const ClientReply first = cluster.call(leader, kOne, write);
+  ASSERT_EQ(first.error.code, ErrorCode::kOk);
+  // The client heard nothing, comes back over another server, and asks again.
+  kv::SessionPassword password{};
+  password[0] = static_cast<uint8_t>(kOne.value());
+  ASSERT_EQ(cluster.call(follower, kTwo, AttachSessionRequest{session.session, password}).error.code,
+            ErrorCode::kOk);
+  const ClientReply second = cluster.call(follower, kTwo, write);
+  EXPECT_EQ(std::get<kv::Outcome>(second.body), std::get<kv::Outcome>(first.body));
+  const ClientReply children = cluster.call(follower, kTwo, ChildrenRequest{"/"});
+  EXPECT_EQ(std::get<ChildrenReply>(children.body).names.size(), 1u);
+  // The connection that had the session is told and closed.
+  ASSERT_EQ(cluster.events<SessionEndEvent>(leader, kOne).size(), 1u);
+  EXPECT_EQ(cluster.events<SessionEndEvent>(leader, kOne)[0].code, ErrorCode::kSessionMoved);
+  EXPECT_TRUE(cluster.node(leader).closed.contains(kOne));
+  EXPECT_EQ(cluster.call(leader, kOne, create(2, "/b")).error.code, ErrorCode::kSessionRequired);
+}
+
+TEST(Replica, AWatchEventComesBeforeAReplyThatShowsTheChange) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  ASSERT_EQ(cluster.open(leader, kOne).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.call(leader, kOne, create(1, "/a", "x")).error.code, ErrorCode::kOk);
+  ASSERT_EQ(data_of(cluster.call(follower, kTwo, GetRequest{"/a", true, 77})), "x");
+  const uint64_t write = cluster.send(leader, kOne, set(2, "/a", "y"));
+  const uint64_t read = cluster.send(follower, kTwo, GetRequest{"/a"});
+  cluster.advance(100 * kMs);
+  ASSERT_TRUE(cluster.reply(leader, kOne, write).has_value());
+  bool event_seen = false;
+  for (const ClientMessage& message : cluster.node(follower).inbox[kTwo]) {
+    if (const auto* event = std::get_if<kv::WatchEvent>(&message.body)) {
+      EXPECT_EQ(event->watch, 77u);
+      EXPECT_EQ(event->kind, kv::EventKind::kDataChanged);
+      event_seen = true;
+    }
+    const auto* reply = std::get_if<ClientReply>(&message.body);
+    if (reply != nullptr && reply->id == read) EXPECT_TRUE(data_of(*reply) == "x" || event_seen);
+  }
+  EXPECT_TRUE(event_seen);
+}
+
+TEST(Replica, AResumedWatchTellsWhatWasMissed) {
+  Cluster cluster(1);
+  const ServerId only = cluster.elect();
+  ASSERT_EQ(cluster.open(only, kOne).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.call(only, kOne, create(1, "/a", "x")).error.code, ErrorCode::kOk);
+  const Zxid seen = cluster.call(only, kTwo, GetRequest{"/a"}).zxid;
+  ASSERT_EQ(
+      cluster.call(only, kTwo, ResumeWatchRequest{5, kv::WatchKind::kData, "/a", seen, true}).error.code,
+      ErrorCode::kOk);
+  EXPECT_TRUE(cluster.events<kv::WatchEvent>(only, kTwo).empty());
+  ASSERT_EQ(cluster.call(only, kOne, set(2, "/a", "y")).error.code, ErrorCode::kOk);
+  EXPECT_EQ(cluster.events<kv::WatchEvent>(only, kTwo).size(), 1u);
+  const ConnectionId third(3);
+  ASSERT_EQ(
+      cluster.call(only, third, ResumeWatchRequest{6, kv::WatchKind::kData, "/a", seen, true}).error.code,
+      ErrorCode::kOk);
+  ASSERT_EQ(cluster.events<kv::WatchEvent>(only, third).size(), 1u);
+  EXPECT_EQ(cluster.events<kv::WatchEvent>(only, third)[0].watch, 6u);
+}
+
+TEST(Replica, WithoutAQuorumReadsAndSessionsAreRefusedInTime) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId survivor = cluster.follower();
+  for (const auto& [id, node] : cluster.nodes()) {
+    if (id != survivor) cluster.cut(id);
+  }
+  (void)leader;
+  cluster.advance(500 * kMs);
+  EXPECT_EQ(cluster.call(survivor, kOne, GetRequest{"/"}).error.code, ErrorCode::kNoQuorum);
+  EXPECT_EQ(cluster.open(survivor, kTwo).code, ErrorCode::kNoQuorum);
+  // Its own view needs nobody.
+  EXPECT_EQ(cluster.call(survivor, kOne, StatusRequest{}).error.code, ErrorCode::kOk);
+}
+
+TEST(Replica, StopHandsLeadershipOver) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  cluster.replica(leader).step(cluster.now(), Stop{});
+  cluster.advance(50 * kMs);
+  EXPECT_TRUE(cluster.node(leader).stopped);
+  EXPECT_FALSE(cluster.replica(leader).raft()->is_leader());
+  EXPECT_NE(cluster.leader(), ServerId());
+  EXPECT_NE(cluster.leader(), leader);
+}
+
+TEST(Replica, TransferGoesToWhomItIsAskedFor) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId target = cluster.follower();
+  EXPECT_EQ(cluster.call(target, kOne, TransferRequest{}).error.code, ErrorCode::kNotLeader);
+  EXPECT_EQ(cluster.call(leader, kOne, TransferRequest{ServerId(9)}).error.code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(cluster.call(leader, kOne, TransferRequest{target}).error.code, ErrorCode::kOk);
+  cluster.advance(100 * kMs);
+  EXPECT_EQ(cluster.leader(), target);
+}
+
+TEST(Replica, TransferToADeadServerIsGivenUpAndSaid) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId target = cluster.follower();
+  cluster.cut(target);
+  const ClientReply reply = cluster.call(leader, kOne, TransferRequest{target});
+  EXPECT_EQ(reply.error.code, ErrorCode::kTimeout);
+  EXPECT_TRUE(cluster.replica(leader).raft()->is_leader());
+}
+
+TEST(Replica, ARestartedClusterHasEverything) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  ASSERT_EQ(cluster.open(leader, kOne).code, ErrorCode::kOk);
+  for (uint64_t i = 1; i <= 20; ++i) {
+    ASSERT_EQ(cluster.call(leader, kOne, create(i, "/n" + std::to_string(i))).error.code, ErrorCode::kOk);
+  }
+  const uint64_t hash = cluster.replica(leader).state().state_hash();
+  const Index applied = cluster.replica(leader).state().applied();
+  for (uint32_t id = 1; id <= 3; ++id) cluster.kill(ServerId(id));
+  for (uint32_t id = 1; id <= 3; ++id) cluster.start(ServerId(id));
+  const ServerId next = cluster.elect();
+  ASSERT_NE(next, ServerId());
+  // Only the new term's own entry was added.
+  EXPECT_EQ(cluster.replica(next).state().applied(), applied.next());
+  EXPECT_EQ(cluster.replica(next).state().state_hash(), hash);
+}
+
+TEST(Replica, BeforeTheClusterIsFormedClientsAreToldSo) {
+  ReplicaOptions options;
+  options.raft.id = ServerId(1);
+  options.plan = {{ServerId(1), "a:1"}, {ServerId(2), "b:1"}};
+  const Now now{Instant(std::chrono::seconds(1)), 0};
+  Replica replica(options, {}, 1, now);
+  replica.step(now, ClientReceived{{kOne, 1, GetRequest{"/"}}});
+  const Output out = replica.take_output();
+  ASSERT_EQ(out.clients.size(), 1u);
+  EXPECT_EQ(std::get<ClientReply>(out.clients[0].body).error.code, ErrorCode::kNotMember);
+}
+
+TEST(Replica, AnAnswerToAnEarlierRunOfThisServerIsIgnored) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  cluster.cut(leader);
+  const uint64_t read = cluster.send(follower, kOne, GetRequest{"/"});
+  Replica& replica = cluster.replica(follower);
+  (void)replica.take_output();
+  for (uint64_t counter = 1; counter < 50; ++counter) {
+    BarrierReply forged{BootNonce(424242), replica.raft()->term(), counter, Index(1), {}};
+    replica.step(cluster.now(), PeerReceived{{leader, follower, BootNonce(1), forged}});
+  }
+  cluster.settle();
+  EXPECT_FALSE(cluster.reply(follower, kOne, read).has_value());
+}
+
+}  // namespace
+}  // namespace quorate::server

@@ -1,0 +1,108 @@
+#include "server/replica_session_clocks.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <map>
+
+namespace quorate::server {
+namespace {
+
+constexpr Duration kMs = std::chrono::milliseconds(1);
+const Instant kStart(std::chrono::seconds(5));
+
+TEST(SessionClocks, RunsOutAtItsTimeoutAndNotBefore) {
+  SessionClocks clocks;
+  clocks.add(SessionId(7), 100, kStart);
+  EXPECT_FALSE(clocks.any_overdue(kStart + 99 * kMs));
+  EXPECT_EQ(clocks.deadline(), kStart + 100 * kMs);
+  EXPECT_EQ(clocks.take_overdue(kStart + 100 * kMs), std::vector<SessionId>{SessionId(7)});
+}
+
+TEST(SessionClocks, ATouchGivesTheFullTimeoutAgain) {
+  SessionClocks clocks;
+  clocks.add(SessionId(7), 100, kStart);
+  EXPECT_TRUE(clocks.touch(SessionId(7), kStart + 90 * kMs));
+  EXPECT_FALSE(clocks.any_overdue(kStart + 189 * kMs));
+  EXPECT_TRUE(clocks.any_overdue(kStart + 190 * kMs));
+}
+
+TEST(SessionClocks, WhoseExpiryIsProposedIsPromisedNothing) {
+  SessionClocks clocks;
+  clocks.add(SessionId(7), 100, kStart);
+  (void)clocks.take_overdue(kStart + 100 * kMs);
+  EXPECT_FALSE(clocks.touch(SessionId(7), kStart + 101 * kMs));
+  clocks.add(SessionId(7), 100, kStart + 101 * kMs);
+  EXPECT_FALSE(clocks.touch(SessionId(7), kStart + 101 * kMs));
+}
+
+TEST(SessionClocks, ANewLeaderGivesEverybodyTheFullTimeout) {
+  SessionClocks clocks;
+  clocks.add(SessionId(7), 100, kStart);
+  (void)clocks.take_overdue(kStart + 100 * kMs);
+  kv::SessionView session;
+  session.id = SessionId(7);
+  session.timeout_ms = 100;
+  clocks.restart({session}, kStart + 150 * kMs);
+  EXPECT_TRUE(clocks.touch(SessionId(7), kStart + 160 * kMs));
+  EXPECT_TRUE(clocks.any_overdue(kStart + 260 * kMs));
+}
+
+TEST(SessionClocks, UnknownAndForgottenSessionsAreNotTouched) {
+  SessionClocks clocks;
+  EXPECT_FALSE(clocks.touch(SessionId(7), kStart));
+  clocks.add(SessionId(7), 100, kStart);
+  clocks.forget(SessionId(7));
+  EXPECT_FALSE(clocks.touch(SessionId(7), kStart));
+  EXPECT_FALSE(clocks.any_overdue(kStart + 1000 * kMs));
+}
+
+// Against a twin that looks at every session each time.
+RC_GTEST_PROP(SessionClocks, AgreesWithAScan, ()) {
+  SessionClocks clocks;
+  struct Twin {
+    Duration timeout{};
+    Instant deadline;
+    bool expiring = false;
+  };
+  std::map<SessionId, Twin> twin;
+  Instant now = kStart;
+  const auto steps = *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 1000));
+  for (int step : steps) {
+    const SessionId id(1 + step % 5);
+    const uint32_t timeout_ms = 20 + step % 37;
+    switch (step % 4) {
+      case 0: {
+        clocks.add(id, timeout_ms, now);
+        Twin& t = twin[id];
+        t = {timeout_ms * kMs, now + timeout_ms * kMs, t.expiring};
+        break;
+      }
+      case 1: {
+        const bool known = twin.contains(id) && !twin[id].expiring;
+        RC_ASSERT(clocks.touch(id, now) == known);
+        if (known) twin[id].deadline = now + twin[id].timeout;
+        break;
+      }
+      case 2:
+        clocks.forget(id);
+        twin.erase(id);
+        break;
+      default: {
+        now += (step % 11) * kMs;
+        std::set<SessionId> expected;
+        for (auto& [session, t] : twin) {
+          if (t.expiring || t.deadline > now) continue;
+          t.expiring = true;
+          expected.insert(session);
+        }
+        const std::vector<SessionId> overdue = clocks.take_overdue(now);
+        RC_ASSERT(std::set<SessionId>(overdue.begin(), overdue.end()) == expected);
+        RC_ASSERT(overdue.size() == expected.size());
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace quorate::server
