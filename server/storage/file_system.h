@@ -1,14 +1,14 @@
-// The few things that the log and the checkpoints ask of a disk, so that a simulated disk can tear, lose, flip, fill up
-// and stall.
+// The few things that the log and the checkpoints ask of a disk, so that a simulated disk can tear, lose,
+// flip, fill up and stall.
 //
 // Two implementations: PosixFileSystem (posix_file_system.h) and the simulator's SimFileSystem
 // (tests/sim/sim_file_system.h).
 //
 // Thread safety: a file belongs to one thread at a time; the file system itself may be used from several.
 //
-// Errors: kIo with the operation, the path and the reason; kNoSpace when the disk is full; kNoNode for a missing file.
-// A failed write or sync leaves unknown bytes behind. A failed sync is never retried: the caller's process ends
-// (docs/storage-format.md).
+// Errors: kIo with the operation, the path and the reason; kNoSpace when the disk is full; kNoNode for a
+// missing file. A failed write or sync leaves unknown bytes behind. A failed sync is never retried: the
+// caller's process ends (docs/storage-format.md).
 #pragma once
 
 #include <cstdint>
@@ -48,15 +48,15 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
-  // With its parents; no error if it is there.
+  // With its parents, durable; no error if it is there.
   virtual Status make_directory(const std::string& path) = 0;
   // Names made, renamed and removed in the directory are durable when this returns.
   virtual Status sync_directory(const std::string& path) = 0;
   // Names, sorted; without "." and "..".
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;
-  // Makes the file if it is missing and locks it against every other process, and every other lock() of this one. Ends
-  // with the process, however that ends. Errors: kInUse when somebody else has it.
+  // Makes the file if it is missing and locks it against every other process, and every other lock() of this
+  // one. Ends with the process, however that ends. Errors: kInUse when somebody else has it.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };
 

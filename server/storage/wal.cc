@@ -6,16 +6,6 @@
 #include "server/storage/wal_recovery.h"
 
 namespace quorate::server {
-namespace {
-
-std::string parent_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-}  // namespace
-
 // create() gives the first segment its name before it makes the state file. So a folder with nothing but an
 // empty first segment is one in which create() did not return.
 bool Wal::exists(FileSystem& fs, const std::string& directory) {
@@ -35,7 +25,6 @@ Result<std::unique_ptr<Wal>> Wal::create(FileSystem& fs, const std::string& dire
     return Error{ErrorCode::kInvalidArgument, directory + ": there is a log here already; open it"};
   }
   if (Status made = fs.make_directory(directory); !made.ok()) return made.error();
-  if (Status synced = fs.sync_directory(parent_of(directory)); !synced.ok()) return synced.error();
   auto created = std::make_unique<wal::WalImpl>(fs, directory, identity, options);
   if (Status started = created->start_new(); !started.ok()) return started.error();
   return std::unique_ptr<Wal>(std::move(created));

@@ -1,0 +1,46 @@
+// A server's data folder: locked against other processes, and known to belong to one server and one life of
+// the folder.
+//
+//   DIR/LOCK       held while the folder is open
+//   DIR/identity   server id and incarnation; docs/storage-format.md has the bytes
+//   DIR/wal/       the log
+//
+// Thread safety: none.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "server/storage/file_system.h"
+
+namespace quorate::server {
+
+class DataFolder {
+ public:
+  // Opens the folder of server `id`, or makes it and gives it `fresh_incarnation`, which the caller drew at
+  // random. Errors: kInUse when another process has it open; kWrongServer when it is another server's;
+  // kCorruption when its identity is damaged, or missing while there is a log. Each names the folder; nothing
+  // but LOCK was written then.
+  static Result<DataFolder> open(FileSystem& fs, const std::string& directory, ServerId id,
+                                 Incarnation fresh_incarnation);
+
+  ServerId server() const { return server_; }
+  Incarnation incarnation() const { return incarnation_; }
+  // The folder got its identity by this open().
+  bool is_new() const { return is_new_; }
+  const std::string& directory() const { return directory_; }
+  std::string wal_directory() const { return directory_ + "/wal"; }
+
+ private:
+  DataFolder() = default;
+
+  std::string directory_;
+  ServerId server_;
+  Incarnation incarnation_;
+  bool is_new_ = false;
+  std::unique_ptr<FileLock> lock_;
+};
+
+}  // namespace quorate::server
