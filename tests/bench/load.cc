@@ -1,0 +1,296 @@
+#include "tests/bench/load.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <optional>
+
+#include "base/check.h"
+#include "base/random.h"
+
+namespace quorate::bench {
+namespace {
+
+constexpr uint64_t kSilenceMaxNs = 10'000'000'000U;
+constexpr int kPollMs = 100;
+
+// What the whole run is doing. Each stage ends when its condition holds, in this order.
+enum class Stage : uint8_t { kOpening, kWarmUp, kMeasuring, kDraining, kClosing, kDone };
+
+struct Slot {
+  Request request{};
+  uint64_t started_ns = 0;
+  bool busy = false;
+};
+
+struct Connection {
+  Fd fd;
+  InBuffer in;
+  OutBuffer out;
+  std::unique_ptr<Conversation> conversation;
+  std::vector<Slot> slots;
+  bool wants_write = false;
+  bool awaits = false;  // the answer to its opening or farewell
+};
+
+class Run {
+ public:
+  explicit Run(const LoadOptions& options) : options_(options), random_(options.seed) {}
+
+  Result<LoadResult> go() {
+    if (Status status = connect(); !status.ok()) return status.error();
+    last_heard_ns_ = now_ns();
+    enter_when_ready();
+    while (stage_ != Stage::kDone && !failure_) {
+      for (const Poller::Event& event : poller_.wait(poll_ms())) {
+        Connection& connection = connections_[event.token];
+        if (event.readable && connection.fd.valid()) receive(connection);
+        if (event.writable) flush(connection);
+        if (failure_) break;
+      }
+      advance(now_ns());
+    }
+    if (failure_) return *failure_;
+    return std::move(result_);
+  }
+
+ private:
+  Status connect() {
+    connections_.resize(options_.shape.connections);
+    for (uint32_t i = 0; i < connections_.size(); ++i) {
+      Connection& connection = connections_[i];
+      auto fd = connect_to_loopback(options_.ports[i % options_.ports.size()]);
+      if (!fd.ok()) return fd.error();
+      connection.fd = std::move(*fd);
+      set_nonblocking(connection.fd.get());
+      connection.conversation = options_.conversation(i);
+      connection.slots.resize(options_.shape.outstanding);
+      poller_.add(connection.fd.get(), i);
+      if (connection.conversation->open(connection.out.bytes())) await(connection);
+      flush(connection);
+    }
+    return {};
+  }
+
+  int poll_ms() const {
+    if (stage_ != Stage::kWarmUp && stage_ != Stage::kMeasuring) return kPollMs;
+    const uint64_t now = now_ns();
+    if (now >= stage_ends_ns_) return 0;
+    return static_cast<int>(std::min<uint64_t>(kPollMs, (stage_ends_ns_ - now) / 1'000'000 + 1));
+  }
+
+  // ---- stages
+
+  void enter_when_ready() {
+    if (stage_ != Stage::kOpening || awaited_ > 0) return;
+    stage_ = options_.work == Work::kPrepare ? Stage::kDraining : Stage::kWarmUp;
+    const uint64_t now = now_ns();
+    stage_ends_ns_ = now + static_cast<uint64_t>(options_.warm_up.count());
+    for (Connection& connection : connections_) {
+      for (uint32_t i = 0; i < connection.slots.size(); ++i) begin(connection, i, now);
+      flush(connection);
+    }
+  }
+
+  void advance(uint64_t now) {
+    if (failure_) return;
+    if (now - last_heard_ns_ > kSilenceMaxNs) {
+      fail(ErrorCode::kTimeout, "no answer for 10 s");
+      return;
+    }
+    if (stage_ == Stage::kOpening) enter_when_ready();
+    if (stage_ == Stage::kWarmUp && now >= stage_ends_ns_) {
+      stage_ = Stage::kMeasuring;
+      measured_from_ns_ = now;
+      stage_ends_ns_ = now + static_cast<uint64_t>(options_.measure.count());
+    }
+    if (stage_ == Stage::kMeasuring && now >= stage_ends_ns_) {
+      stage_ = Stage::kDraining;
+      result_.operations = result_.latency.count();
+      result_.seconds = static_cast<double>(now - measured_from_ns_) * 1e-9;
+    }
+    if (stage_ == Stage::kDraining && busy_ == 0) {
+      stage_ = Stage::kClosing;
+      for (Connection& connection : connections_) {
+        if (connection.conversation->close(connection.out.bytes())) await(connection);
+        flush(connection);
+      }
+    }
+    if (stage_ == Stage::kClosing && awaited_ == 0) stage_ = Stage::kDone;
+  }
+
+  void await(Connection& connection) {
+    connection.awaits = true;
+    ++awaited_;
+  }
+
+  void answered(Connection& connection) {
+    if (!connection.awaits) return;
+    connection.awaits = false;
+    --awaited_;
+  }
+
+  // The server closes the connection of a session that was closed: that is a farewell too.
+  void ended(Connection& connection) {
+    if (stage_ == Stage::kClosing) {
+      answered(connection);
+      connection.fd.reset();
+    } else {
+      fail(ErrorCode::kUnavailable, "the server closed a connection");
+    }
+  }
+
+  // ---- requests
+
+  bool issuing() const {
+    if (options_.work == Work::kPrepare) return prepared_ < kKeys;
+    return stage_ == Stage::kWarmUp || stage_ == Stage::kMeasuring;
+  }
+
+  Request next_request(uint32_t slot) {
+    if (options_.work == Work::kPrepare) return {Step::kCreate, prepared_++, slot};
+    const auto key = static_cast<uint32_t>(random_.below(kKeys));
+    switch (options_.work) {
+      case Work::kGet:
+        return {Step::kGet, key, slot};
+      case Work::kMixed:
+        return {random_.below(10) == 0 ? Step::kSet : Step::kGet, key, slot};
+      case Work::kLock:
+        return {Step::kAcquire, key, slot};
+      default:
+        return {Step::kSet, key, slot};
+    }
+  }
+
+  void begin(Connection& connection, uint32_t slot_number, uint64_t now) {
+    if (!issuing()) return;
+    Slot& slot = connection.slots[slot_number];
+    slot.request = next_request(slot_number);
+    slot.started_ns = now;
+    slot.busy = true;
+    ++busy_;
+    connection.conversation->request(slot.request, connection.out.bytes());
+  }
+
+  void finish(Connection& connection, uint32_t slot_number, uint64_t now) {
+    if (slot_number >= connection.slots.size() || !connection.slots[slot_number].busy) {
+      fail(ErrorCode::kMalformed, "an answer to a request that was not sent");
+      return;
+    }
+    Slot& slot = connection.slots[slot_number];
+    if (slot.request.step == Step::kAcquire) {
+      slot.request.step = Step::kRelease;
+      connection.conversation->request(slot.request, connection.out.bytes());
+      return;
+    }
+    if (stage_ == Stage::kMeasuring) result_.latency.record(now - slot.started_ns);
+    slot.busy = false;
+    --busy_;
+    begin(connection, slot_number, now);
+  }
+
+  // ---- sockets
+
+  void receive(Connection& connection) {
+    switch (connection.in.read_from(connection.fd.get())) {
+      case ReadOutcome::kNothing:
+        return;
+      case ReadOutcome::kClosed:
+        ended(connection);
+        return;
+      case ReadOutcome::kSome:
+        break;
+    }
+    const uint64_t now = now_ns();
+    last_heard_ns_ = now;
+    while (!failure_ && connection.fd.valid()) {
+      const Heard heard = connection.conversation->hear(connection.in.bytes());
+      if (heard.kind == Heard::Kind::kIncomplete) break;
+      take(connection, heard, now);
+      connection.in.consume(heard.bytes);
+    }
+    flush(connection);
+  }
+
+  void take(Connection& connection, const Heard& heard, uint64_t now) {
+    switch (heard.kind) {
+      case Heard::Kind::kReady:
+      case Heard::Kind::kFarewell:
+        answered(connection);
+        break;
+      case Heard::Kind::kEnded:
+        ended(connection);
+        break;
+      case Heard::Kind::kDone:
+        finish(connection, heard.slot, now);
+        break;
+      case Heard::Kind::kRefused:
+        if (options_.work == Work::kPrepare && heard.code == ErrorCode::kNodeExists) {
+          finish(connection, heard.slot, now);
+        } else {
+          fail(heard.code, "the server refused a request: " + std::string(heard.why));
+        }
+        break;
+      case Heard::Kind::kBroken:
+        fail(ErrorCode::kMalformed, "the server's answer does not parse: " + std::string(heard.why));
+        break;
+      case Heard::Kind::kNothing:
+      case Heard::Kind::kIncomplete:
+        break;
+    }
+  }
+
+  void flush(Connection& connection) {
+    if (!connection.fd.valid()) return;
+    if (!connection.out.flush(connection.fd.get())) {
+      fail(ErrorCode::kUnavailable, "the server closed a connection");
+      return;
+    }
+    const bool waits = !connection.out.empty();
+    if (waits != connection.wants_write) {
+      connection.wants_write = waits;
+      const auto token = static_cast<uint64_t>(&connection - connections_.data());
+      poller_.want_write(connection.fd.get(), token, waits);
+    }
+  }
+
+  void fail(ErrorCode code, std::string message) {
+    if (!failure_) failure_ = Error{code, std::move(message)};
+  }
+
+  const LoadOptions& options_;
+  Random random_;
+  Poller poller_;
+  std::vector<Connection> connections_;
+  Stage stage_ = Stage::kOpening;
+  uint64_t stage_ends_ns_ = 0;
+  uint64_t measured_from_ns_ = 0;
+  uint64_t last_heard_ns_ = 0;
+  uint32_t awaited_ = 0;  // connections whose opening or farewell is not answered yet
+  uint64_t busy_ = 0;     // Invariant: the number of busy slots.
+  uint32_t prepared_ = 0;
+  LoadResult result_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace
+
+std::string_view work_name(Work work) {
+  static constexpr std::array<std::string_view, 5> kNames{"prepare", "set", "get", "mixed", "lock"};
+  return kNames[static_cast<size_t>(work)];
+}
+
+Shape shape_of(uint32_t clients) {
+  CHECK(clients > 0);
+  if (clients <= 256) return {clients, 1};
+  return {64, std::min(64U, (clients + 63) / 64)};
+}
+
+Result<LoadResult> run_load(const LoadOptions& options) {
+  CHECK(!options.ports.empty());
+  CHECK(options.shape.connections > 0 && options.shape.outstanding > 0 && options.shape.outstanding <= 64);
+  auto run = std::make_unique<Run>(options);
+  return run->go();
+}
+
+}  // namespace quorate::bench

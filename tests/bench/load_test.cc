@@ -1,0 +1,162 @@
+// The load generator against the nulls, and against conversations that go wrong.
+#include "tests/bench/load.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "tests/bench/null_cluster.h"
+#include "tests/bench/null_frame.h"
+#include "tests/bench/null_server.h"
+
+namespace quorate::bench {
+namespace {
+
+LoadOptions options_for(Port port, Work work, Shape shape) {
+  LoadOptions options;
+  options.ports = {port};
+  options.conversation = [](uint32_t) { return std::make_unique<NullConversation>(); };
+  options.shape = shape;
+  options.work = work;
+  options.measure = std::chrono::milliseconds(20);
+  return options;
+}
+
+class Folder {
+ public:
+  Folder() { path_ = ::mkdtemp(pattern_.data()); }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string pattern_ = "/tmp/quorate-bench-test-XXXXXX";
+  std::string path_;
+};
+
+TEST(Shape, ClientsBeyond256ShareConnections) {
+  EXPECT_EQ(shape_of(1).connections, 1U);
+  EXPECT_EQ(shape_of(256).connections, 256U);
+  EXPECT_EQ(shape_of(256).outstanding, 1U);
+  EXPECT_EQ(shape_of(1024).connections, 64U);
+  EXPECT_EQ(shape_of(1024).outstanding, 16U);
+  EXPECT_EQ(shape_of(4096).outstanding, 64U);
+}
+
+TEST(Load, DrivesEveryWorkOverTheNullServer) {
+  auto server = start_null_server();
+  ASSERT_TRUE(server.ok());
+  for (const Work work : {Work::kSet, Work::kGet, Work::kMixed, Work::kLock}) {
+    auto result = run_load(options_for(server->port, work, {4, 4}));
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_GT(result->operations, 0U) << work_name(work);
+    EXPECT_EQ(result->latency.count(), result->operations);
+    EXPECT_GT(result->rate(), 0);
+  }
+}
+
+TEST(Load, DrivesTheNullClusterBeyondTheEndOfItsFiles) {
+  const Folder folder;
+  auto cluster = start_null_cluster(folder.path(), 4096);
+  ASSERT_TRUE(cluster.ok()) << cluster.error().message;
+  // 1,000 creates of more than 100 bytes each go around a file of one page many times.
+  auto prepared = run_load(options_for(cluster->port, Work::kPrepare, {1, 1}));
+  ASSERT_TRUE(prepared.ok()) << prepared.error().message;
+  auto result = run_load(options_for(cluster->port, Work::kMixed, {4, 2}));
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_GT(result->operations, 0U);
+  for (const Child& process : cluster->processes) EXPECT_TRUE(process.running());
+}
+
+// Counts what it is asked, and hears `answer` in place of every tenth answer.
+class Meddler final : public Conversation {
+ public:
+  Meddler(Heard answer, uint32_t& requests) : answer_(answer), requests_(requests) {}
+  bool open(std::string&) override { return false; }
+  void request(const Request& request, std::string& out) override {
+    ++requests_;
+    null_.request(request, out);
+  }
+  Heard hear(std::string_view in) override {
+    Heard heard = null_.hear(in);
+    if (heard.kind != Heard::Kind::kDone || ++heard_ % 10 != 0) return heard;
+    answer_.bytes = heard.bytes;
+    answer_.slot = heard.slot;
+    return answer_;
+  }
+  bool close(std::string&) override { return false; }
+
+ private:
+  NullConversation null_;
+  Heard answer_;
+  uint32_t& requests_;
+  uint32_t heard_ = 0;
+};
+
+Result<LoadResult> run_with(Work work, Heard answer, uint32_t& requests) {
+  auto server = start_null_server();
+  if (!server.ok()) return server.error();
+  LoadOptions options = options_for(server->port, work, {1, 1});
+  options.measure = std::chrono::hours(1);
+  options.conversation = [&](uint32_t) { return std::make_unique<Meddler>(answer, requests); };
+  return run_load(options);
+}
+
+TEST(Load, PreparesEveryKeyOnceAndAcceptsThoseThatExist) {
+  uint32_t requests = 0;
+  Heard exists{Heard::Kind::kRefused, 0, 0, ErrorCode::kNodeExists, "exists"};
+  auto result = run_with(Work::kPrepare, exists, requests);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_EQ(requests, kKeys);
+}
+
+TEST(Load, ARefusalEndsTheRunWithItsCode) {
+  uint32_t requests = 0;
+  Heard refusal{Heard::Kind::kRefused, 0, 0, ErrorCode::kOverloaded, "too much"};
+  auto result = run_with(Work::kSet, refusal, requests);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.code(), ErrorCode::kOverloaded);
+  EXPECT_NE(result.error().message.find("too much"), std::string::npos);
+  EXPECT_EQ(requests, 10U);
+}
+
+TEST(Load, AnAnswerThatDoesNotParseEndsTheRun) {
+  uint32_t requests = 0;
+  auto result = run_with(Work::kSet, {Heard::Kind::kBroken, 0, 0, ErrorCode::kMalformed, "noise"}, requests);
+  EXPECT_EQ(result.code(), ErrorCode::kMalformed);
+}
+
+TEST(Load, ASessionThatEndsEarlyEndsTheRun) {
+  uint32_t requests = 0;
+  auto result =
+      run_with(Work::kSet, {Heard::Kind::kEnded, 0, 0, ErrorCode::kSessionExpired, "over"}, requests);
+  EXPECT_EQ(result.code(), ErrorCode::kUnavailable);
+}
+
+TEST(Load, AServerThatHangsUpEndsTheRun) {
+  auto listener = listen_on_loopback();
+  ASSERT_TRUE(listener.ok());
+  auto server = fork_child([&]() -> int { return read_exactly(listener->first.get(), nullptr, 1) ? 1 : 0; });
+  ASSERT_TRUE(server.ok());
+  listener->first.reset();
+  auto result = run_load(options_for(listener->second, Work::kSet, {1, 1}));
+  // Either the connection is refused or it breaks, as the server happens to end before or after.
+  EXPECT_TRUE(result.code() == ErrorCode::kUnavailable || result.code() == ErrorCode::kIo);
+}
+
+TEST(Process, CountsTheTimeOfAProcessAndKnowsItsEnd) {
+  auto server = start_null_server();
+  ASSERT_TRUE(server.ok());
+  auto seconds = cpu_seconds(server->process.pid());
+  ASSERT_TRUE(seconds.ok());
+  EXPECT_GE(*seconds, 0);
+  const pid_t pid = server->process.pid();
+  EXPECT_TRUE(server->process.running());
+  server->process.kill_and_wait();
+  EXPECT_FALSE(server->process.running());
+  EXPECT_FALSE(cpu_seconds(pid).ok());
+}
+
+}  // namespace
+}  // namespace quorate::bench

@@ -1,0 +1,195 @@
+#include "tests/bench/report.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+
+namespace quorate::bench {
+namespace {
+
+__attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {
+  char text[256];
+  va_list arguments;
+  va_start(arguments, pattern);
+  std::vsnprintf(text, sizeof(text), pattern, arguments);
+  va_end(arguments);
+  return text;
+}
+
+// "1,234,567"
+std::string with_commas(double value) {
+  const std::string digits = format("%.0f", value);
+  std::string text;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+// Three digits that matter, in us, ms or s.
+std::string time_text(double us) {
+  if (us < 999.5) return format("%.0f us", us);
+  if (us < 9'995) return format("%.2f ms", us / 1e3);
+  if (us < 99'950) return format("%.1f ms", us / 1e3);
+  if (us < 999'500) return format("%.0f ms", us / 1e3);
+  return format("%.2f s", us / 1e6);
+}
+
+using Cells = std::vector<std::string>;
+
+// Columns as wide as their widest cell: the first one to the left, the others to the right.
+std::string aligned(const std::vector<Cells>& table) {
+  std::vector<size_t> widths(table.front().size());
+  for (const Cells& row : table) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const Cells& row : table) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      const std::string gap(widths[i] - row[i].size(), ' ');
+      text += i == 0 ? row[i] + gap : "  " + gap + row[i];
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    text += '\n';
+  }
+  return text;
+}
+
+void add_figures(Cells& cells, const Figures& f) {
+  cells.insert(cells.end(),
+               {with_commas(f.rate), time_text(f.p50_us), time_text(f.p99_us), time_text(f.p999_us)});
+}
+
+Cells cells_of(const Row& row) {
+  Cells cells{std::string(work_name(row.work)), with_commas(row.clients)};
+  if (row.quorate) {
+    add_figures(cells, *row.quorate);
+  } else {
+    cells.insert(cells.end(), 4, "-");
+  }
+  cells.push_back(row.floor_name);
+  add_figures(cells, row.floor);
+  if (row.quorate && row.floor.rate > 0 && row.floor.p50_us > 0) {
+    cells.push_back(format("%.0f %%", row.quorate->rate / row.floor.rate * 100));
+    cells.push_back(format("%.2f x", row.quorate->p50_us / row.floor.p50_us));
+  } else {
+    cells.insert(cells.end(), 2, "-");
+  }
+  return cells;
+}
+
+const Row* find_row(const Report& report, Work work, uint32_t clients) {
+  for (const Row& row : report.rows) {
+    if (row.work == work && row.clients == clients && row.quorate) return &row;
+  }
+  return nullptr;
+}
+
+std::string verdict(bool met) { return met ? "met" : "missed"; }
+
+// The product's aims, for whatever of them this run measured.
+std::string aims(const Report& report) {
+  std::vector<Cells> table;
+  if (const Row* row = find_row(report, Work::kSet, 1)) {
+    const double ratio = row->quorate->p50_us / row->floor.p50_us;
+    table.push_back({"aim: set, 1 client, p50 at most 1.50 x the null cluster's", format("%.2f x", ratio),
+                     verdict(ratio <= 1.5)});
+  }
+  if (const Row* row = find_row(report, Work::kSet, 64)) {
+    const double share = row->quorate->rate / row->floor.rate * 100;
+    table.push_back({"aim: set, 64 clients, at least 40 % of the null cluster's rate",
+                     format("%.0f %%", share), verdict(share >= 40)});
+  }
+  if (report.failover) {
+    const double ms = report.failover->median();
+    table.push_back({"aim: failover, median at most 100 ms", format("%.1f ms", ms), verdict(ms <= 100)});
+  }
+  if (report.idle_percent) {
+    table.push_back({"aim: idle cluster at most 3.0 % of one core", format("%.1f %%", *report.idle_percent),
+                     verdict(*report.idle_percent <= 3)});
+  }
+  return table.empty() ? "" : "\n" + aligned(table);
+}
+
+std::string json_figures(const Figures& f) {
+  return format(R"({"ops_per_s": %.1f, "p50_us": %.1f, "p99_us": %.1f, "p999_us": %.1f})", f.rate, f.p50_us,
+                f.p99_us, f.p999_us);
+}
+
+std::string json_string(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+Figures figures_of(const LoadResult& result) {
+  const auto us = [&](double share) { return static_cast<double>(result.latency.percentile(share)) / 1000; };
+  return {result.rate(), us(0.5), us(0.99), us(0.999)};
+}
+
+std::string as_table(const Report& report) {
+  std::string text = "machine: " + report.machine.describe() + "\n";
+  text += format("load: %zu-byte values, %u keys, %.1f s after 1 s of warm-up, clients attached to %s\n",
+                 kValueBytes, kKeys, report.seconds,
+                 report.attach == "leader" ? "the leader" : "all servers in turn");
+  if (report.floors) {
+    text += format("floor: fdatasync of 256 bytes (F) %.0f us, loopback round trip (R) %.0f us, L* %.0f us\n",
+                   report.floors->f_us, report.floors->r_us, report.floors->l_us);
+  }
+  if (!report.rows.empty()) {
+    std::vector<Cells> table{{"work", "clients", "Quorate ops/s", "p50", "p99", "p99.9", "beside", "ops/s",
+                              "p50", "p99", "p99.9", "ops/s ratio", "p50 ratio"}};
+    for (const Row& row : report.rows) table.push_back(cells_of(row));
+    text += "\n" + aligned(table);
+  }
+  if (report.failover || report.idle_percent) text += "\n";
+  if (report.failover) {
+    text += format(
+        "failover, SIGKILL of the leader to the next acknowledged write, %zu rounds: median %.1f ms, max "
+        "%.1f ms\n",
+        report.failover->ms.size(), report.failover->median(), report.failover->max());
+  }
+  if (report.idle_percent)
+    text += format("idle: %.1f %% of one core for all three servers\n", *report.idle_percent);
+  return text + aims(report);
+}
+
+std::string as_json(const Report& report) {
+  std::string text = "{\"machine\": " + format("{\"cores\": %d, ", report.machine.cores) +
+                     "\"cpu\": " + json_string(report.machine.cpu) +
+                     ", \"kernel\": " + json_string(report.machine.kernel) +
+                     ", \"file_system\": " + json_string(report.machine.file_system) + "}";
+  text += format(", \"seconds\": %.3f, \"attach\": ", report.seconds) + json_string(report.attach);
+  if (report.floors) {
+    text += format(R"(, "floors": {"f_us": %.1f, "r_us": %.1f, "l_us": %.1f})", report.floors->f_us,
+                   report.floors->r_us, report.floors->l_us);
+  }
+  text += ", \"loads\": [";
+  for (size_t i = 0; i < report.rows.size(); ++i) {
+    const Row& row = report.rows[i];
+    text += i == 0 ? "" : ", ";
+    text += "{\"work\": " + json_string(std::string(work_name(row.work))) +
+            format(", \"clients\": %u", row.clients);
+    if (row.quorate) text += ", \"quorate\": " + json_figures(*row.quorate);
+    text += ", \"beside\": " + json_string(row.floor_name) + ", \"floor\": " + json_figures(row.floor) + "}";
+  }
+  text += "]";
+  if (report.failover) {
+    text += format(R"(, "failover": {"median_ms": %.2f, "max_ms": %.2f, "rounds_ms": [)",
+                   report.failover->median(), report.failover->max());
+    for (size_t i = 0; i < report.failover->ms.size(); ++i) {
+      text += (i == 0 ? "" : ", ") + format("%.2f", report.failover->ms[i]);
+    }
+    text += "]}";
+  }
+  if (report.idle_percent) text += format(", \"idle_percent\": %.2f", *report.idle_percent);
+  return text + "}\n";
+}
+
+}  // namespace quorate::bench

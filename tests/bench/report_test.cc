@@ -1,0 +1,64 @@
+#include "tests/bench/report.h"
+
+#include <gtest/gtest.h>
+
+namespace quorate::bench {
+namespace {
+
+Report sample() {
+  Report report;
+  report.machine = {2, "A \"quick\" CPU", "6.1", "ext4 on /dev/vda"};
+  report.seconds = 5;
+  report.attach = "leader";
+  report.floors = Floors{90, 55, 240};
+  report.rows.push_back(
+      {Work::kSet, 1, Figures{4000, 250, 400, 1234}, "null cluster", {5000, 200, 300, 12345}});
+  report.rows.push_back({Work::kGet, 1024, std::nullopt, "null server", {2'170'000, 450, 999.7, 2'000'000}});
+  report.failover = FailoverTimes{{80, 90, 100, 130}};
+  report.idle_percent = 3.25;
+  return report;
+}
+
+TEST(Report, TheTableIsAlignedAndSaysTheAims) {
+  EXPECT_EQ(as_table(sample()),
+            R"(machine: 2 cores, A "quick" CPU; Linux 6.1; ext4 on /dev/vda
+load: 100-byte values, 1000 keys, 5.0 s after 1 s of warm-up, clients attached to the leader
+floor: fdatasync of 256 bytes (F) 90 us, loopback round trip (R) 55 us, L* 240 us
+
+work  clients  Quorate ops/s     p50     p99    p99.9        beside      ops/s     p50      p99    p99.9  ops/s ratio  p50 ratio
+set         1          4,000  250 us  400 us  1.23 ms  null cluster      5,000  200 us   300 us  12.3 ms         80 %     1.25 x
+get     1,024              -       -       -        -   null server  2,170,000  450 us  1.00 ms   2.00 s            -          -
+
+failover, SIGKILL of the leader to the next acknowledged write, 4 rounds: median 95.0 ms, max 130.0 ms
+idle: 3.2 % of one core for all three servers
+
+aim: set, 1 client, p50 at most 1.50 x the null cluster's   1.25 x     met
+aim: failover, median at most 100 ms                       95.0 ms     met
+aim: idle cluster at most 3.0 % of one core                  3.2 %  missed
+)");
+}
+
+TEST(Report, JsonHoldsTheSame) {
+  EXPECT_EQ(
+      as_json(sample()),
+      R"({"machine": {"cores": 2, "cpu": "A \"quick\" CPU", "kernel": "6.1", "file_system": "ext4 on /dev/vda"}, )"
+      R"("seconds": 5.000, "attach": "leader", "floors": {"f_us": 90.0, "r_us": 55.0, "l_us": 240.0}, "loads": [)"
+      R"({"work": "set", "clients": 1, "quorate": {"ops_per_s": 4000.0, "p50_us": 250.0, "p99_us": 400.0, )"
+      R"("p999_us": 1234.0}, "beside": "null cluster", "floor": {"ops_per_s": 5000.0, "p50_us": 200.0, )"
+      R"("p99_us": 300.0, "p999_us": 12345.0}}, )"
+      R"({"work": "get", "clients": 1024, "beside": "null server", "floor": {"ops_per_s": 2170000.0, )"
+      R"("p50_us": 450.0, "p99_us": 999.7, "p999_us": 2000000.0}}], )"
+      R"("failover": {"median_ms": 95.00, "max_ms": 130.00, "rounds_ms": [80.00, 90.00, 100.00, 130.00]}, )"
+      R"("idle_percent": 3.25})"
+      "\n");
+}
+
+TEST(Report, WhatWasNotMeasuredIsLeftOut) {
+  const std::string table = as_table(Report{});
+  EXPECT_EQ(table.find("floor:"), std::string::npos);
+  EXPECT_EQ(table.find("failover"), std::string::npos);
+  EXPECT_EQ(table.find("aim:"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace quorate::bench
