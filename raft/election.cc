@@ -33,6 +33,13 @@ Instant Raft::next_try() {
   return now_ + random_.between(options_.retry_min, options_.retry_max);
 }
 
+// Rounds and matches are a leader's own: echoed to the next one they would confirm what it never asked.
+void Raft::forget_leader_of_old_term() {
+  matched_ = Index{};
+  ack_owed_ = false;
+  ack_round_ = 0;
+}
+
 void Raft::become_follower(Term term, ServerId leader, std::string reason) {
   const bool new_term = term > hard_state_.term;
   const bool was_leader = is_leader();
@@ -41,9 +48,7 @@ void Raft::become_follower(Term term, ServerId leader, std::string reason) {
   }
   if (new_term) {
     set_hard_state(HardState{term, {}});
-    matched_ = Index{};
-    ack_owed_ = false;
-    pending_snapshot_.reset();
+    forget_leader_of_old_term();
   }
   // A follower that waits for its leader keeps its timeout: only a granted vote or a leader restarts it
   // (Figure 2).
@@ -97,9 +102,7 @@ void Raft::start_pre_vote(std::string reason) {
 void Raft::start_election(bool transfer, std::string reason) {
   CHECK(may_vote_);
   set_hard_state(HardState{hard_state_.term.next(), options_.id});
-  matched_ = Index{};
-  ack_owed_ = false;
-  pending_snapshot_.reset();
+  forget_leader_of_old_term();
   // Our own vote joins `granted` when it is durable.
   role_ = Candidate{};
   election_deadline_ = next_timeout();

@@ -194,7 +194,13 @@ void Raft::adopt_configuration() {
 
 void Raft::advance_commit_to(Index index) {
   CHECK(index <= log_.last_index());
-  committed_ = std::max(committed_, index);
+  if (index <= committed_) return;
+  if (auto* leader = std::get_if<Leader>(&role_)) {
+    for (Index at = committed_.next(); at <= index; at = at.next()) {
+      leader->uncommitted_bytes -= log_.at(at).encoded.size();
+    }
+  }
+  committed_ = index;
 }
 
 bool Raft::disk_stalled() const {

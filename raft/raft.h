@@ -117,6 +117,10 @@ struct Progress {
   uint64_t round_acked = 0;
   BootNonce boot;         // the run these facts are about
   std::set<BootNonce> retired_boots;
+  // While two runs were heard of nobody can tell which one lives: none counts. The first to answer `doubt_round`, a round
+  // that started after both were seen, is the living one.
+  std::set<BootNonce> contenders;
+  uint64_t doubt_round = 0;
   bool counts = true;
   bool probe_sent = false;
   Index commit_sent;      // the newest commit index it was told and may act on
@@ -192,7 +196,9 @@ class Raft {
   // A durable checkpoint covers everything up to here: the log in memory may be cut.
   // REQUIRES: index <= applied_index(), index <= durable_index().
   void compact(Index index);
-  // The state named by a SnapshotRequest is in place and durable (or could not be installed).
+  // The state named by a SnapshotRequest is in place and durable (or could not be installed). Heeded also when the leader
+  // that asked for it is gone. Afterwards applied_index() is at least `index`. Do not install a state that is not ahead
+  // of applied_index().
   void snapshot_installed(Instant now, Index index, bool ok);
   // The snapshot for this follower was delivered or failed; replication goes on by itself.
   void snapshot_sent(Instant now, ServerId peer, bool ok);
@@ -234,10 +240,8 @@ class Raft {
     Configuration configuration;
   };
   struct PendingSnapshot {
-    Index last_index;
     Term last_term;
     Configuration configuration;
-    ServerId leader;
   };
 
   // raft.cc
@@ -256,6 +260,7 @@ class Raft {
   void report(std::string reason);
 
   // election.cc
+  void forget_leader_of_old_term();
   Instant next_timeout();
   Instant next_try();
   void become_follower(Term term, ServerId leader, std::string reason);
@@ -273,7 +278,8 @@ class Raft {
   // replication.cc, the leader's side
   void tick_leader(Leader& leader);
   Instant quorum_contact(const Leader& leader) const;
-  Progress* progress_of_run(Leader& leader, const Message& message);
+  Progress* progress_of_run(Leader& leader, const Message& message, uint64_t round);
+  bool settle_run(Leader& leader, Progress& progress, BootNonce boot, uint64_t round);
   void handle(const Message& message, const AppendResponse& response);
   void handle(const Message& message, const HeartbeatResponse& response);
   void accept_match(Leader& leader, Progress& progress, Index match);
@@ -303,6 +309,8 @@ class Raft {
   // snapshot.cc
   void handle(const Message& message, const SnapshotRequest& request);
   void handle(const Message& message, const SnapshotResponse& response);
+  void install(Index index, PendingSnapshot snapshot);
+  void forget_configurations(Index index);
   void to_snapshot(ServerId to, Progress& progress);
   void send_snapshot_request(ServerId to);
 
@@ -336,11 +344,13 @@ class Raft {
   Term lease_term_;
   ServerId lost_leader_;  // reported unreachable, and no leader heard of since
 
+  // Snapshots asked for, by last index. They outlive terms: what they hold is committed, whoever leads when they are in place.
+  std::map<Index, PendingSnapshot> pending_snapshots_;
+
   // The follower's side of replication, all about the leader of this term.
   Index matched_;          // our log equals its log up to here
   bool ack_owed_ = false;  // an AppendRequest waits for our disk
   uint64_t ack_round_ = 0;
-  std::optional<PendingSnapshot> pending_snapshot_;
 
   Output output_;
 };

@@ -79,32 +79,50 @@ void Raft::tick_leader(Leader& leader) {
   for (auto& [id, progress] : leader.progress) recheck(id, progress);
 }
 
-// Finds the sender's progress, and begins anew for a new run of it: what an earlier run acknowledged may be
-// lost.
-Progress* Raft::progress_of_run(Leader& leader, const Message& message) {
+// Finds the sender's progress. Nothing, if the message is of a run that must not be believed.
+Progress* Raft::progress_of_run(Leader& leader, const Message& message, uint64_t round) {
   const auto found = leader.progress.find(message.from);
-  if (found == leader.progress.end()) return nullptr;
+  if (found == leader.progress.end() || round > leader.round) return nullptr;
   Progress& progress = found->second;
-  if (progress.boot != message.boot) {
-    if (progress.retired_boots.contains(message.boot)) return nullptr;
-    if (progress.boot != BootNonce{}) {
-      std::set<BootNonce> retired = std::move(progress.retired_boots);
-      retired.insert(progress.boot);
-      progress = Progress{};
-      progress.retired_boots = std::move(retired);
-      progress.next = log_.last_index().next();
-    }
-    progress.boot = message.boot;
-  }
+  if (!settle_run(leader, progress, message.boot, round)) return nullptr;
   progress.counts = message.counts;
   progress.last_answer = now_;
   return &progress;
 }
 
+// What an earlier run of a follower acknowledged may be lost, so a new run is begun anew with. A late message
+// of a dead run looks just like the first one of a new run: the next round tells them apart, since the dead
+// do not answer it.
+bool Raft::settle_run(Leader& leader, Progress& progress, BootNonce boot, uint64_t round) {
+  if (progress.retired_boots.contains(boot)) return false;
+  if (progress.boot == BootNonce{}) progress.boot = boot;
+  if (progress.contenders.empty()) {
+    if (progress.boot == boot) return true;
+    Progress doubted;
+    doubted.retired_boots = std::move(progress.retired_boots);
+    doubted.contenders = {progress.boot, boot};
+    doubted.boot = progress.boot;
+    doubted.counts = false;
+    doubted.last_answer = progress.last_answer;
+    doubted.doubt_round = leader.round + 1;
+    doubted.next = log_.last_index().next();
+    progress = std::move(doubted);
+    leader.round_wanted = true;
+    return false;
+  }
+  progress.contenders.insert(boot);
+  if (round < progress.doubt_round) return false;
+  progress.contenders.erase(boot);
+  progress.retired_boots.merge(progress.contenders);
+  progress.contenders.clear();
+  progress.boot = boot;
+  return true;
+}
+
 void Raft::handle(const Message& message, const HeartbeatResponse& response) {
   auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || response.round > leader->round) return;
-  Progress* progress = progress_of_run(*leader, message);
+  if (leader == nullptr) return;
+  Progress* progress = progress_of_run(*leader, message, response.round);
   if (progress == nullptr || response.round <= progress->round_acked) return;
   progress->round_acked = response.round;
   confirm_reads(*leader);
@@ -112,8 +130,8 @@ void Raft::handle(const Message& message, const HeartbeatResponse& response) {
 
 void Raft::handle(const Message& message, const AppendResponse& response) {
   auto* leader = std::get_if<Leader>(&role_);
-  if (leader == nullptr || response.round > leader->round || response.match > log_.last_index()) return;
-  Progress* progress = progress_of_run(*leader, message);
+  if (leader == nullptr || response.match > log_.last_index()) return;
+  Progress* progress = progress_of_run(*leader, message, response.round);
   if (progress == nullptr) return;
   const bool confirms = response.round > progress->round_acked;
   if (confirms) progress->round_acked = response.round;
@@ -135,6 +153,7 @@ void Raft::accept_match(Leader& leader, Progress& progress, Index match) {
       progress.probe_sent = false;
       break;
     case Progress::State::kSnapshot:
+      progress.next = std::max(progress.next, progress.match.next());
       // Enough was found there after all, for example from a leader before.
       if (progress.match.next() >= log_.first_index()) to_probe(progress, progress.match.next());
       break;
@@ -179,9 +198,6 @@ void Raft::maybe_commit(Leader& leader) {
   const Index held = majority_of<Index>(configuration_, leader, durable_index_, Index{},
                                         [](const Progress& progress) { return progress.match; });
   if (held <= committed_ || held < leader.first_own_index) return;
-  for (Index index = committed_.next(); index <= held; index = index.next()) {
-    leader.uncommitted_bytes -= log_.at(index).encoded.size();
-  }
   const bool first = committed_ < leader.first_own_index;
   advance_commit_to(held);
   if (first) confirm_reads(leader);

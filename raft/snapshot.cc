@@ -7,13 +7,21 @@
 #include "raft/raft.h"
 
 namespace quorate::raft {
+namespace {
+// Requests for snapshots that are kept until one is in place; the oldest is dropped first.
+constexpr size_t kPendingSnapshotsMax = 16;
+}  // namespace
 
 void Raft::compact(Index index) {
   CHECK_MSG(index <= applied_, "a checkpoint covers only what was applied");
   CHECK_MSG(index <= durable_index_, "a checkpoint covers only what is durable");
   if (index <= log_.snapshot_index()) return;
   log_.compact(index);
-  // The newest configuration up to there stays, as what the log begins with.
+  forget_configurations(index);
+}
+
+// The newest configuration up to there stays, as what the log begins with.
+void Raft::forget_configurations(Index index) {
   while (configurations_.size() > 1 && configurations_[1].index <= index) {
     configurations_.erase(configurations_.begin());
   }
@@ -43,47 +51,51 @@ void Raft::handle(const Message& message, const SnapshotRequest& request) {
     if (durable_index_ >= request.last_index) send(message.from, SnapshotResponse{true, request.last_index});
     return;
   }
-  if (pending_snapshot_ && pending_snapshot_->last_index >= request.last_index) return;
-  pending_snapshot_ =
-      PendingSnapshot{request.last_index, request.last_term, std::move(configuration).value(), message.from};
+  pending_snapshots_.try_emplace(request.last_index, request.last_term, std::move(configuration).value());
+  if (pending_snapshots_.size() > kPendingSnapshotsMax) pending_snapshots_.erase(pending_snapshots_.begin());
 }
 
 void Raft::snapshot_installed(Instant now, Index index, bool ok) {
   observe(now);
-  if (!pending_snapshot_ || pending_snapshot_->last_index != index) return;
-  PendingSnapshot snapshot = std::move(*pending_snapshot_);
-  pending_snapshot_.reset();
-  if (!ok) {
-    send(snapshot.leader, SnapshotResponse{false, index});
-    return;
-  }
+  const auto found = pending_snapshots_.find(index);
+  if (found == pending_snapshots_.end()) return;
+  PendingSnapshot snapshot = std::move(found->second);
+  pending_snapshots_.erase(found);
+  if (ok) install(index, std::move(snapshot));
+  const auto* follower = std::get_if<Follower>(&role_);
+  if (follower != nullptr && follower->leader != ServerId{})
+    send(follower->leader, SnapshotResponse{ok, index});
+}
+
+void Raft::install(Index index, PendingSnapshot snapshot) {
+  if (index <= committed_) return;
   if (log_.matches(index, snapshot.last_term)) {
-    // Figure 13, InstallSnapshot 6: what follows the snapshot in the log stays.
+    // Figure 5.3 (InstallSnapshot, 6): what follows the snapshot in the log stays.
+    advance_commit_to(index);
     log_.compact(index);
-    while (configurations_.size() > 1 && configurations_[1].index <= index) {
-      configurations_.erase(configurations_.begin());
-    }
+    forget_configurations(index);
     next_to_hand_ = std::max(next_to_hand_, index.next());
   } else {
-    CHECK_MSG(index > committed_, "a snapshot contradicts entries that are committed here");
+    CHECK_MSG(!is_leader(), "a leader's log contradicts a snapshot of committed entries");
     clamp_durable(index);
     log_.reset(index, snapshot.last_term);
     configurations_.clear();
     configurations_.push_back({index, std::move(snapshot.configuration)});
     next_to_hand_ = index.next();
+    matched_ = Index{};
   }
   adopt_configuration();
   durable_index_ = std::max(durable_index_, index);
-  committed_ = std::max(committed_, index);
-  applied_ = std::max(applied_, index);
+  committed_ = index;
+  applied_ = index;
   matched_ = std::max(matched_, index);
-  send(snapshot.leader, SnapshotResponse{true, index});
+  pending_snapshots_.erase(pending_snapshots_.begin(), pending_snapshots_.upper_bound(index));
 }
 
 void Raft::handle(const Message& message, const SnapshotResponse& response) {
   auto* leader = std::get_if<Leader>(&role_);
   if (leader == nullptr || response.last_index > log_.last_index()) return;
-  Progress* progress = progress_of_run(*leader, message);
+  Progress* progress = progress_of_run(*leader, message, 0);
   if (progress == nullptr || progress->state != Progress::State::kSnapshot) return;
   if (response.installed) {
     progress->match = std::max(progress->match, response.last_index);

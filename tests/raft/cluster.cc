@@ -30,8 +30,12 @@ Entry make_configuration_entry(const Configuration& configuration) {
 
 Cluster::Cluster() : Cluster(Setup{}) {}
 
+// So that a test can tell which server and which step it was.
+[[noreturn]] void throw_failed_check(const std::string& what) { throw std::runtime_error(what); }
+
 Cluster::Cluster(Setup setup)
     : setup_(std::move(setup)), configuration_(make_configuration(setup_.voters, setup_.learners)) {
+  set_check_failure_hook(throw_failed_check);
   for (const Member& member : configuration_.members) {
     Server& server = servers_[member.id.value()];
     server.options.id = member.id;
@@ -47,6 +51,8 @@ void Cluster::start(uint32_t id) {
   Server& server = servers_.at(id);
   server.options.boot = BootNonce(next_boot_++);
   server.writes.clear();
+  server.snapshot_wanted = Index{};
+  say("  " + std::to_string(id) + " starts");
   server.raft = std::make_unique<Raft>(server.options, server.disk,
                                        setup_.seed * 1000 + server.options.boot.value(), now_);
   take(id, facts(*server.raft));
@@ -176,6 +182,10 @@ size_t Cluster::deliver(uint32_t from, uint32_t to, size_t count) {
 }
 
 void Cluster::inject(Message message) {
+  Server& server = servers_.at(message.to.value());
+  if (const auto* request = std::get_if<SnapshotRequest>(&message.body)) {
+    server.snapshot_wanted = request->last_index;
+  }
   step(message.to.value(), [this, &message](Raft& raft) { raft.receive(now_, std::move(message)); });
 }
 
@@ -190,6 +200,11 @@ void Cluster::duplicate(uint32_t from, uint32_t to) {
   std::deque<Message>& queue = links_[{from, to}];
   const std::deque<Message> copy = queue;
   queue.insert(queue.end(), copy.begin(), copy.end());
+}
+
+void Cluster::shuffle(uint32_t from, uint32_t to, Random& random) {
+  std::deque<Message>& queue = links_[{from, to}];
+  for (size_t i = queue.size(); i > 1; --i) std::swap(queue[i - 1], queue[random.below(i)]);
 }
 
 void Cluster::isolate(uint32_t id) {
@@ -240,6 +255,7 @@ void Cluster::settle() {
 }
 
 void Cluster::crash(uint32_t id) {
+  if (up(id)) say("  " + std::to_string(id) + " crashes");
   servers_.at(id).raft.reset();
   servers_.at(id).writes.clear();
 }
@@ -289,6 +305,7 @@ void Cluster::unreachable(uint32_t id, uint32_t peer) {
 }
 
 void Cluster::compact(uint32_t id, uint64_t index) {
+  say("  " + std::to_string(id) + " compacts its log up to " + std::to_string(index));
   step(id, [index](Raft& raft) { raft.compact(Index(index)); });
   Recovered& disk = servers_.at(id).disk;
   disk.snapshot_index = Index(index);
@@ -297,16 +314,25 @@ void Cluster::compact(uint32_t id, uint64_t index) {
   std::erase_if(disk.entries, [index](const Entry& entry) { return entry.index <= Index(index); });
 }
 
+std::optional<Index> Cluster::snapshot_wanted(uint32_t id) const {
+  const Index wanted = servers_.at(id).snapshot_wanted;
+  if (!up(id) || wanted <= at(id).committed()) return std::nullopt;
+  return wanted;
+}
+
 void Cluster::snapshot_installed(uint32_t id, uint64_t index, bool ok) {
+  say("  " + std::to_string(id) + (ok ? " has" : " cannot get") + " the snapshot " + std::to_string(index));
   step(id, [this, index, ok](Raft& raft) { raft.snapshot_installed(now_, Index(index), ok); });
-  if (!ok) return;
+  if (!ok || at(id).log().snapshot_index() != Index(index)) return;
   Recovered& disk = servers_.at(id).disk;
   const bool kept = at(id).log().last_index() > Index(index);
   disk.snapshot_index = at(id).log().snapshot_index();
   disk.snapshot_term = at(id).log().snapshot_term();
   disk.snapshot_configuration = configuration_;
-  std::erase_if(disk.entries,
-                [kept, index](const Entry& entry) { return !kept || entry.index <= Index(index); });
+  // A disk takes writes in order: what is under way belongs to the log before.
+  const auto gone = [kept, index](const Entry& entry) { return !kept || entry.index <= Index(index); };
+  std::erase_if(disk.entries, gone);
+  for (Write& write : servers_.at(id).writes) std::erase_if(write.entries, gone);
 }
 
 void Cluster::snapshot_sent(uint32_t id, uint32_t peer, bool ok) {

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/random.h"
 #include "raft/invariants.h"
 #include "raft/raft.h"
 
@@ -69,6 +70,7 @@ class Cluster {
   size_t deliver(uint32_t from, uint32_t to, size_t count = SIZE_MAX);
   size_t drop(uint32_t from, uint32_t to);
   void duplicate(uint32_t from, uint32_t to);
+  void shuffle(uint32_t from, uint32_t to, Random& random);
   void cut(uint32_t from, uint32_t to) { cut_.insert({from, to}); }
   void isolate(uint32_t id);
   void heal() { cut_.clear(); }
@@ -98,6 +100,8 @@ class Cluster {
   Status transfer(uint32_t id, uint32_t target);
   void unreachable(uint32_t id, uint32_t peer);
   void compact(uint32_t id, uint64_t index);
+  // The snapshot that it was last told it needs, if it is not in place.
+  std::optional<Index> snapshot_wanted(uint32_t id) const;
   void snapshot_installed(uint32_t id, uint64_t index, bool ok = true);
   void snapshot_sent(uint32_t id, uint32_t peer, bool ok);
 
@@ -118,6 +122,7 @@ class Cluster {
     Recovered disk;
     std::deque<Write> writes;
     bool stalled = false;
+    Index snapshot_wanted;
     Seen seen;
   };
 
