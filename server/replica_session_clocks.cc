@@ -13,11 +13,15 @@ void SessionClocks::stop() {
 }
 
 void SessionClocks::add(SessionId session, uint32_t timeout_ms, Instant now) {
-  const Duration timeout = std::chrono::milliseconds(timeout_ms);
-  const auto [at, added] = clocks_.insert({session, {}});
-  const bool expiring = !added && at->second.expiring;
-  at->second = {timeout, now + timeout, expiring};
-  if (added) due_.push({now + timeout, session});
+  Clock& clock = clocks_[session];
+  clock.timeout = std::chrono::milliseconds(timeout_ms);
+  clock.deadline = now + clock.timeout;
+  if (clock.deadline < clock.queued) queue(session, clock);
+}
+
+void SessionClocks::queue(SessionId session, Clock& clock) {
+  clock.queued = clock.deadline;
+  due_.push({clock.deadline, session});
 }
 
 void SessionClocks::forget(SessionId session) { clocks_.erase(session); }
@@ -49,11 +53,12 @@ Instant SessionClocks::deadline() const { return due_.empty() ? kNever : due_.to
 
 void SessionClocks::settle(Instant now) {
   while (!due_.empty() && due_.top().first <= now) {
-    const SessionId session = due_.top().second;
-    const auto at = clocks_.find(session);
-    if (at != clocks_.end() && !at->second.expiring && at->second.deadline <= now) return;
+    const auto [at, session] = due_.top();
+    const auto found = clocks_.find(session);
+    const bool counts = found != clocks_.end() && found->second.queued == at && !found->second.expiring;
+    if (counts && found->second.deadline <= now) return;
     due_.pop();
-    if (at != clocks_.end() && !at->second.expiring) due_.push({at->second.deadline, session});
+    if (counts) queue(session, found->second);
   }
 }
 

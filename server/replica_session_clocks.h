@@ -43,15 +43,17 @@ class SessionClocks {
   struct Clock {
     Duration timeout{};
     Instant deadline;
+    Instant queued = kNever;  // the heap's entry that counts for it: the only one not to be thrown away
     bool expiring = false;
   };
   using Due = std::pair<Instant, SessionId>;
 
+  void queue(SessionId session, Clock& clock);
   // Brings the heap's top up to date.
   void settle(Instant now);
 
   std::unordered_map<SessionId, Clock> clocks_;
-  // Invariant: each session that is not expiring has an entry at or before its deadline.
+  // Invariant: a session that is not expiring has an entry at clock.queued, which is at or before its deadline.
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
 };
 

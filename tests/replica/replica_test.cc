@@ -132,7 +132,9 @@ TEST(Replica, AWatchEventComesBeforeAReplyThatShowsTheChange) {
       event_seen = true;
     }
     const auto* reply = std::get_if<ClientReply>(&message.body);
-    if (reply != nullptr && reply->id == read) EXPECT_TRUE(data_of(*reply) == "x" || event_seen);
+    if (reply != nullptr && reply->id == read) {
+      EXPECT_TRUE(data_of(*reply) == "x" || event_seen);
+    }
   }
   EXPECT_TRUE(event_seen);
 }
