@@ -75,7 +75,7 @@ class Run {
   int poll_ms() const {
     if (stage_ != Stage::kWarmUp && stage_ != Stage::kMeasuring) return kPollMs;
     const uint64_t now = now_ns();
-    if (now >= stage_ends_ns_) return 0;
+    if (now >= stage_ends_ns_) return 1;
     return static_cast<int>(std::min<uint64_t>(kPollMs, (stage_ends_ns_ - now) / 1'000'000 + 1));
   }
 
@@ -104,7 +104,7 @@ class Run {
       measured_from_ns_ = now;
       stage_ends_ns_ = now + static_cast<uint64_t>(options_.measure.count());
     }
-    if (stage_ == Stage::kMeasuring && now >= stage_ends_ns_) {
+    if (stage_ == Stage::kMeasuring && now >= stage_ends_ns_ && result_.latency.count() > 0) {
       stage_ = Stage::kDraining;
       result_.operations = result_.latency.count();
       result_.seconds = static_cast<double>(now - measured_from_ns_) * 1e-9;

@@ -45,7 +45,7 @@ struct LoadOptions {
   Shape shape;
   Work work = Work::kSet;
   Duration warm_up{};
-  Duration measure{};
+  Duration measure{};  // longer if no operation was finished by then
   uint64_t seed = 1;
 };
 
