@@ -50,13 +50,13 @@ Outcome Execution::refuse(ErrorCode code, std::string message) {
 }
 
 Outcome Execution::refuse_missing(std::string_view path, std::string_view advice) {
-  std::string message = "there is no node at " + quoted(path);
+  std::string message = "there is no node at " + shown(path);
   if (!advice.empty()) message.append("; ").append(advice);
   return refuse(ErrorCode::kNoNode, std::move(message));
 }
 
 Outcome Execution::refuse_version(const Place& place, int32_t version) {
-  return refuse(ErrorCode::kBadVersion, "the node at " + quoted(place.path) + " has version " +
+  return refuse(ErrorCode::kBadVersion, "the node at " + shown(place.path) + " has version " +
                                             std::to_string(tree_.node(place.ref).version) + ", not " +
                                             std::to_string(version) + "; read it again and decide anew");
 }
@@ -101,11 +101,11 @@ Outcome Execution::create(const OperationView& op) {
     path = suffixed;
   }
   if (tree_.find(path).ref != kNone) {
-    return refuse(ErrorCode::kNodeExists, "there is a node at " + quoted(path) + " already");
+    return refuse(ErrorCode::kNodeExists, "there is a node at " + shown(path) + " already");
   }
   if (tree_.node(parent.ref).ephemeral()) {
     return refuse(ErrorCode::kNoChildrenForEphemerals,
-                  "the node at " + quoted(parent.path) + " is ephemeral and can have no children");
+                  "the node at " + shown(parent.path) + " is ephemeral and can have no children");
   }
   const Place made = make(make_parents(parent, above), path, op.data, op.ephemeral, op.sequential);
   outcome_.path = path;
@@ -129,8 +129,7 @@ Outcome Execution::remove(const OperationView& op) {
   if (place.ref == kNone) return refuse_missing(op.path, {});
   if (version_differs(place.ref, op.version)) return refuse_version(place, op.version);
   if (tree_.child_count(place.ref) != 0) {
-    return refuse(ErrorCode::kNotEmpty,
-                  "the node at " + quoted(op.path) + " has children; delete them first");
+    return refuse(ErrorCode::kNotEmpty, "the node at " + shown(op.path) + " has children; delete them first");
   }
   erase(place);
   return std::move(outcome_);
@@ -171,12 +170,12 @@ Outcome Execution::acquire(const OperationView& op) {
   Place lock = deepest(op.path);
   const bool there = lock.path.size() == op.path.size();
   if (const std::string_view refusal = there ? queue_refusal(lock.ref) : ""; !refusal.empty()) {
-    return refuse(ErrorCode::kBadQueue, "the node at " + quoted(op.path) + " cannot be used as a lock: it " +
+    return refuse(ErrorCode::kBadQueue, "the node at " + shown(op.path) + " cannot be used as a lock: it " +
                                             std::string(refusal) + "; use another path");
   }
   if (tree_.node(lock.ref).ephemeral()) {
     return refuse(ErrorCode::kNoChildrenForEphemerals,
-                  "the node at " + quoted(lock.path) + " is ephemeral and can have no children");
+                  "the node at " + shown(lock.path) + " is ephemeral and can have no children");
   }
   const bool kazoo = there && tree_.queue_dialect(lock.ref) == Dialect::kKazoo;
   std::string node = join_path(op.path, kazoo ? kazoo_name() : "lock-");
@@ -194,7 +193,7 @@ Outcome Execution::release(const OperationView& op) {
   if (place.ref == kNone) return refuse_missing(op.path, "it has left the queue already");
   if (!tree_.node(place.ref).queued() || tree_.owner(place.ref) != session_) {
     return refuse(ErrorCode::kNotHolder,
-                  "the node at " + quoted(op.path) + " is not this session's place in a queue");
+                  "the node at " + shown(op.path) + " is not this session's place in a queue");
   }
   erase(place);
   return std::move(outcome_);

@@ -41,7 +41,7 @@ bool forbidden(uint32_t c) {
 
 Error bad(std::string_view path, size_t at, std::string_view what) {
   std::string message = "the path ";
-  message.append(quoted(path)).append(" has ").append(what);
+  message.append(shown(path)).append(" has ").append(what);
   message.append(" at byte ").append(std::to_string(at));
   return {ErrorCode::kBadPath, std::move(message)};
 }

@@ -144,7 +144,7 @@ Result<Ref> StateMachine::Impl::find(std::string_view path) const {
   // What is found has a valid path, so only a miss asks why.
   if (const Place place = tree.find(path); place.ref != kNone) return place.ref;
   if (Status status = validate_path(path); !status.ok()) return status.error();
-  return {ErrorCode::kNoNode, "there is no node at " + quoted(path)};
+  return {ErrorCode::kNoNode, "there is no node at " + shown(path)};
 }
 
 StateMachine::StateMachine(const Limits& limits) : impl_(std::make_unique<Impl>(limits)) {}

@@ -4,7 +4,7 @@
 
 namespace quorate::kv {
 
-std::string quoted(std::string_view path) {
+std::string shown(std::string_view path) {
   constexpr size_t kShownBytesMax = 100;
   constexpr char kHex[] = "0123456789abcdef";
   std::string text = "\"";

@@ -9,7 +9,7 @@ namespace quorate::kv {
 
 // A path as a message shows it: in quotes, printable ASCII (other bytes as \xNN), cut after 100 bytes. A
 // message that holds it is always valid UTF-8 and small, whatever the client sent.
-std::string quoted(std::string_view path);
+std::string shown(std::string_view path);
 
 // "%010d" as ZooKeeper writes it; beyond ten digits it grows.
 void append_sequence(std::string& out, uint64_t value);

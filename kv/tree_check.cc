@@ -31,19 +31,19 @@ std::optional<std::string> Tree::check_node(Ref ref, uint64_t& hash) const {
   const std::string at = path(ref);
   const uint64_t path_hash = checksum64(at);
   hash += hash_of(ref, path_hash) + parent_hash_of(ref, path_hash);
-  if (find(at).ref != ref) return "the node at " + quoted(at) + " cannot be found by its path";
-  if (!validate_path(at).ok()) return "the node at " + quoted(at) + " has a path that is not allowed";
+  if (find(at).ref != ref) return "the node at " + shown(at) + " cannot be found by its path";
+  if (!validate_path(at).ok()) return "the node at " + shown(at) + " has a path that is not allowed";
   if (ref == root_) return std::nullopt;
-  if (!nodes_[node.parent].used()) return "the node at " + quoted(at) + " has no parent";
-  if (nodes_[node.parent].ephemeral()) return "the node at " + quoted(at) + " has an ephemeral parent";
-  if (node.mzxid < node.czxid) return "the node at " + quoted(at) + " was changed before it was made";
+  if (!nodes_[node.parent].used()) return "the node at " + shown(at) + " has no parent";
+  if (nodes_[node.parent].ephemeral()) return "the node at " + shown(at) + " has an ephemeral parent";
+  if (node.mzxid < node.czxid) return "the node at " + shown(at) + " was changed before it was made";
   return std::nullopt;
 }
 
 // The lists of one node: its children, and the queue among them, which queue_of() tells again.
 std::optional<std::string> Tree::check_children(Ref ref, uint64_t& linked) const {
   const ParentPart& part = parent_part(ref);
-  const std::string at = quoted(path(ref));
+  const std::string at = shown(path(ref));
   std::vector<Ref> expected;
   uint32_t count = 0;
   Ref prev = kNone;

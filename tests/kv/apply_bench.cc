@@ -1,0 +1,111 @@
+// How fast entries are applied, alone on one core, and what a node takes in memory.
+//
+//   apply-bench [NODES]    default 1,000,000: paths of 40 bytes, 100 bytes of data
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "kv/state_machine.h"
+#include "tests/kv/machine.h"
+
+namespace quorate::kv {
+namespace {
+
+constexpr size_t kPathBytes = 40;
+constexpr size_t kDataBytes = 100;
+constexpr size_t kEntriesAtOnce = 100'000;
+
+size_t resident_bytes() {
+  std::ifstream status("/proc/self/statm");
+  size_t total = 0;
+  size_t resident = 0;
+  status >> total >> resident;
+  return resident * 4096;
+}
+
+std::string path_of(uint64_t i) {
+  std::string digits = std::to_string(i);
+  std::string path = "/bench/" + std::to_string(i % 1'000) + "/";
+  path.append(kPathBytes - path.size() - digits.size(), 'n');
+  return path + digits;
+}
+
+class Bench {
+ public:
+  Bench() : session_(machine_.open()) {}
+
+  // Applies `count` operations and prints how many a second. Entries are encoded outside of the time taken.
+  template <class Make>
+  void run(const char* what, uint64_t count, Make make) {
+    std::chrono::nanoseconds taken{0};
+    for (uint64_t done = 0; done < count;) {
+      std::vector<std::string> payloads;
+      for (; payloads.size() < kEntriesAtOnce && done < count; ++done, ++number_) {
+        payloads.push_back(
+            payload_of(SessionRequest{session_, 1, number_, number_, make(done)}, machine_.stamp));
+      }
+      const auto begin = std::chrono::steady_clock::now();
+      for (const std::string& payload : payloads) {
+        const Applied applied = machine_.state.apply(machine_.state.applied().next(), payload);
+        if (applied.outcomes[0].outcome.code != ErrorCode::kOk) {
+          std::fprintf(stderr, "%s\n", applied.outcomes[0].outcome.message.c_str());
+          std::exit(1);
+        }
+      }
+      taken += std::chrono::steady_clock::now() - begin;
+    }
+    std::printf("%-28s %9.0f/s\n", what,
+                static_cast<double>(count) * 1e9 / static_cast<double>(taken.count()));
+  }
+
+  const StateMachine& state() const { return machine_.state; }
+
+ private:
+  Machine machine_;
+  SessionId session_;
+  uint64_t number_ = 1;
+};
+
+void bench(uint64_t nodes) {
+  Bench bench;
+  Random random(1);
+  bench.run("create parents", 1, [](uint64_t) { return create("/bench"); });
+  bench.run("create parents", 1'000, [](uint64_t i) { return create("/bench/" + std::to_string(i)); });
+  const size_t before = bench.state().tree_bytes();
+  bench.run("create", nodes, [](uint64_t i) { return create(path_of(i), std::string(kDataBytes, 'x')); });
+  const auto nodes_made = static_cast<double>(nodes);
+  const double raw = kPathBytes + kDataBytes;
+  std::printf("%-28s %9.1f over the %.0f of path and data\n", "bytes a node, counted",
+              static_cast<double>(bench.state().tree_bytes() - before) / nodes_made - raw, raw);
+  std::printf("%-28s %9.1f of resident memory in all\n", "bytes a node, process",
+              static_cast<double>(resident_bytes()) / nodes_made);
+  bench.run("set, any of all nodes", nodes, [&](uint64_t) {
+    return SetOp{path_of(random.below(nodes)), std::string(kDataBytes, 'y'), -1};
+  });
+  bench.run("set, 1,000 nodes", nodes, [&](uint64_t) {
+    return SetOp{path_of(random.below(std::min<uint64_t>(nodes, 1'000))), std::string(kDataBytes, 'z'), -1};
+  });
+  bench.run("acquire and release", nodes / 10 * 2, [&](uint64_t i) -> Operation {
+    std::string suffix = std::to_string(i / 2);
+    suffix.insert(0, 10 - suffix.size(), '0');
+    if (i % 2 == 0) return AcquireOp{"/lock", {}};
+    return ReleaseOp{"/lock/lock-" + suffix};
+  });
+  bench.run("delete", nodes, [](uint64_t i) { return DeleteOp{path_of(i), -1}; });
+}
+
+}  // namespace
+}  // namespace quorate::kv
+
+int main(int argc, char** argv) {
+  const uint64_t nodes = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1'000'000;
+  if (nodes < 10) {
+    std::fprintf(stderr, "usage: apply-bench [NODES], at least 10\n");
+    return 2;
+  }
+  quorate::kv::bench(nodes);
+}

@@ -1,0 +1,176 @@
+// The byte formats of commands and outcomes, by example; tests/property has them by the thousand.
+#include <gtest/gtest.h>
+
+#include "kv/command.h"
+#include "kv/command_view.h"
+#include "tests/kv/machine.h"
+
+namespace quorate::kv {
+namespace {
+
+constexpr SessionPassword kPassword = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+std::vector<Command> examples() {
+  const Origin origin{ServerId(3), BootNonce(0xfedcba9876543210), 300};
+  return {OpenSession{origin, 30'000, kPassword},
+          AttachSession{origin, SessionId(200), kPassword},
+          ExpireSessions{},
+          ExpireSessions{{SessionId(1), SessionId(UINT64_MAX)}},
+          SessionRequest{SessionId(1), 2, 3, 3, CreateOp{"/a", "data", true, true, true}},
+          SessionRequest{SessionId(1), UINT32_MAX, UINT64_MAX, 0, CreateOp{}},
+          SessionRequest{SessionId(1), 2, 3, 3, SetOp{"/a", "data", -7}},
+          SessionRequest{SessionId(1), 2, 3, 3, DeleteOp{"/a", 9}},
+          SessionRequest{SessionId(1), 2, 3, 3, AcquireOp{"/a", "me"}},
+          SessionRequest{SessionId(1), 2, 3, 3, ReleaseOp{"/a/lock-0000000001"}},
+          SessionRequest{SessionId(1), 2, 3, 3, CloseSessionOp{}}};
+}
+
+TEST(CommandCodec, RoundTrips) {
+  for (const Command& command : examples()) {
+    const std::string bytes = encode_command(command);
+    const Result<Command> decoded = decode_command(bytes);
+    ASSERT_TRUE(decoded.ok());
+    EXPECT_EQ(decoded->index(), command.index());
+    EXPECT_EQ(encode_command(*decoded), bytes);
+  }
+}
+
+TEST(CommandCodec, KeepsEachField) {
+  const Command command = SessionRequest{SessionId(7), 2, 5, 4, CreateOp{"/a", "data", true, false, true}};
+  const Result<Command> decoded = decode_command(encode_command(command));
+  ASSERT_TRUE(decoded.ok());
+  const auto& request = std::get<SessionRequest>(*decoded);
+  EXPECT_EQ(request.session, SessionId(7));
+  EXPECT_EQ(request.epoch, 2u);
+  EXPECT_EQ(request.number, 5u);
+  EXPECT_EQ(request.acked_below, 4u);
+  const auto& create_op = std::get<CreateOp>(request.operation);
+  EXPECT_EQ(create_op.path, "/a");
+  EXPECT_EQ(create_op.data, "data");
+  EXPECT_TRUE(create_op.ephemeral);
+  EXPECT_FALSE(create_op.sequential);
+  EXPECT_TRUE(create_op.parents);
+}
+
+TEST(CommandCodec, RefusesEveryTruncationAndAnyTail) {
+  for (const Command& command : examples()) {
+    const std::string bytes = encode_command(command);
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      EXPECT_EQ(decode_command(bytes.substr(0, size)).code(), ErrorCode::kMalformed);
+    }
+    EXPECT_EQ(decode_command(bytes + '\0').code(), ErrorCode::kMalformed);
+  }
+}
+
+TEST(CommandCodec, RefusesALaterVersionAsUnsupported) {
+  std::string bytes = encode_command(ExpireSessions{});
+  bytes[0] = kCommandVersion + 1;
+  EXPECT_EQ(decode_command(bytes).code(), ErrorCode::kUnsupported);
+  bytes[0] = 0;
+  EXPECT_EQ(decode_command(bytes).code(), ErrorCode::kMalformed);
+}
+
+TEST(CommandCodec, RefusesUnknownKindsAndFlags) {
+  EXPECT_EQ(decode_command(std::string_view("\x01\x00", 2)).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_command("\x01\x05").code(), ErrorCode::kMalformed);
+  // A request: session, epoch, number, acked_below, then the operation.
+  const std::string request = "\x01\x04\x01\x01\x01\x01";
+  EXPECT_EQ(decode_command(request + "\x07").code(), ErrorCode::kMalformed);
+  EXPECT_TRUE(decode_command(request + "\x06").ok());
+  EXPECT_TRUE(decode_command(request + std::string("\x01\x02/a\x07\x00", 6)).ok());
+  EXPECT_EQ(decode_command(request + std::string("\x01\x02/a\x08\x00", 6)).code(), ErrorCode::kMalformed);
+}
+
+TEST(CommandCodec, RefusesNumbersThatAreNotWrittenTheShortestWay) {
+  EXPECT_EQ(decode_command(std::string_view("\x01\x03\x80\x00", 4)).code(), ErrorCode::kMalformed);
+  EXPECT_TRUE(decode_command(std::string_view("\x01\x03\x00", 3)).ok());
+}
+
+TEST(CommandCodec, RefusesAnEpochBeyondItsType) {
+  const std::string bytes("\x01\x04\x01\x80\x80\x80\x80\x10\x01\x01\x06", 11);
+  EXPECT_EQ(decode_command(bytes).code(), ErrorCode::kMalformed);
+}
+
+TEST(CommandCodec, ACountThatCannotBeIsRefusedBeforeAnythingIsReserved) {
+  EXPECT_EQ(decode_command("\x01\x03\xff\xff\xff\xff\x07").code(), ErrorCode::kMalformed);
+}
+
+TEST(CommandCodec, StampsComeBack) {
+  const Stamp stamp{-1, INT64_MAX};
+  std::string bytes;
+  append_stamp(bytes, stamp);
+  EXPECT_EQ(bytes.size(), kStampBytes);
+  EXPECT_EQ(read_stamp(bytes + "body"), stamp);
+}
+
+TEST(Validate, AsksOnlyWhatNeedsNoState) {
+  const auto code = [](Operation operation) {
+    return validate(SessionRequest{SessionId(1), 1, 1, 0, std::move(operation)}).code();
+  };
+  EXPECT_EQ(code(create("/a/b")), ErrorCode::kOk);
+  EXPECT_EQ(code(create("a")), ErrorCode::kBadPath);
+  EXPECT_EQ(code(create("/a/")), ErrorCode::kBadPath);
+  EXPECT_EQ(code(create_sequential("/a/")), ErrorCode::kOk);
+  EXPECT_EQ(code(SetOp{"/a", std::string(kDataBytesMax + 1, 'x'), -1}), ErrorCode::kTooLarge);
+  EXPECT_EQ(code(DeleteOp{"/", -1}), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code(AcquireOp{"/a/..", {}}), ErrorCode::kBadPath);
+  EXPECT_EQ(code(ReleaseOp{""}), ErrorCode::kBadPath);
+  EXPECT_EQ(code(CloseSessionOp{}), ErrorCode::kOk);
+  EXPECT_EQ(validate(SessionRequest{SessionId(1), 1, 0, 0, CloseSessionOp{}}).code(),
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(validate(SessionRequest{SessionId(1), 1, 1, 2, CloseSessionOp{}}).code(),
+            ErrorCode::kInvalidArgument);
+  for (const Command& command :
+       {Command(OpenSession{}), Command(AttachSession{}), Command(ExpireSessions{})}) {
+    EXPECT_TRUE(validate(command).ok());
+  }
+}
+
+std::vector<Outcome> outcome_examples() {
+  std::vector<Outcome> outcomes(6);
+  outcomes[1].code = ErrorCode::kNoNode;
+  outcomes[1].message = "there is no node";
+  outcomes[2].path = "/a";
+  outcomes[2].zxid = Zxid(UINT64_MAX);
+  outcomes[2].stat = {Zxid(1), Zxid(2), Zxid(3), -4, 5, 6, -7, 8, SessionId(9), 10, 11};
+  outcomes[3].held = true;
+  outcomes[4].token = Token(300);
+  outcomes[5].session = SessionId(4);
+  outcomes[5].epoch = UINT32_MAX;
+  outcomes[5].timeout_ms = 1;
+  outcomes[5].next_number = 1;
+  return outcomes;
+}
+
+TEST(OutcomeCodec, RoundTripsAndRefusesEveryTruncation) {
+  for (const Outcome& outcome : outcome_examples()) {
+    const std::string bytes = encode_outcome(outcome);
+    const Result<Outcome> decoded = decode_outcome(bytes);
+    ASSERT_TRUE(decoded.ok());
+    EXPECT_EQ(*decoded, outcome);
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      EXPECT_EQ(decode_outcome(bytes.substr(0, size)).code(), ErrorCode::kMalformed);
+    }
+    EXPECT_EQ(decode_outcome(bytes + '\0').code(), ErrorCode::kMalformed);
+  }
+}
+
+TEST(OutcomeCodec, RefusesAGroupThatSaysNothing) {
+  EXPECT_TRUE(decode_outcome(std::string_view("\x01\x00\x00\x00\x05", 5)).ok());
+  // The same with an empty message, then with a lock group of defaults, then with a group that does not
+  // exist.
+  EXPECT_EQ(decode_outcome(std::string_view("\x01\x01\x00\x00\x05\x00", 6)).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_outcome(std::string_view("\x01\x08\x00\x00\x05\x00\x00", 7)).code(),
+            ErrorCode::kMalformed);
+  EXPECT_EQ(decode_outcome(std::string_view("\x01\x20\x00\x00\x05", 5)).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_outcome(std::string_view("\x01\x08\x00\x00\x05\x02\x01", 7)).code(),
+            ErrorCode::kMalformed);
+}
+
+TEST(OutcomeCodec, RefusesALaterVersionAsUnsupported) {
+  EXPECT_EQ(decode_outcome("\x02").code(), ErrorCode::kUnsupported);
+  EXPECT_EQ(decode_outcome(std::string_view("\x00\x00\x00\x00\x05", 5)).code(), ErrorCode::kMalformed);
+}
+
+}  // namespace
+}  // namespace quorate::kv
