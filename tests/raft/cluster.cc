@@ -28,6 +28,10 @@ Entry make_configuration_entry(const Configuration& configuration) {
   return make_entry(1, 1, encode_configuration(configuration), EntryKind::kConfiguration);
 }
 
+Message make_message(uint32_t from, uint32_t to, uint64_t term, Body body) {
+  return Message{ServerId(from), ServerId(to), Term(term), BootNonce(1000 + from), true, std::move(body)};
+}
+
 Cluster::Cluster() : Cluster(Setup{}) {}
 
 // So that a test can tell which server and which step it was.

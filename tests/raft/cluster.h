@@ -30,6 +30,9 @@ Entry make_entry(uint64_t term, uint64_t index, std::string_view payload = "x",
                  EntryKind kind = EntryKind::kCommand);
 Entry make_configuration_entry(const Configuration& configuration);
 
+// A message as another server would send it; its run is 1000 + from.
+Message make_message(uint32_t from, uint32_t to, uint64_t term, Body body);
+
 class Cluster {
  public:
   struct Setup {
@@ -75,6 +78,15 @@ class Cluster {
   void isolate(uint32_t id);
   void heal() { cut_.clear(); }
   const std::deque<Message>& link(uint32_t from, uint32_t to) { return links_[{from, to}]; }
+  // The newest message of that kind that is under way.
+  template <class T>
+  std::optional<T> last_sent(uint32_t from, uint32_t to) {
+    const std::deque<Message>& queue = links_[{from, to}];
+    for (auto message = queue.rbegin(); message != queue.rend(); ++message) {
+      if (const T* body = std::get_if<T>(&message->body)) return *body;
+    }
+    return std::nullopt;
+  }
   // Hands in a message that no server sent.
   void inject(Message message);
 
