@@ -51,7 +51,7 @@ PACKAGES=(
   libboost1.81-dev               # Asio; Debian's default, 1.74, is too old
   libprotobuf-dev protobuf-compiler
   libleveldb-dev
-  libcli11-dev libtomlplusplus-dev
+  libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
   libspdlog-dev libfmt-dev
   libxxhash-dev
   libgtest-dev librapidcheck-dev # tests
