@@ -31,7 +31,10 @@ struct WalOptions {
   // Size of one segment file, zero-filled ahead of need: a multiple of 4096, at least 16 KiB. The largest
   // entry fits into one segment, so this is also a limit of its size (entry_bytes_max).
   uint64_t segment_bytes = 64 << 20;
-  size_t spare_segments = 1;  // kept zero-filled and ready, recycled ones first
+  // Kept zero-filled and ready; recycled ones count.
+  size_t spare_segments = 1;
+  // Segments behind the cut that are kept to be written again rather than removed.
+  size_t recycled_segments_max = 3;
 };
 
 // Whose log it is: in the header of every segment.

@@ -88,13 +88,20 @@ Status WalImpl::repair_tail(const Tail& tail) {
       return written;
     changed = true;
   }
-  if (tail.needs_blanking) {
-    const uint64_t size = std::min<uint64_t>(kFrameHeaderBytes, header_.segment_bytes - tail.end);
+  if (tail.blank_bytes > 0) {
+    const uint64_t size = std::min<uint64_t>(kFrameHeaderBytes, tail.blank_bytes);
     if (Status written = segments_.write(*file_, tail.end, std::string(size, '\0')); !written.ok())
       return written;
     changed = true;
   }
-  return changed ? segments_.sync(*file_) : Status();
+  if (changed) {
+    if (Status synced = segments_.sync(*file_); !synced.ok()) return synced;
+  }
+  if (tail.blank_bytes <= kFrameHeaderBytes) return {};
+  const std::string rest(tail.blank_bytes - kFrameHeaderBytes, '\0');
+  if (Status written = segments_.write(*file_, tail.end + kFrameHeaderBytes, rest); !written.ok())
+    return written;
+  return segments_.sync(*file_);
 }
 
 void WalImpl::begin_group() {

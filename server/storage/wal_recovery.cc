@@ -174,13 +174,14 @@ class Recoverer {
   void measure_torn(std::string_view content, Tail& tail) {
     const std::string_view rest = content.substr(tail.end);
     const std::string_view head = rest.substr(0, kFrameHeaderBytes);
-    tail.needs_blanking = head.find_first_not_of('\0') != std::string_view::npos;
     if (!tail.header.recycled) {
       const size_t last = rest.find_last_not_of('\0');
-      out_.recovered.torn_bytes = last == std::string_view::npos ? 0 : last + 1;
-      tail.torn = last != std::string_view::npos;
+      if (last == std::string_view::npos) return;
+      tail.torn = true;
+      tail.blank_bytes = out_.recovered.torn_bytes = last + 1;
       return;
     }
+    if (head.find_first_not_of('\0') != std::string_view::npos) tail.blank_bytes = head.size();
     // Behind the end are frames of an earlier generation; only a header of this one shows that a frame was
     // begun.
     if (head.size() < kFrameHeaderBytes) return;

@@ -63,8 +63,8 @@ struct Tail {
   bool vouched = true;
   // A frame was begun at `end` and is not whole.
   bool torn = false;
-  // There are bytes at `end` that a frame's header could grow together with.
-  bool needs_blanking = false;
+  // So many bytes from `end` on must become zeroes, those of a frame's header durably before the others.
+  uint64_t blank_bytes = 0;
 };
 
 struct Recovery {

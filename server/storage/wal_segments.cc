@@ -150,7 +150,7 @@ Status Segments::drop_behind(Index snapshot) {
     const Segment& oldest = segments_.front();
     const std::string name = log_name(oldest.generation);
     const bool keep =
-        oldest.bytes == options_.segment_bytes && recycled_.size() + fresh_.size() < options_.spare_segments;
+        oldest.bytes == options_.segment_bytes && recycled_.size() < options_.recycled_segments_max;
     const std::string spare = recycled_name(oldest.generation);
     Status moved = keep ? fs_.rename(path(name), path(spare)) : fs_.remove(path(name));
     if (!moved.ok()) return moved;
