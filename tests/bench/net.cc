@@ -120,7 +120,7 @@ ReadOutcome InBuffer::read_from(int fd) {
   if (data_.size() - end_ < kRoom / 2) {
     // What is left of an incomplete frame moves to the front; the buffer grows only for a frame larger than
     // it.
-    std::memmove(data_.data(), data_.data() + begin_, end_ - begin_);
+    if (end_ > begin_) std::memmove(data_.data(), data_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
     if (data_.size() - end_ < kRoom / 2) data_.resize(end_ + kRoom);
