@@ -1,0 +1,224 @@
+// Who is granted a lock by what an entry did, and what a lock shows to whoever asks.
+#include "lock/service.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/kv/machine.h"
+
+namespace quorate::lock {
+namespace {
+
+using kv::AcquireOp;
+using kv::CloseSessionOp;
+using kv::create;
+using kv::create_ephemeral;
+using kv::create_queued;
+using kv::create_sequential;
+using kv::DeleteOp;
+using kv::ExpireSessions;
+using kv::Outcome;
+using kv::ReleaseOp;
+
+class Locks : public ::testing::Test {
+ protected:
+  Outcome acquire(SessionId session, std::string path = "/a") {
+    return machine.run(session, AcquireOp{std::move(path), "I am " + std::to_string(session.value())});
+  }
+  std::vector<Grant> grants_of(const kv::Command& command) {
+    return grants(machine.state, machine.apply(command));
+  }
+  std::vector<Grant> grants_of(SessionId session, kv::Operation operation) {
+    return grants_of(machine.request(session, std::move(operation)));
+  }
+  static void expect_grant(const std::vector<Grant>& granted, const Outcome& acquired, SessionId session) {
+    ASSERT_EQ(granted.size(), 1u);
+    EXPECT_EQ(granted[0].node, acquired.path);
+    EXPECT_EQ(granted[0].token, acquired.token);
+    EXPECT_EQ(granted[0].session, session);
+  }
+
+  kv::Machine machine;
+  SessionId one = machine.open();
+  SessionId two = machine.open();
+  SessionId three = machine.open();
+};
+
+TEST_F(Locks, AReleaseGrantsToTheNextInLine) {
+  const Outcome held = acquire(one);
+  const Outcome second = acquire(two);
+  const Outcome third = acquire(three);
+  const std::vector<Grant> granted = grants_of(one, ReleaseOp{held.path});
+  expect_grant(granted, second, two);
+  EXPECT_EQ(granted[0].zxid, machine.state.zxid());
+  expect_grant(grants_of(two, ReleaseOp{second.path}), third, three);
+  EXPECT_TRUE(grants_of(three, ReleaseOp{third.path}).empty());
+}
+
+TEST_F(Locks, ADeletionOfTheHoldersNodeGrants) {
+  const Outcome held = acquire(one);
+  const Outcome second = acquire(two);
+  expect_grant(grants_of(three, DeleteOp{held.path, -1}), second, two);
+}
+
+TEST_F(Locks, ACloseGrants) {
+  acquire(one);
+  const Outcome second = acquire(two);
+  expect_grant(grants_of(one, CloseSessionOp{}), second, two);
+}
+
+TEST_F(Locks, AnExpiryGrants) {
+  acquire(one);
+  const Outcome second = acquire(two);
+  expect_grant(grants_of(ExpireSessions{{one}}), second, two);
+}
+
+TEST_F(Locks, AWaiterThatLeavesGrantsNothing) {
+  acquire(one);
+  const Outcome second = acquire(two);
+  acquire(three);
+  EXPECT_TRUE(grants_of(two, ReleaseOp{second.path}).empty());
+  EXPECT_TRUE(grants_of(ExpireSessions{{three}}).empty());
+}
+
+TEST_F(Locks, DeadWaitersAreSkipped) {
+  acquire(one);
+  acquire(two);
+  const Outcome third = acquire(three);
+  expect_grant(grants_of(ExpireSessions{{one, two}}), third, three);
+}
+
+TEST_F(Locks, DeadWaitersAreSkippedInWhateverOrderTheyDie) {
+  acquire(one);
+  acquire(two);
+  const Outcome third = acquire(three);
+  expect_grant(grants_of(ExpireSessions{{two, one}}), third, three);
+}
+
+TEST_F(Locks, ASessionWithTwoPlacesHandsOverOnceItHasNone) {
+  acquire(one);
+  acquire(one);
+  const Outcome third = acquire(two);
+  expect_grant(grants_of(one, CloseSessionOp{}), third, two);
+}
+
+TEST_F(Locks, ASessionWithTwoPlacesIsGrantedItsSecond) {
+  const Outcome held = acquire(one);
+  const Outcome second = acquire(one);
+  expect_grant(grants_of(one, ReleaseOp{held.path}), second, one);
+}
+
+TEST_F(Locks, OneEntryMayGrantSeveralLocks) {
+  acquire(one, "/a");
+  acquire(one, "/b");
+  const Outcome a = acquire(two, "/a");
+  const Outcome b = acquire(three, "/b");
+  const std::vector<Grant> granted = grants_of(ExpireSessions{{one}});
+  ASSERT_EQ(granted.size(), 2u);
+  EXPECT_EQ(granted[0].node, a.path);
+  EXPECT_EQ(granted[1].node, b.path);
+}
+
+TEST_F(Locks, OtherChildrenGrantNothing) {
+  machine.run(one, create("/a"));
+  machine.run(one, create("/a/child"));
+  machine.run(one, create_ephemeral("/a/ephemeral"));
+  machine.run(one, create_sequential("/a/sequential-"));
+  machine.run(two, create_queued("/a/lock-"));
+  EXPECT_TRUE(grants_of(one, DeleteOp{"/a/child", -1}).empty());
+  EXPECT_TRUE(grants_of(one, DeleteOp{"/a/ephemeral", -1}).empty());
+  EXPECT_TRUE(grants_of(one, DeleteOp{"/a/sequential-0000000002", -1}).empty());
+}
+
+TEST_F(Locks, AnAcquireThatHoldsAtOnceIsNoGrant) { EXPECT_TRUE(grants_of(one, AcquireOp{"/a", {}}).empty()); }
+
+// ---- where a node stands
+
+TEST_F(Locks, PlacesTellWhoHolds) {
+  const Outcome held = acquire(one);
+  const Outcome second = acquire(two);
+  EXPECT_TRUE(place_of(machine.state, held.path)->held);
+  EXPECT_EQ(place_of(machine.state, held.path)->token, held.token);
+  EXPECT_FALSE(place_of(machine.state, second.path)->held);
+  machine.run(one, ReleaseOp{held.path});
+  EXPECT_TRUE(place_of(machine.state, second.path)->held);
+  EXPECT_EQ(place_of(machine.state, second.path)->token, second.token);
+  EXPECT_EQ(place_of(machine.state, held.path).code(), ErrorCode::kNoNode);
+}
+
+TEST_F(Locks, PlacesRefuseWhatIsNoQueueNode) {
+  machine.run(one, create("/plain"));
+  machine.run(one, create_ephemeral("/ephemeral"));
+  machine.run(one, create_sequential("/sequential-"));
+  for (const char* path : {"/", "/plain", "/ephemeral", "/sequential-0000000002"}) {
+    EXPECT_EQ(place_of(machine.state, path).code(), ErrorCode::kBadQueue) << path;
+  }
+  EXPECT_EQ(place_of(machine.state, "bad").code(), ErrorCode::kBadPath);
+}
+
+// ---- what is shown
+
+TEST_F(Locks, ShowsHolderAndWaitersInOrder) {
+  const Outcome held = acquire(one);
+  const int64_t since = machine.stamp.wall_ms;
+  const Outcome second = acquire(two);
+  const Outcome third = acquire(three);
+  const Result<LockView> view = show(machine.state, "/a");
+  ASSERT_TRUE(view.ok());
+  EXPECT_EQ(view->path, "/a");
+  EXPECT_FALSE(view->mixed);
+  EXPECT_EQ(view->zxid, machine.state.zxid());
+  ASSERT_TRUE(view->holder.has_value());
+  EXPECT_EQ(view->holder->node, held.path);
+  EXPECT_EQ(view->holder->session, one);
+  EXPECT_EQ(view->holder->token, held.token);
+  EXPECT_EQ(view->holder->data, "I am 1");
+  EXPECT_EQ(view->holder->since_ms, since);
+  ASSERT_EQ(view->waiters.size(), 2u);
+  EXPECT_EQ(view->waiters[0].node, second.path);
+  EXPECT_EQ(view->waiters[1].node, third.path);
+  EXPECT_EQ(view->waiters[1].token, third.token);
+}
+
+TEST_F(Locks, ShowsAFreeLockAndRefusesNoLock) {
+  machine.run(one, create("/a"));
+  EXPECT_FALSE(show(machine.state, "/a")->holder.has_value());
+  EXPECT_EQ(show(machine.state, "/b").code(), ErrorCode::kNoNode);
+  EXPECT_EQ(show(machine.state, "b").code(), ErrorCode::kBadPath);
+}
+
+TEST_F(Locks, ShowsThatAQueueIsMixed) {
+  acquire(one);
+  machine.run(two, create_queued("/a/x__lock__"));
+  EXPECT_TRUE(show(machine.state, "/a")->mixed);
+}
+
+TEST_F(Locks, ListsWhatHasAQueueByPath) {
+  for (const char* path : {"/z", "/b/c", "/b/a", "/bb"}) acquire(one, path);
+  const auto paths = [&](std::string_view root, size_t max) {
+    std::vector<std::string> listed;
+    const std::vector<LockView> views = list(machine.state, root, max);
+    for (const LockView& view : views) listed.push_back(view.path);
+    return listed;
+  };
+  using Paths = std::vector<std::string>;
+  EXPECT_EQ(paths("/", 10), (Paths{"/b/a", "/b/c", "/bb", "/z"}));
+  EXPECT_EQ(paths("/", 2), (Paths{"/b/a", "/b/c"}));
+  EXPECT_EQ(paths("/b", 10), (Paths{"/b/a", "/b/c"}));
+  EXPECT_EQ(paths("/none", 10), Paths{});
+  EXPECT_EQ(paths("not a path", 10), Paths{});
+  const std::vector<LockView> below = list(machine.state, "/b/a", 1);
+  ASSERT_EQ(below.size(), 1u);
+  EXPECT_EQ(below[0].holder->session, one);
+}
+
+TEST_F(Locks, TokensGrowAlongAPathAlsoWhenItIsMadeAnew) {
+  const Outcome first = acquire(one);
+  machine.run(one, ReleaseOp{first.path});
+  machine.run(one, DeleteOp{"/a", -1});
+  const Outcome second = acquire(two);
+  EXPECT_EQ(second.path, first.path);
+  EXPECT_GT(second.token, first.token);
+}
+
+}  // namespace
+}  // namespace quorate::lock
