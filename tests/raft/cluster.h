@@ -54,6 +54,7 @@ class Cluster {
   explicit Cluster(Setup setup);
 
   Instant now() const { return now_; }
+  const Configuration& configuration() const { return configuration_; }
   std::vector<uint32_t> ids() const;
   // REQUIRES: it is up.
   const Raft& at(uint32_t id) const;
