@@ -1,0 +1,300 @@
+#include "client/quorate/client.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <future>
+#include <utility>
+
+#include "base/check.h"
+#include "client/client_impl.h"
+#include "kv/command.h"
+#include "kv/path.h"
+
+namespace quorate::client {
+
+namespace {
+
+std::string random_bytes(size_t size) {
+  std::string bytes(size, '\0');
+  size_t have = 0;
+  while (have < size) {
+    const ssize_t got = getrandom(bytes.data() + have, size - have, 0);
+    CHECK_MSG(got > 0 || errno == EINTR, "no random bytes from the system");
+    if (got > 0) have += static_cast<size_t>(got);
+  }
+  return bytes;
+}
+
+// The servers' own rules, so that what they would refuse costs neither a round trip nor a number.
+Status validate(const kv::Operation& operation) {
+  kv::SessionRequest request;
+  request.number = 1;
+  request.operation = operation;
+  return kv::validate(kv::Command(std::move(request)));
+}
+
+}  // namespace
+
+Client::Impl::Impl(Options the_options) : options(std::move(the_options)) {
+  std::vector<HostPort> places;
+  for (const std::string& endpoint : options.endpoints) {
+    Result<HostPort> place = parse_endpoint(endpoint);
+    if (!place.ok()) {
+      usable = place.error();
+      return;
+    }
+    places.push_back(*place);
+  }
+  if (places.empty())
+    usable = Error{ErrorCode::kInvalidArgument, "no endpoint was given: name at least one HOST:PORT"};
+  for (const milliseconds each : {options.session_timeout, options.request_timeout}) {
+    if (each < milliseconds(10) || each > std::chrono::hours(24))
+      usable = Error{ErrorCode::kInvalidArgument, "a time-out must be between 10 ms and 24 h"};
+  }
+  if (options.lost_margin < milliseconds(0) || options.lost_margin > options.session_timeout / 2)
+    usable = Error{ErrorCode::kInvalidArgument, "lost_margin must be between 0 and half of session_timeout"};
+  if (!usable.ok()) return;
+  EngineOptions engine;
+  engine.endpoints = options.endpoints;
+  engine.session_timeout = options.session_timeout;
+  engine.request_timeout = options.request_timeout;
+  engine.lost_margin = options.lost_margin;
+  engine.on_session_lost = options.on_session_lost;
+  engine.password = random_bytes(16);
+  std::memcpy(&engine.seed, random_bytes(sizeof(engine.seed)).data(), sizeof(engine.seed));
+  loop = std::make_unique<Loop>(std::move(engine), std::move(places));
+}
+
+Result<api::Reply> Client::Impl::read(api::ClientFrame frame, Watch* watch) {
+  Engine::OnEvent on_event;
+  uint64_t id = 0;
+  if (watch != nullptr) {
+    if (Status status = arm(watch, id); !status.ok()) return status.error();
+    (frame.has_get() ? frame.mutable_get()->set_watch(id) : frame.mutable_children()->set_watch(id));
+    on_event = [state = watch->state_](Event event) {
+      std::function<void(const Event&)> callback;
+      {
+        const std::lock_guard lock(state->mutex);
+        state->armed = false;
+        state->event = event;
+        callback = std::exchange(state->on_event, nullptr);
+        state->changed.notify_all();
+      }
+      if (callback) callback(event);
+    };
+  }
+  // The answer leaves the engine as all that it tells: in the order in which it came.
+  Result<api::Reply> reply = wait_for<api::Reply>([frame, on_event](Engine& engine, Instant now, auto done) {
+    engine.read(
+        now, frame, [done](Instant, Result<api::Reply> result) { done(std::move(result)); }, on_event);
+  });
+  const bool armed = reply.ok() || (reply.code() == ErrorCode::kNoNode && frame.has_get());
+  if (watch != nullptr && !armed) {
+    const std::lock_guard lock(watch->state_->mutex);
+    watch->state_->armed = false;
+  }
+  return reply;
+}
+
+Status Client::Impl::arm(Watch* watch, uint64_t& id) {
+  const std::lock_guard lock(mutex);
+  const std::lock_guard watch_lock(watch->state_->mutex);
+  if (watch->state_->armed)
+    return Error{ErrorCode::kInvalidArgument,
+                 "this watch is set already: use another, or wait until it has fired"};
+  id = ++last_watch;
+  watch->state_->id = id;
+  watch->state_->armed = true;
+  watch->state_->event.reset();
+  watch->state_->client = loop ? watch->state_->client : std::weak_ptr<Impl>();
+  watches.erase(
+      std::remove_if(watches.begin(), watches.end(), [](const auto& each) { return each.expired(); }),
+      watches.end());
+  watches.push_back(watch->state_);
+  return {};
+}
+
+Result<api::Reply> Client::Impl::write(api::Write operation) {
+  return wait_for<api::Reply>([operation](Engine& engine, Instant now, auto done) {
+    engine.write(now, operation, [done](Instant, Result<api::Reply> result) { done(std::move(result)); });
+  });
+}
+
+Result<api::Reply> Client::Impl::ask(std::string_view endpoint, api::ClientFrame frame) {
+  if (!usable.ok()) return usable.error();
+  const Result<HostPort> place = parse_endpoint(endpoint);
+  if (!place.ok()) return place.error();
+  return wait_for<api::Reply>([this, place = *place, frame](Engine&, Instant, auto done) {
+    loop->ask(place, frame, options.request_timeout, done);
+  });
+}
+
+// ---- the calls
+
+Client::Client(Options options) : impl_(std::make_shared<Impl>(std::move(options))) {}
+
+Client::~Client() { close(); }
+
+void Client::close() {
+  if (impl_->loop) {
+    auto closed = std::make_shared<std::promise<void>>();
+    std::future<void> answered = closed->get_future();
+    const bool posted = impl_->loop->post([closed](Engine& engine, Instant now) {
+      engine.close(now, [closed](Instant, const Result<api::Reply>&) { closed->set_value(); });
+    });
+    if (posted) answered.wait_for(std::chrono::seconds(1));
+    impl_->loop->stop();
+  }
+  const std::lock_guard lock(impl_->mutex);
+  for (const std::weak_ptr<WatchState>& each : impl_->watches) {
+    const std::shared_ptr<WatchState> watch = each.lock();
+    if (!watch) continue;
+    const std::lock_guard watch_lock(watch->mutex);
+    watch->ended = true;
+    watch->armed = false;
+    watch->changed.notify_all();
+  }
+}
+
+Result<Created> Client::create(std::string_view path, std::string_view data, CreateOptions options) {
+  if (Status status = validate(kv::CreateOp{std::string(path), std::string(data), options.ephemeral,
+                                            options.sequential, options.parents});
+      !status.ok())
+    return status.error();
+  api::Write operation;
+  api::Create* create = operation.mutable_create();
+  create->set_path(std::string(path));
+  create->set_data(std::string(data));
+  create->set_ephemeral(options.ephemeral);
+  create->set_sequential(options.sequential);
+  create->set_parents(options.parents);
+  const Result<api::Reply> reply = impl_->write(std::move(operation));
+  if (!reply.ok()) return reply.error();
+  return Created{reply->outcome().path(), stat_of(reply->outcome().stat())};
+}
+
+Result<Node> Client::get(std::string_view path, Watch* watch) {
+  if (Status status = kv::validate_path(path); !status.ok()) return status.error();
+  if (watch != nullptr) watch->state_->client = impl_;
+  api::ClientFrame frame;
+  frame.mutable_get()->set_path(std::string(path));
+  frame.mutable_get()->set_with_data(true);
+  Result<api::Reply> reply = impl_->read(std::move(frame), watch);
+  if (!reply.ok()) return reply.error();
+  return Node{std::move(*reply->mutable_node()->mutable_data()), stat_of(reply->node().stat())};
+}
+
+Result<std::optional<Stat>> Client::exists(std::string_view path, Watch* watch) {
+  if (Status status = kv::validate_path(path); !status.ok()) return status.error();
+  if (watch != nullptr) watch->state_->client = impl_;
+  api::ClientFrame frame;
+  frame.mutable_get()->set_path(std::string(path));
+  const Result<api::Reply> reply = impl_->read(std::move(frame), watch);
+  if (reply.code() == ErrorCode::kNoNode) return std::optional<Stat>();
+  if (!reply.ok()) return reply.error();
+  return std::optional<Stat>(stat_of(reply->node().stat()));
+}
+
+Result<Stat> Client::set(std::string_view path, std::string_view data, int32_t version) {
+  if (Status status = validate(kv::SetOp{std::string(path), std::string(data), version}); !status.ok())
+    return status.error();
+  api::Write operation;
+  operation.mutable_set()->set_path(std::string(path));
+  operation.mutable_set()->set_data(std::string(data));
+  operation.mutable_set()->set_version(version);
+  const Result<api::Reply> reply = impl_->write(std::move(operation));
+  if (!reply.ok()) return reply.error();
+  return stat_of(reply->outcome().stat());
+}
+
+Status Client::remove(std::string_view path, int32_t version) {
+  if (Status status = validate(kv::DeleteOp{std::string(path), version}); !status.ok()) return status;
+  api::Write operation;
+  operation.mutable_delete_()->set_path(std::string(path));
+  operation.mutable_delete_()->set_version(version);
+  const Result<api::Reply> reply = impl_->write(std::move(operation));
+  if (!reply.ok()) return reply.error();
+  return {};
+}
+
+Result<std::vector<std::string>> Client::children(std::string_view path, Watch* watch) {
+  if (Status status = kv::validate_path(path); !status.ok()) return status.error();
+  if (watch != nullptr) watch->state_->client = impl_;
+  api::ClientFrame frame;
+  frame.mutable_children()->set_path(std::string(path));
+  const Result<api::Reply> reply = impl_->read(std::move(frame), watch);
+  if (!reply.ok()) return reply.error();
+  std::vector<std::string> names(reply->children().names().begin(), reply->children().names().end());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<Lock> Client::acquire(std::string_view path, AcquireOptions options) {
+  if (Status status = validate(kv::AcquireOp{std::string(path), impl_->options.name}); !status.ok())
+    return status.error();
+  if (options.wait && *options.wait < milliseconds(0))
+    return Error{ErrorCode::kInvalidArgument, "a time to wait cannot be negative"};
+  auto state = std::make_shared<LockState>();
+  state->path = path;
+  state->client = impl_;
+  const std::optional<Duration> wait = options.wait ? std::optional<Duration>(*options.wait) : std::nullopt;
+  const Result<GrantedLock> granted = impl_->wait_for<GrantedLock>(
+      [state, wait, name = impl_->options.name](Engine& engine, Instant now, auto done) {
+        engine.acquire(now, state->path, name, wait, done, [state] { state->set_lost(); });
+      });
+  if (!granted.ok()) return granted.error();
+  state->id = granted->id;
+  state->node = granted->node;
+  state->token = granted->token;
+  state->session = granted->session;
+  return Lock(state);
+}
+
+Result<LockInfo> Client::lock_show(std::string_view path) {
+  if (Status status = kv::validate_path(path); !status.ok()) return status.error();
+  api::ClientFrame frame;
+  frame.mutable_lock_show()->set_path(std::string(path));
+  const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
+  if (!reply.ok()) return reply.error();
+  return lock_of(reply->lock());
+}
+
+Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t max) {
+  if (Status status = kv::validate_path(root); !status.ok()) return status.error();
+  api::ClientFrame frame;
+  frame.mutable_lock_list()->set_root(std::string(root));
+  frame.mutable_lock_list()->set_max(static_cast<uint32_t>(std::min<size_t>(max, UINT32_MAX)));
+  const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
+  if (!reply.ok()) return reply.error();
+  std::vector<LockInfo> locks;
+  for (const api::Lock& lock : reply->locks().locks()) locks.push_back(lock_of(lock));
+  return locks;
+}
+
+Result<ServerStatus> Client::status(std::string_view endpoint) {
+  api::ClientFrame frame;
+  frame.mutable_status();
+  const Result<api::Reply> reply = impl_->ask(endpoint, std::move(frame));
+  if (!reply.ok()) return reply.error();
+  return status_of(reply->status());
+}
+
+Status Client::transfer(std::string_view endpoint, ServerId target) {
+  api::ClientFrame frame;
+  frame.mutable_transfer()->set_target(target.value());
+  const Result<api::Reply> reply = impl_->ask(endpoint, std::move(frame));
+  if (!reply.ok()) return reply.error();
+  return {};
+}
+
+std::optional<SessionId> Client::session() const {
+  if (!impl_->loop || impl_->loop->session() == SessionId()) return std::nullopt;
+  return impl_->loop->session();
+}
+
+bool Client::session_lost() const { return impl_->loop && impl_->loop->session_lost(); }
+
+}  // namespace quorate::client

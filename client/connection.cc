@@ -1,0 +1,127 @@
+#include "client/connection.h"
+
+#include <utility>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/write.hpp>
+
+namespace quorate::client {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+Result<HostPort> parse_endpoint(std::string_view endpoint) {
+  const size_t colon = endpoint.rfind(':');
+  if (colon != std::string_view::npos && colon > 0) {
+    std::string_view host = endpoint.substr(0, colon);
+    const std::string_view port = endpoint.substr(colon + 1);
+    const bool bracketed = host.front() == '[' && host.back() == ']';
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    uint32_t number = 0;
+    bool digits = !port.empty() && port.size() <= 5;
+    for (const char c : port) {
+      digits = digits && c >= '0' && c <= '9';
+      number = number * 10 + static_cast<uint32_t>(c - '0');
+    }
+    const bool plain = bracketed || host.find(':') == std::string_view::npos;
+    if (!host.empty() && plain && digits && number > 0 && number <= 65535)
+      return HostPort{std::string(host), std::string(port)};
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "'" + std::string(endpoint) + "' is no endpoint: write HOST:PORT, for example 127.0.0.1:2181"};
+}
+
+Connection::Connection(asio::io_context& io, Handler handler)
+    : resolver_(io), socket_(io), handler_(std::move(handler)) {}
+
+void Connection::connect(const HostPort& where) {
+  error_code no_address;
+  const auto address = asio::ip::make_address(where.host, no_address);
+  if (!no_address)
+    return try_addresses({tcp::endpoint(address, static_cast<uint16_t>(std::stoi(where.port)))});
+  resolver_.async_resolve(
+      where.host, where.port,
+      [self = shared_from_this()](error_code error, const tcp::resolver::results_type& found) {
+        if (!self->open_) return;
+        if (error) return self->fail("the name cannot be resolved: " + error.message());
+        self->try_addresses({found.begin(), found.end()});
+      });
+}
+
+void Connection::try_addresses(std::vector<tcp::endpoint> addresses) {
+  // The range must outlive the operation.
+  auto all = std::make_shared<std::vector<tcp::endpoint>>(std::move(addresses));
+  asio::async_connect(socket_, *all,
+                      [self = shared_from_this(), all](error_code error, const tcp::endpoint&) {
+                        if (!self->open_) return;
+                        if (error) return self->fail(error.message());
+                        self->socket_.set_option(tcp::no_delay(true), error);
+                        self->connected_ = true;
+                        self->to_send_.insert(0, kMagic);
+                        self->write();
+                        self->read();
+                        self->handler_.connected();
+                      });
+}
+
+void Connection::send(const std::vector<api::ClientFrame>& frames) {
+  for (const api::ClientFrame& frame : frames) append_frame(to_send_, frame);
+  write();
+}
+
+void Connection::write() {
+  if (writing_ || to_send_.empty() || !open_ || !connected_) return;
+  // Most of the time the socket takes it all at once, which saves a turn of the loop.
+  error_code error;
+  socket_.non_blocking(true, error);
+  size_t sent = socket_.write_some(asio::buffer(to_send_), error);
+  if (error == asio::error::would_block || error == asio::error::try_again) {
+    error.clear();
+    sent = 0;
+  }
+  if (error) return;  // the read will tell
+  sending_.assign(to_send_, sent);
+  to_send_.clear();
+  if (sending_.empty()) return;
+  writing_ = true;
+  asio::async_write(socket_, asio::buffer(sending_), [self = shared_from_this()](error_code failed, size_t) {
+    self->writing_ = false;
+    if (!self->open_ || failed) return;
+    self->write();
+  });
+}
+
+void Connection::read() {
+  socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](error_code error, size_t size) {
+    if (!self->open_) return;
+    if (error == asio::error::eof) return self->fail("the server closed the connection");
+    if (error) return self->fail(error.message());
+    self->reader_.append(self->buffer_.data(), size);
+    std::vector<api::ServerFrame> frames;
+    while (true) {
+      Result<std::optional<api::ServerFrame>> frame = self->reader_.next();
+      if (!frame.ok()) return self->fail(frame.error().message);
+      if (!*frame) break;
+      frames.push_back(std::move(**frame));
+    }
+    if (!frames.empty()) self->handler_.received(std::move(frames));
+    if (self->open_) self->read();
+  });
+}
+
+void Connection::fail(const std::string& reason) {
+  if (!open_) return;
+  const auto closed = std::exchange(handler_.closed, nullptr);
+  close();
+  closed(reason);
+}
+
+void Connection::close() {
+  open_ = false;
+  resolver_.cancel();
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+}  // namespace quorate::client

@@ -1,0 +1,58 @@
+// One TCP connection to one server: looks the name up, connects, says the magic, then frames both ways.
+//
+// Thread safety: none; used and called back on the thread that runs its io_context. After close() no callback
+// comes.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "client/wire.h"
+
+namespace quorate::client {
+
+struct HostPort {
+  std::string host, port;
+};
+// "host:port" or "[ipv6]:port". Errors: kInvalidArgument.
+Result<HostPort> parse_endpoint(std::string_view endpoint);
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  struct Handler {
+    std::function<void()> connected;
+    // All frames that one read brought.
+    std::function<void(std::vector<api::ServerFrame>)> received;
+    // Called once, instead of or after `connected`; a sentence for people.
+    std::function<void(std::string reason)> closed;
+  };
+
+  Connection(boost::asio::io_context& io, Handler handler);
+  void connect(const HostPort& where);
+  // Sent in order, several at once where they wait for the socket.
+  void send(const std::vector<api::ClientFrame>& frames);
+  void close();
+
+ private:
+  using tcp = boost::asio::ip::tcp;
+  void try_addresses(std::vector<tcp::endpoint> addresses);
+  void read();
+  void write();
+  void fail(const std::string& reason);
+
+  tcp::resolver resolver_;
+  tcp::socket socket_;
+  Handler handler_;
+  bool open_ = true, connected_ = false, writing_ = false;
+  std::string to_send_, sending_;
+  FrameReader reader_;
+  std::array<char, 64 << 10> buffer_;
+};
+
+}  // namespace quorate::client

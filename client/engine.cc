@@ -1,0 +1,286 @@
+#include "client/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace quorate::client {
+
+Engine::Engine(EngineOptions options, Instant now)
+    : options_(std::move(options)),
+      random_(options_.seed),
+      rotation_(options_.endpoints.size()),
+      last_heard_(now),
+      timeout_(options_.session_timeout) {
+  CHECK(options_.password.size() == 16);
+}
+
+// ---- what callers ask
+
+uint64_t Engine::ask(Instant now, api::ClientFrame frame, Instant deadline, OnReply on_reply,
+                     bool made_by_engine) {
+  const uint64_t id = ids_.next();
+  Read& read = reads_[id];
+  read.frame = std::move(frame);
+  read.frame.set_id(id);
+  read.started = now;
+  read.deadline = deadline;
+  read.on_reply = std::move(on_reply);
+  read.made_by_engine = made_by_engine;
+  return id;
+}
+
+void Engine::read(Instant now, api::ClientFrame frame, OnReply on_reply, OnEvent on_event) {
+  begin(now);
+  WatchEntry watch;
+  watch.on_event = std::move(on_event);
+  if (frame.has_get()) {
+    watch.resume.set_watch(frame.get().watch());
+    watch.resume.set_kind(1);
+    watch.resume.set_path(frame.get().path());
+  } else if (frame.has_children()) {
+    watch.resume.set_watch(frame.children().watch());
+    watch.resume.set_kind(2);
+    watch.resume.set_path(frame.children().path());
+  }
+  if (const uint64_t id = watch.resume.watch(); id != 0) watches_[id] = std::move(watch);
+  ask(now, std::move(frame), now + options_.request_timeout, std::move(on_reply), false);
+  pump(now);
+}
+
+void Engine::write(Instant now, api::Write operation, OnReply on_reply) {
+  begin(now);
+  if (session_state_ == SessionState::kLost || session_state_ == SessionState::kClosed) {
+    on_reply(now, Error{ErrorCode::kSessionExpired, lost_why_});
+    return;
+  }
+  writes_.add(ids_, std::move(operation), now + options_.request_timeout, options_.request_timeout,
+              std::move(on_reply));
+  pump(now);
+}
+
+void Engine::close(Instant now, OnReply on_reply) {
+  begin(now);
+  if (session_state_ == SessionState::kNone && writes_.empty()) {
+    session_state_ = SessionState::kClosed;
+    lost_why_ = "the client was closed";
+    on_reply(now, api::Reply());
+    return;
+  }
+  if (session_state_ == SessionState::kLost || session_state_ == SessionState::kClosed) {
+    on_reply(now, api::Reply());
+    return;
+  }
+  api::Write operation;
+  operation.mutable_close_session();
+  write(now, std::move(operation), [this, done = std::move(on_reply)](Instant at, Result<api::Reply> reply) {
+    if (session_state_ == SessionState::kLive) {
+      session_state_ = SessionState::kClosed;
+      lost_why_ = "the client was closed";
+      lease_until_ = Instant::min();
+      fail_locks(Error{ErrorCode::kShuttingDown, lost_why_});
+    }
+    done(at, std::move(reply));
+  });
+}
+
+void Engine::stop(Instant now) {
+  const Error error{ErrorCode::kShuttingDown, "the client was closed"};
+  if (session_state_ != SessionState::kLost) session_state_ = SessionState::kClosed;
+  lost_why_ = error.message;
+  lease_until_ = Instant::min();
+  fail_locks(error);
+  writes_.fail(now, error);
+  std::map<uint64_t, Read> reads = std::exchange(reads_, {});
+  reads_outstanding_ = 0;
+  for (auto& [id, read] : reads) read.on_reply(now, error);
+  watches_.clear();
+  link_ = Link::kIdle;
+  drop_ = true;
+}
+
+// ---- the step as a whole
+
+// What the time alone has decided comes before whatever else has happened: after a pause, a lease that ran
+// out is seen before a grant that arrived meanwhile.
+void Engine::begin(Instant now) {
+  if (session_state_ == SessionState::kLive && now >= lease_until_)
+    lose_session(now, "no server confirmed the session within its timeout of " + seconds_text(timeout_));
+}
+
+bool Engine::anything_outstanding() const {
+  return reads_outstanding_ > 0 || writes_.anything_outstanding() || ping_id_ != 0 || open_id_ != 0;
+}
+
+bool Engine::wanted() const {
+  return !reads_.empty() || !writes_.empty() || !watches_.empty() || session_state_ == SessionState::kLive;
+}
+
+// Sends all that may be sent. Every step ends with it.
+void Engine::pump(Instant now) {
+  if (link_ == Link::kIdle && wanted()) start_connecting(now);
+  if (link_ == Link::kPausing && now >= link_deadline_) start_connecting(now);
+  if (link_ != Link::kReady) return;
+  if (!anything_outstanding()) last_heard_ = now;  // silence counts from the question on
+  open_or_ping(now);
+  if (session_state_ == SessionState::kLive) writes_.send(now, sink_);
+  send_reads(now);
+}
+
+void Engine::send_reads(Instant now) {
+  for (auto& [id, read] : reads_) {
+    if (read.outstanding || now < read.not_before) continue;
+    sink_.frames.push_back(read.frame);
+    read.outstanding = true;
+    ++reads_outstanding_;
+  }
+}
+
+void Engine::received(Instant now, const api::ServerFrame& frame) {
+  begin(now);
+  if (link_ != Link::kAttaching && link_ != Link::kReady) return;
+  last_heard_ = now;
+  switch (frame.body_case()) {
+    case api::ServerFrame::kReply:
+      on_reply(now, frame.reply());
+      break;
+    case api::ServerFrame::kWatchEvent:
+      on_watch_event(frame.watch_event());
+      break;
+    case api::ServerFrame::kGranted:
+      for (auto it = locks_.begin(); it != locks_.end(); ++it) {
+        if (it->second.state != LockState::kWaiting || it->second.node != frame.granted().node()) continue;
+        grant(it, Token(frame.granted().token()));
+        break;
+      }
+      break;
+    case api::ServerFrame::kSessionEnd:
+      if (session_state_ != SessionState::kLive || frame.session_end().session() != session_.value()) break;
+      if (judge(static_cast<ErrorCode>(frame.session_end().code())) == Verdict::kSessionLost)
+        lose_session(now, "the cluster ended the session");
+      else
+        fail_link(now, ErrorCode::kUnavailable, "the session was attached elsewhere");
+      break;
+    case api::ServerFrame::BODY_NOT_SET:
+      break;  // of a later version: nothing that was asked for
+  }
+  pump(now);
+}
+
+void Engine::on_reply(Instant now, const api::Reply& reply) {
+  if (reply.id() != 0 && (reply.id() == open_id_ || reply.id() == attach_id_ || reply.id() == ping_id_))
+    return on_control_reply(now, reply);
+  Verdict verdict = Verdict::kFinal;
+  if (writes_.owns(reply.id())) {
+    verdict = writes_.on_reply(now, reply, random_);
+    if (verdict == Verdict::kFinal && reply.code() == 0) rotation_.worked();
+  } else if (const auto it = reads_.find(reply.id()); it != reads_.end() && it->second.outstanding) {
+    verdict = judge(error_of(reply).code);
+    if (verdict == Verdict::kFinal || verdict == Verdict::kRetryHere) return on_read_reply(now, it, reply);
+  }
+  if (verdict == Verdict::kSessionLost) {
+    lose_session(now, "the cluster no longer knows the session");
+  } else if (verdict != Verdict::kFinal) {
+    const Error error = error_of(reply);
+    fail_link(now, error.code, error.message);
+  }
+}
+
+void Engine::on_read_reply(Instant now, std::map<uint64_t, Read>::iterator it, const api::Reply& reply) {
+  it->second.outstanding = false;
+  --reads_outstanding_;
+  const Error error = error_of(reply);
+  if (judge(error.code) == Verdict::kRetryHere) {
+    it->second.not_before = now + back_off(random_, ++it->second.refusals);
+    return;
+  }
+  rotation_.worked();
+  Read read = std::move(it->second);
+  reads_.erase(it);
+  on_watch_reply(read, reply);
+  if (error.ok())
+    read.on_reply(now, reply);
+  else
+    read.on_reply(now, error);
+}
+
+void Engine::tick(Instant now) {
+  begin(now);
+  if ((link_ == Link::kConnecting || link_ == Link::kAttaching) && now >= link_deadline_)
+    fail_link(now, ErrorCode::kUnavailable, "did not answer");
+  if (link_is_silent(now)) fail_link(now, ErrorCode::kUnavailable, "stopped answering");
+  expire_requests(now);
+  pump(now);
+}
+
+void Engine::expire_requests(Instant now) {
+  bool silent = false;
+  for (auto it = reads_.begin(); it != reads_.end();) {
+    if (it->second.deadline > now) {
+      ++it;
+      continue;
+    }
+    Read read = std::move(it->second);
+    it = reads_.erase(it);
+    if (read.outstanding) {
+      --reads_outstanding_;
+      silent = silent || last_heard_ <= read.started;
+    }
+    for (const uint64_t watch : {read.frame.get().watch(), read.frame.children().watch()})
+      if (watch != 0) watches_.erase(watch);
+    read.on_reply(now, not_done(read.started));
+  }
+  writes_.expire(now, not_done(now - options_.request_timeout));
+  for (auto it = locks_.begin(); it != locks_.end();) {
+    const auto lock = it++;
+    if (lock->second.deadline > now) continue;
+    give_up_waiting(now, lock);
+  }
+  if (silent) fail_link(now, ErrorCode::kTimeout, "stopped answering");
+}
+
+// Why a request that changed nothing had no answer in time.
+Error Engine::not_done(Instant started) const {
+  if (no_quorum_at_ && *no_quorum_at_ >= started)
+    return {ErrorCode::kNoQuorum,
+            "the servers that answer have no quorum (asked " + endpoint() +
+                " last): see quorate cluster status, and start the servers that are down"};
+  const std::string waited = seconds_text(options_.request_timeout);
+  if (link_ == Link::kReady)
+    return {ErrorCode::kTimeout, endpoint() + " did not answer in " + waited + "; nothing was changed"};
+  std::string all;
+  for (const std::string& each : options_.endpoints) all += (all.empty() ? "" : ", ") + each;
+  return {ErrorCode::kUnavailable, "no server reachable in " + waited + " at " + all + " (" +
+                                       trouble_.message + "): is one running there?"};
+}
+
+Engine::Output Engine::take_output() {
+  Output out;
+  out.drop = std::exchange(drop_, false);
+  out.connect = std::exchange(connect_, std::nullopt);
+  out.frames = std::exchange(sink_.frames, {});
+  out.completions = std::exchange(sink_.completions, {});
+  return out;
+}
+
+Instant Engine::deadline() const {
+  Instant earliest = writes_.deadline(link_ == Link::kReady && session_state_ == SessionState::kLive);
+  for (const auto& [id, read] : reads_) {
+    earliest = std::min(earliest, read.deadline);
+    if (link_ == Link::kReady && !read.outstanding) earliest = std::min(earliest, read.not_before);
+  }
+  for (const auto& [id, lock] : locks_) earliest = std::min(earliest, lock.deadline);
+  if (link_ == Link::kPausing || link_ == Link::kConnecting || link_ == Link::kAttaching)
+    earliest = std::min(earliest, link_deadline_);
+  if (session_state_ == SessionState::kLive) earliest = std::min(earliest, lease_until_);
+  if (link_ != Link::kReady) return earliest;
+  if (session_state_ == SessionState::kLive && ping_id_ == 0)
+    earliest = std::min(earliest, std::max(ping_sent_ + ping_interval(), control_again_));
+  if (session_state_ == SessionState::kNone && !writes_.empty())
+    earliest = std::min(earliest, control_again_);
+  if (anything_outstanding()) earliest = std::min(earliest, last_heard_ + silence_max());
+  return earliest;
+}
+
+}  // namespace quorate::client

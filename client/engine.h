@@ -1,0 +1,212 @@
+// What the client library decides: which server to speak to, what to send again, when a session is lost, who
+// is told what. No socket, thread or clock: things that happen are handed in with the time now, and what must
+// be done comes out as one struct. The library's background thread (client/loop.h) runs it on a real socket;
+// tests run it on a scripted server and a hand-turned clock.
+//
+//   engine.received(now, frame);           // any number of times: all that is ready
+//   Engine::Output out = engine.take_output();
+//   ... obey it: drop, connect, send out.frames, then run out.completions, then arm a timer for
+//   engine.deadline()
+//
+// Thread safety: none. One owner.
+//
+// Invariants: a number is never used for two writes; a write's callback is called once; a lock is reported
+// lost, and no grant is accepted, once lease_until() is reached.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/random.h"
+#include "base/time.h"
+#include "client/quorate/types.h"
+#include "client/request.h"
+#include "client/rotation.h"
+#include "client/wire.h"
+#include "client/write_queue.h"
+
+namespace quorate::client {
+
+struct EngineOptions {
+  std::vector<std::string> endpoints;
+  Duration session_timeout = std::chrono::seconds(10);
+  Duration request_timeout = std::chrono::seconds(5);
+  Duration lost_margin{};
+  std::string password;  // 16 random bytes
+  uint64_t seed = 0;     // for the jitter of pauses
+  std::function<void()> on_session_lost;
+};
+
+// A clock of ours may run this much slower than the leader's: the share of the timeout that a lease gives up.
+inline constexpr int64_t kDriftPercent = 10;
+// A connection on which nothing was heard for this long, while something was asked, is given up (less for
+// short sessions).
+inline constexpr Duration kSilenceMax = std::chrono::seconds(4);
+inline constexpr Duration kConnectMax = std::chrono::seconds(1);
+
+struct GrantedLock {
+  uint64_t id = 0;
+  std::string node;
+  Token token;
+  SessionId session;
+};
+
+class Engine {
+ public:
+  struct Output {
+    bool drop = false;              // close the connection, before all else
+    std::optional<size_t> connect;  // then begin to connect to this endpoint
+    std::vector<api::ClientFrame> frames;
+    std::vector<std::function<void()>> completions;
+  };
+  using OnAcquired = std::function<void(Result<GrantedLock>)>;
+
+  Engine(EngineOptions options, Instant now);
+
+  // ---- what callers ask
+
+  // A Get or Children with a watch id also arms that watch; its event goes to `on_event`, once.
+  using OnEvent = std::function<void(Event)>;
+  void read(Instant now, api::ClientFrame frame, OnReply on_reply, OnEvent on_event = nullptr);
+  void remove_watch(Instant now, uint64_t watch);
+  void write(Instant now, api::Write operation, OnReply on_reply);
+  // `wait`: none: for ever; 0: not at all. `on_lost` is called at most once, and only after a grant.
+  uint64_t acquire(Instant now, std::string path, std::string name, std::optional<Duration> wait,
+                   OnAcquired on_acquired, std::function<void()> on_lost);
+  void release(Instant now, uint64_t lock, OnReply on_reply);
+  // Ends the session behind all writes; nothing may be written afterwards.
+  void close(Instant now, OnReply on_reply);
+  // The end, also without an answer to close(): everybody is told. Nothing may be asked afterwards.
+  void stop(Instant now);
+
+  // ---- what happens on the current connection (events of dropped ones are not handed in)
+
+  void connected(Instant now);
+  void disconnected(Instant now, const std::string& reason);
+  void received(Instant now, const api::ServerFrame& frame);
+  void tick(Instant now);
+
+  Output take_output();
+  Instant deadline() const;
+
+  // ---- what can be asked
+
+  // Once this is reached, the session counts as lost. kNever when there is none.
+  Instant lease_until() const { return lease_until_; }
+  SessionId session() const { return session_; }  // 0: none was opened yet
+  bool session_lost() const { return session_state_ == SessionState::kLost; }
+
+ private:
+  enum class Link { kIdle, kPausing, kConnecting, kAttaching, kReady };
+  enum class SessionState { kNone, kOpening, kLive, kLost, kClosed };
+  enum class LockState { kJoining, kWaiting, kHeld };
+
+  struct Read {
+    api::ClientFrame frame;
+    Instant started, deadline;
+    Instant not_before{};  // after a refusal
+    OnReply on_reply;
+    bool outstanding = false;
+    bool made_by_engine = false;  // made anew for each connection
+    size_t refusals = 0;
+  };
+  struct WatchEntry {
+    api::ResumeWatch resume;  // as it would be resumed
+    bool armed = false;
+    OnEvent on_event;
+  };
+  struct LockEntry {
+    LockState state = LockState::kJoining;
+    std::string path, node;
+    Token token;
+    std::optional<Duration> wait;  // as asked for
+    Instant started;
+    Instant deadline = kNever;
+    uint64_t write = 0;       // the id of the acquire
+    uint64_t asked_link = 0;  // the link it was first asked on, or an earlier one
+    OnAcquired on_acquired;   // empty: the caller has gone, leave the queue when we have joined it
+    std::function<void()> on_lost;
+  };
+
+  // engine.cc: the step as a whole
+  void begin(Instant now);
+  void pump(Instant now);
+  bool wanted() const;
+  bool anything_outstanding() const;
+  void send_reads(Instant now);
+  void on_reply(Instant now, const api::Reply& reply);
+  void on_read_reply(Instant now, std::map<uint64_t, Read>::iterator it, const api::Reply& reply);
+  void expire_requests(Instant now);
+  uint64_t ask(Instant now, api::ClientFrame frame, Instant deadline, OnReply on_reply, bool made_by_engine);
+  Error not_done(Instant started) const;
+
+  // engine_link.cc: the connection and the session
+  void start_connecting(Instant now);
+  void fail_link(Instant now, ErrorCode code, const std::string& why);
+  void link_ready(Instant now);
+  api::ClientFrame& send_control(Instant now, uint64_t& id, Instant& sent_at);
+  void open_or_ping(Instant now);
+  void on_control_reply(Instant now, const api::Reply& reply);
+  void extend_lease(Instant sent_at);
+  void lose_session(Instant now, const std::string& why);
+  bool link_is_silent(Instant now) const;
+  Duration silence_max() const;
+  Duration ping_interval() const;
+  Duration lease() const;
+  const std::string& endpoint() const { return options_.endpoints[rotation_.current()]; }
+
+  // engine_locks.cc: watches and locks
+  void on_watch_reply(const Read& read, const api::Reply& reply);
+  void on_watch_event(const api::WatchEvent& event);
+  void resume_watches(Instant now);
+  void on_joined(Instant now, uint64_t lock, const Result<api::Reply>& reply);
+  void ask_places(Instant now);
+  void ask_place(Instant now, uint64_t lock);
+  void on_place(Instant now, uint64_t lock, const Result<api::Reply>& reply);
+  void grant(std::map<uint64_t, LockEntry>::iterator it, Token token);
+  void give_up_waiting(Instant now, std::map<uint64_t, LockEntry>::iterator it);
+  void leave_queue(Instant now, std::map<uint64_t, LockEntry>::iterator it, OnReply on_reply);
+  void fail_locks(const Error& error);
+  void answer_acquire(LockEntry& entry, Result<GrantedLock> result);
+  void tell_lost(LockEntry& entry);
+
+  const EngineOptions options_;
+  Random random_;
+  Rotation rotation_;
+  RequestIds ids_;
+  Sink sink_;
+  bool drop_ = false;
+  std::optional<size_t> connect_;
+
+  Link link_ = Link::kIdle;
+  uint64_t link_number_ = 0;  // of connections tried
+  Instant link_deadline_ = kNever;
+  Instant last_heard_{};
+  Error trouble_{ErrorCode::kUnavailable, "no server was tried yet"};
+  std::optional<Instant> no_quorum_at_;  // when a server last said so
+
+  SessionState session_state_ = SessionState::kNone;
+  SessionId session_;
+  Duration timeout_;  // as negotiated
+  Instant lease_until_ = kNever;
+  std::string lost_why_;
+  // The one control request of each kind that may be under way; 0: none.
+  uint64_t open_id_ = 0, attach_id_ = 0, ping_id_ = 0;
+  Instant open_sent_{}, attach_sent_{}, ping_sent_{};
+  Instant control_again_{};  // a refused open is not repeated before
+  size_t control_refusals_ = 0;
+
+  WriteQueue writes_;
+  std::map<uint64_t, Read> reads_;
+  size_t reads_outstanding_ = 0;
+  std::map<uint64_t, WatchEntry> watches_;
+  std::map<uint64_t, LockEntry> locks_;
+  uint64_t last_lock_ = 0;
+};
+
+}  // namespace quorate::client

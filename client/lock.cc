@@ -1,0 +1,93 @@
+#include "client/quorate/lock.h"
+
+#include <utility>
+
+#include "client/client_impl.h"
+
+namespace quorate::client {
+
+void LockState::set_lost() {
+  std::vector<std::function<void()>> due;
+  {
+    const std::lock_guard lock(mutex);
+    if (lost || released) return;
+    lost = true;
+    due.swap(callbacks);
+  }
+  stop.request_stop();
+  for (const auto& callback : due) callback();
+}
+
+namespace {
+
+// True for the first call on a lock that is not lost.
+bool give_up(LockState& state) {
+  const std::lock_guard lock(state.mutex);
+  state.callbacks.clear();
+  return !std::exchange(state.released, true) && !state.lost;
+}
+
+void release_in_background(const std::shared_ptr<LockState>& state) {
+  if (!state || !give_up(*state)) return;
+  const std::shared_ptr<Client::Impl> client = state->client.lock();
+  if (!client || !client->loop) return;
+  client->loop->post([id = state->id](Engine& engine, Instant now) {
+    engine.release(now, id, [](Instant, const Result<api::Reply>&) {});
+  });
+}
+
+}  // namespace
+
+Lock::Lock(std::shared_ptr<LockState> state) : state_(std::move(state)) {}
+Lock::~Lock() { release_in_background(state_); }
+Lock::Lock(Lock&&) noexcept = default;
+Lock& Lock::operator=(Lock&& other) noexcept {
+  if (this != &other) {
+    release_in_background(state_);
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+Token Lock::token() const { return state_->token; }
+SessionId Lock::session() const { return state_->session; }
+const std::string& Lock::path() const { return state_->path; }
+const std::string& Lock::node() const { return state_->node; }
+
+bool Lock::lost() const {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->lost) return true;
+    if (state_->released) return false;
+  }
+  const std::shared_ptr<Client::Impl> client = state_->client.lock();
+  return !client || boot_time() >= client->loop->lease_until();
+}
+
+void Lock::on_lost(std::function<void()> callback) {
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->released) return;
+    if (!state_->lost) {
+      state_->callbacks.push_back(std::move(callback));
+      return;
+    }
+  }
+  callback();
+}
+
+std::stop_token Lock::stop_token() const { return state_->stop.get_token(); }
+
+Status Lock::release() {
+  const std::shared_ptr<Client::Impl> client = state_->client.lock();
+  if (!give_up(*state_)) return Error{ErrorCode::kNoNode, "the lock was not held any more"};
+  if (!client) return Error{ErrorCode::kShuttingDown, "the client was closed, and the lock went with it"};
+  const Result<api::Reply> reply =
+      client->wait_for<api::Reply>([id = state_->id](Engine& engine, Instant now, auto done) {
+        engine.release(now, id, [done](Instant, Result<api::Reply> result) { done(std::move(result)); });
+      });
+  if (!reply.ok()) return reply.error();
+  return {};
+}
+
+}  // namespace quorate::client

@@ -1,0 +1,113 @@
+// A client of a Quorate cluster.
+//
+//   quorate::client::Client client({.endpoints = {"10.0.0.1:2181", "10.0.0.2:2181", "10.0.0.3:2181"}});
+//   auto made = client.create("/services/a", "10.0.0.7:80", {.ephemeral = true});
+//   if (!made.ok()) std::cerr << made.error().message << "\n";
+//
+// Every call answers with a value or an Error (a code and a sentence that says what to do). Reads are
+// linearizable. A write is applied once, however often the connection breaks: it is sent again under the same
+// number, and the servers keep its outcome. If no answer comes in time, the code is kOutcomeUnknown: it may
+// or may not have been applied, or may yet be.
+//
+// The session is opened by the first write or acquire, and kept alive in the background; a client that only
+// reads has none. When it is lost, its ephemeral nodes and locks are gone, writes answer kSessionExpired, and
+// it is not replaced behind the caller's back: make a new Client. Reads and watches go on.
+//
+// Thread safety: all members. One thread in the background does all the waiting and runs the callbacks; a
+// callback must not make a call that waits (it would answer kInvalidArgument).
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/quorate/lock.h"
+#include "client/quorate/types.h"
+#include "client/quorate/watch.h"
+
+namespace quorate::client {
+
+struct Options {
+  // HOST:PORT, tried in this order, beginning with the first; names are looked up again at every attempt.
+  // IPv6: [ADDRESS]:PORT.
+  std::vector<std::string> endpoints{"127.0.0.1:2181"};
+  // What the cluster may refuse or adjust. Locks are lost, and ephemeral nodes go, when no server was reached
+  // for this long.
+  milliseconds session_timeout{10'000};
+  // How long a call looks for an answer, over as many servers as it takes.
+  milliseconds request_timeout{5'000};
+  // Locks count as lost this much earlier than they must: time to stop what they protect.
+  milliseconds lost_margin{0};
+  // Written into the queues of locks, for people: who we are.
+  std::string name;
+  // Called once, on the background thread, when the session is lost: by time-out or because the cluster ended
+  // it.
+  std::function<void()> on_session_lost;
+};
+
+struct AcquireOptions {
+  // How long to wait for the lock. 0: not at all. None: until it is held.
+  std::optional<milliseconds> wait;
+};
+
+class Client {
+ public:
+  // Starts the background thread; connects when there is something to ask. A wrong option is the answer of
+  // every call.
+  explicit Client(Options options);
+  // Closes the session (locks and ephemeral nodes go at once), waiting for its answer a second at most.
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+  // What the destructor does. Calls that wait on other threads end, as later ones do, with kShuttingDown
+  // (kOutcomeUnknown for a write that was sent).
+  void close();
+
+  // Errors of all calls: kUnavailable (no server reachable), kNoQuorum, kTimeout: nothing was changed;
+  // kBadPath, kTooLarge. Errors of writes: kOutcomeUnknown, kSessionExpired.
+
+  // Errors: kNodeExists; kNoNode when the parent does not exist; kNoChildrenForEphemerals.
+  Result<Created> create(std::string_view path, std::string_view data = {}, CreateOptions options = {});
+  // Errors: kNoNode.
+  Result<Node> get(std::string_view path, Watch* watch = nullptr);
+  // None: there is no such node.
+  Result<std::optional<Stat>> exists(std::string_view path, Watch* watch = nullptr);
+  // Errors: kNoNode, kBadVersion.
+  Result<Stat> set(std::string_view path, std::string_view data, int32_t version = kAnyVersion);
+  // Errors: kNoNode, kBadVersion, kNotEmpty.
+  Status remove(std::string_view path, int32_t version = kAnyVersion);
+  // Names, not paths, in byte order. The watch tells of children made and deleted, and of the node's own end.
+  // Errors: kNoNode (a watch is not set then).
+  Result<std::vector<std::string>> children(std::string_view path, Watch* watch = nullptr);
+
+  // An exclusive lock. Makes the path where it is missing. Errors: kTimeout when it was not obtained in time
+  // (it is then not in the queue any more, or leaves it as soon as a server is reached), kBadQueue,
+  // kSessionExpired.
+  Result<Lock> acquire(std::string_view path, AcquireOptions options = {});
+  // Errors: kNoNode.
+  Result<LockInfo> lock_show(std::string_view path);
+  Result<std::vector<LockInfo>> lock_list(std::string_view root = "/", size_t max = 1000);
+
+  // What this server sees, over a connection of its own. Errors: kUnavailable, kTimeout.
+  Result<ServerStatus> status(std::string_view endpoint);
+  // Asks that server, which must be the leader, to hand its leadership to `target` (0: the most advanced),
+  // and waits until it has moved.
+  Status transfer(std::string_view endpoint, ServerId target = {});
+
+  // The session, if one is open.
+  std::optional<SessionId> session() const;
+  // There was a session and it is over.
+  bool session_lost() const;
+
+  struct Impl;
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::client

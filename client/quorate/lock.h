@@ -1,0 +1,59 @@
+// A held lock. It is held until release() or the end of the guard, or until it is lost: when the session may
+// have expired, or somebody deleted the node that holds it.
+//
+//   Result<Lock> lock = client.acquire("/jobs/nightly");
+//   if (!lock.ok()) return lock.error();
+//   storage.write(lock->token(), ...);   // the storage refuses a token lower than one it has seen
+//
+// Lost is known *before* anybody else can be granted the lock: the client counts its session's time from the
+// sending of the last heartbeat that was answered, less 10 % for clocks that run at different speeds. That
+// holds for a program that runs. One that is stopped (a suspended machine, a debugger, a long stall) knows
+// nothing until it runs again: against its late writes only the token helps.
+//
+// Thread safety: all members.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "client/quorate/types.h"
+
+namespace quorate::client {
+
+struct LockState;
+
+class Lock {
+ public:
+  ~Lock();  // releases, without waiting for the answer
+  Lock(Lock&&) noexcept;
+  Lock& operator=(Lock&&) noexcept;
+
+  // Grows with every grant of this path, across leaders and restarts.
+  Token token() const;
+  SessionId session() const;
+  const std::string& path() const;
+  // Its place in the queue, "/path/lock-0000000007".
+  const std::string& node() const;
+
+  // Not held any more, without our doing. Looks at the clock, so it is right at once when the program was
+  // stopped.
+  bool lost() const;
+  // Called once, on the client's own thread, when the lock is lost; at once, on this thread, if it is lost
+  // already. It must not wait for the client.
+  void on_lost(std::function<void()> callback);
+  // Stop is requested when the lock is lost.
+  std::stop_token stop_token() const;
+
+  // Gives it up and waits for the answer. Errors: kOutcomeUnknown (it goes at the latest with the session);
+  // kSessionExpired and kNoNode when it was lost before.
+  Status release();
+
+ private:
+  friend class Client;
+  explicit Lock(std::shared_ptr<LockState> state);
+  std::shared_ptr<LockState> state_;
+};
+
+}  // namespace quorate::client

@@ -1,0 +1,163 @@
+#include "client/write_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "client/rotation.h"
+
+namespace quorate::client {
+
+namespace {
+
+Error outcome_unknown(Duration timeout) {
+  return {ErrorCode::kOutcomeUnknown,
+          "sent, but not answered in " + seconds_text(timeout) +
+              ": it may have been applied, or may yet be; read before doing it again"};
+}
+
+}  // namespace
+
+uint64_t WriteQueue::add(RequestIds& ids, api::Write write, Instant deadline, Duration timeout,
+                         OnReply on_reply) {
+  Entry& entry = waiting_.emplace_back();
+  entry.id = ids.next();
+  entry.write = std::move(write);
+  entry.deadline = deadline;
+  entry.timeout = timeout;
+  entry.on_reply = std::move(on_reply);
+  return entry.id;
+}
+
+void WriteQueue::send_entry(Entry& entry, Sink& sink) {
+  CHECK(!entry.outstanding);
+  api::ClientFrame& frame = sink.frames.emplace_back();
+  frame.set_id(entry.id);
+  *frame.mutable_write() = entry.write;
+  frame.mutable_write()->set_acked_below(acked_below());
+  entry.outstanding = true;
+  ++outstanding_;
+}
+
+void WriteQueue::send(Instant now, Sink& sink) {
+  if (now < resend_at_) return;
+  for (Entry& entry : in_flight_)
+    if (!entry.outstanding) send_entry(entry, sink);
+  while (!waiting_.empty()) {
+    // Counted from the lowest unanswered number: what the servers must keep, whatever the order of the
+    // answers.
+    if (next_number_ - acked_below() >= kWritesInFlightMax) return;
+    Entry entry = std::move(waiting_.front());
+    waiting_.pop_front();
+    entry.write.set_number(next_number_++);
+    in_flight_.push_back(std::move(entry));
+    send_entry(in_flight_.back(), sink);
+  }
+}
+
+void WriteQueue::connection_lost() {
+  for (Entry& entry : in_flight_) entry.outstanding = false;
+  outstanding_ = 0;
+  resend_at_ = Instant{};
+  refusals_ = 0;
+}
+
+bool WriteQueue::owns(uint64_t id) const {
+  return std::any_of(in_flight_.begin(), in_flight_.end(), [id](const Entry& e) { return e.id == id; });
+}
+
+void WriteQueue::put_off(Instant now, Random& random) {
+  // All that was on the way is refused together; that is one refusal.
+  if (now >= resend_at_) resend_at_ = now + back_off(random, ++refusals_);
+}
+
+void WriteQueue::answer(Instant now, Entry& entry, Result<api::Reply> reply) {
+  if (OnReply on_reply = std::exchange(entry.on_reply, nullptr)) on_reply(now, std::move(reply));
+}
+
+Verdict WriteQueue::on_reply(Instant now, const api::Reply& reply, Random& random) {
+  const auto it =
+      std::find_if(in_flight_.begin(), in_flight_.end(), [&](const Entry& e) { return e.id == reply.id(); });
+  if (it == in_flight_.end() || !it->outstanding) return Verdict::kFinal;
+  it->outstanding = false;
+  --outstanding_;
+  const Error error = error_of(reply);
+  const Verdict verdict = judge(error.code);
+  if (verdict == Verdict::kRetryHere) {
+    if (error.code == ErrorCode::kRequestGap && it == in_flight_.begin() && ++gaps_ >= kGapsMax)
+      return Verdict::kSessionLost;
+    put_off(now, random);
+    return Verdict::kFinal;
+  }
+  if (verdict != Verdict::kFinal) return verdict;
+  refusals_ = 0;
+  gaps_ = 0;
+  Entry entry = std::move(*it);
+  in_flight_.erase(it);
+  if (error.code == ErrorCode::kRequestForgotten) {
+    answer(now, entry,
+           Error{ErrorCode::kOutcomeUnknown, "the servers no longer have the outcome of this write"});
+  } else if (!error.ok()) {
+    answer(now, entry, error);
+  } else {
+    answer(now, entry, reply);
+  }
+  return Verdict::kFinal;
+}
+
+bool WriteQueue::withdraw(uint64_t id) {
+  const auto it = std::find_if(waiting_.begin(), waiting_.end(), [id](const Entry& e) { return e.id == id; });
+  if (it == waiting_.end()) return false;
+  waiting_.erase(it);
+  return true;
+}
+
+void WriteQueue::expire(Instant now, const Error& unsent) {
+  // The callbacks may add writes: what is due is taken out first.
+  std::vector<Entry> due;
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    if (it->deadline > now) {
+      ++it;
+      continue;
+    }
+    due.push_back(std::move(*it));
+    it = waiting_.erase(it);
+  }
+  std::vector<std::pair<OnReply, Duration>> unknown;
+  for (Entry& entry : in_flight_) {
+    if (entry.deadline > now) continue;
+    entry.deadline = kNever;
+    if (entry.on_reply) unknown.emplace_back(std::exchange(entry.on_reply, nullptr), entry.timeout);
+  }
+  for (auto& [on_reply, timeout] : unknown) on_reply(now, outcome_unknown(timeout));
+  for (Entry& entry : due) answer(now, entry, unsent);
+}
+
+void WriteQueue::fail(Instant now, const Error& unsent) {
+  std::deque<Entry> sent = std::exchange(in_flight_, {});
+  outstanding_ = 0;
+  for (Entry& entry : sent) {
+    answer(now, entry,
+           Error{ErrorCode::kOutcomeUnknown,
+                 "the session ended before the answer came: it may or may not have been applied; read before "
+                 "doing it again"});
+  }
+  fail_unsent(now, unsent);
+}
+
+void WriteQueue::fail_unsent(Instant now, const Error& error) {
+  std::deque<Entry> unsent = std::exchange(waiting_, {});
+  for (Entry& entry : unsent) answer(now, entry, error);
+}
+
+Instant WriteQueue::deadline(bool attached) const {
+  Instant earliest = kNever;
+  for (const Entry& entry : waiting_) earliest = std::min(earliest, entry.deadline);
+  for (const Entry& entry : in_flight_) {
+    earliest = std::min(earliest, entry.deadline);
+    if (attached && !entry.outstanding) earliest = std::min(earliest, resend_at_);
+  }
+  return earliest;
+}
+
+}  // namespace quorate::client
