@@ -1,0 +1,206 @@
+#include "client/cli/command.h"
+
+#include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+
+#include "kv/command.h"
+
+namespace quorate::cli {
+
+client::Options Globals::client_options() const {
+  client::Options options;
+  options.endpoints = endpoints;
+  options.session_timeout = session_timeout;
+  options.request_timeout = request_timeout;
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  options.name = std::string(host.data()) + " pid " + std::to_string(getpid());
+  return options;
+}
+
+int exit_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kOk:
+      return kDone;
+    case ErrorCode::kBadPath:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kIo:
+      return kWrongUsage;
+    case ErrorCode::kSessionExpired:
+    case ErrorCode::kSessionMoved:
+    case ErrorCode::kNoQuorum:
+    case ErrorCode::kNotLeader:
+    case ErrorCode::kOverloaded:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kShuttingDown:
+    case ErrorCode::kNotMember:
+    case ErrorCode::kNoSpace:
+      return kNoService;
+    case ErrorCode::kOutcomeUnknown:
+      return kUnknownOutcome;
+    case ErrorCode::kBadCredentials:
+    case ErrorCode::kDenied:
+      return kDeniedAccess;
+    default:
+      return kAnswerIsNo;
+  }
+}
+
+Result<milliseconds> parse_duration(std::string_view text) {
+  int64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  const std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
+  if (error == std::errc() && count >= 0 && count <= 1'000'000'000) {
+    if (unit == "ms" || (unit.empty() && count == 0)) return milliseconds(count);
+    if (unit == "s") return milliseconds(std::chrono::seconds(count));
+    if (unit == "m") return milliseconds(std::chrono::minutes(count));
+    if (unit == "h") return milliseconds(std::chrono::hours(count));
+  }
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "'" + std::string(text) + "' is no duration: write a number with a unit, 500ms, 10s, 2m or 1h"};
+}
+
+Result<std::string> read_data(const std::string& argument) {
+  if (argument.empty() || (argument != "-" && argument[0] != '@')) return argument;
+  const std::string name = argument == "-" ? "standard input" : argument.substr(1);
+  const int fd = argument == "-" ? STDIN_FILENO : open(name.c_str(), O_RDONLY | O_CLOEXEC);
+  std::string data;
+  std::array<char, 64 << 10> buffer;
+  ssize_t got = -1;
+  while (fd >= 0) {
+    got = read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    data.append(buffer.data(), static_cast<size_t>(got));
+    if (data.size() > kv::kDataBytesMax) break;
+  }
+  const int error = errno;
+  if (fd > STDIN_FILENO) close(fd);
+  if (got < 0) return Error{ErrorCode::kIo, "cannot read " + name + ": " + std::strerror(error)};
+  if (data.size() > kv::kDataBytesMax)
+    return Error{ErrorCode::kTooLarge, name + " has more than the " + std::to_string(kv::kDataBytesMax) +
+                                           " bytes that a node can hold"};
+  return data;
+}
+
+int fail(int code, std::string_view sentence) {
+  std::string line = "quorate: " + std::string(sentence);
+  // One line, whatever a path or a server's sentence has in it.
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+      ' ');
+  std::cout.flush();
+  std::cerr << line << '\n';
+  return code;
+}
+
+int report(std::string_view subject, const Error& error) {
+  const std::string what(subject);
+  switch (error.code) {
+    case ErrorCode::kNoNode:
+      return fail(kAnswerIsNo, what + ": no such node (create it with: quorate create " + what + ")");
+    case ErrorCode::kNodeExists:
+      return fail(kAnswerIsNo,
+                  what + ": the node exists already (change it with: quorate set " + what + " DATA)");
+    case ErrorCode::kBadVersion:
+      return fail(kAnswerIsNo,
+                  what + ": the node has another version (see it with: quorate stat " + what + ")");
+    case ErrorCode::kNotEmpty:
+      return fail(kAnswerIsNo,
+                  what + ": the node has children (delete them too with: quorate deleteall " + what + ")");
+    default:
+      return fail(exit_code(error.code), (what.empty() ? "" : what + ": ") + error.message);
+  }
+}
+
+void print_line(std::string_view line) { std::cout << line << '\n' << std::flush; }
+
+void print_json(const nlohmann::json& value) {
+  print_line(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    print_line(line);
+  }
+}
+
+namespace {
+
+std::string base64(std::string_view bytes) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    const size_t have = std::min<size_t>(3, bytes.size() - i);
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < have ? static_cast<uint8_t>(bytes[i + k]) : 0);
+    for (size_t k = 0; k < 4; ++k) out += k <= have ? kDigits[group >> (18 - 6 * k) & 63] : '=';
+  }
+  return out;
+}
+
+}  // namespace
+
+void put_data(nlohmann::json& object, const std::string& data) {
+  try {
+    (void)nlohmann::json(data).dump();
+    object["data"] = data;
+  } catch (const nlohmann::json::exception&) {  // not UTF-8
+    object["data_base64"] = base64(data);
+  }
+}
+
+nlohmann::json stat_json(const client::Stat& stat) {
+  return {{"czxid", stat.czxid.value()},
+          {"mzxid", stat.mzxid.value()},
+          {"pzxid", stat.pzxid.value()},
+          {"ctime_ms", stat.ctime_ms},
+          {"mtime_ms", stat.mtime_ms},
+          {"version", stat.version},
+          {"cversion", stat.cversion},
+          {"aversion", stat.aversion},
+          {"ephemeral_owner", stat.ephemeral_owner.value()},
+          {"data_bytes", stat.data_bytes},
+          {"children", stat.children}};
+}
+
+std::string age_text(int64_t since_ms) {
+  const int64_t now_ms =
+      std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  const int64_t seconds = std::max<int64_t>(0, now_ms - since_ms) / 1000;
+  if (seconds < 60) return std::to_string(seconds) + "s";
+  if (seconds < 3600) return std::to_string(seconds / 60) + "m" + std::to_string(seconds % 60) + "s";
+  return std::to_string(seconds / 3600) + "h" + std::to_string(seconds / 60 % 60) + "m";
+}
+
+std::string hex_id(uint64_t id) {
+  std::array<char, 20> text{};
+  std::snprintf(text.data(), text.size(), "%#llx", static_cast<unsigned long long>(id));
+  return text.data();
+}
+
+}  // namespace quorate::cli

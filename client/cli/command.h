@@ -1,0 +1,86 @@
+// What the commands of `quorate` share: the options that go before a command, exit codes, how results and
+// errors are printed.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "client/quorate/client.h"
+
+namespace CLI {
+class App;
+}
+
+namespace quorate::cli {
+
+using client::Client;
+using std::chrono::milliseconds;
+
+enum Exit : int {
+  kDone = 0,
+  kAnswerIsNo = 1,  // no node, version mismatch, ...
+  kWrongUsage = 2,
+  kNoService = 3,  // no server reachable, no quorum
+  kUnknownOutcome = 4,
+  kDeniedAccess = 5,
+};
+int exit_code(ErrorCode code);
+
+// Those of `lock run`, beside its command's own.
+inline constexpr int kExitNotObtained = 124;
+inline constexpr int kExitLockFailed = 125;
+inline constexpr int kExitCannotRun = 126;
+inline constexpr int kExitNotFound = 127;
+inline constexpr int kExitSignal = 128;
+
+struct Globals {
+  std::vector<std::string> endpoints{"127.0.0.1:2181"};
+  bool json = false;
+  milliseconds session_timeout{10'000};
+  milliseconds request_timeout{5'000};
+
+  client::Options client_options() const;
+};
+
+// A command, ready to run after the command line was parsed. Returns the exit code.
+using Action = std::function<int()>;
+// Each adds its commands to the application; the one that was chosen sets `action`.
+void add_data_commands(CLI::App& app, const Globals& globals, Action& action);
+// `command` is what stood behind "--".
+void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<std::string>& command,
+                       Action& action);
+void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action);
+
+int run_under_lock(const Globals& globals, const std::string& path, std::optional<milliseconds> wait,
+                   const std::vector<std::string>& command);
+
+// "10s", "500ms", "2m", "1h"; "0" needs no unit. Errors: kInvalidArgument.
+Result<milliseconds> parse_duration(std::string_view text);
+// DATA itself, "-" for standard input, "@FILE". Errors: kIo, kTooLarge.
+Result<std::string> read_data(const std::string& argument);
+
+// One line on stderr: "quorate: SUBJECT: what is wrong (what to do)". Returns the exit code.
+int report(std::string_view subject, const Error& error);
+int fail(int exit_code, std::string_view sentence);
+
+// A line on stdout, at once. Errors of stdout end the program as a closed pipe does others.
+void print_line(std::string_view line);
+void print_json(const nlohmann::json& value);
+// Columns as wide as their widest cell, two spaces apart; the first row is the heading.
+void print_table(const std::vector<std::vector<std::string>>& rows);
+// "data": the string, or "data_base64" where it is not UTF-8.
+void put_data(nlohmann::json& object, const std::string& data);
+nlohmann::json stat_json(const client::Stat& stat);
+
+// "3m12s" since that instant of the wall clock.
+std::string age_text(int64_t since_ms);
+std::string hex_id(uint64_t id);
+
+}  // namespace quorate::cli

@@ -1,0 +1,225 @@
+// create, get, set, delete, deleteall, ls, stat.
+#include <unistd.h>
+#include <cerrno>
+#include <cstring>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "client/cli/command.h"
+#include "client/cli/signals.h"
+#include "client/cli/watch_command.h"
+#include "kv/path.h"
+
+namespace quorate::cli {
+
+namespace {
+
+// What the command line said; CLI11 writes into it while it parses.
+struct Arguments {
+  std::string path, data;
+  int32_t version = client::kAnyVersion;
+  client::CreateOptions create;
+  bool recursive = false;
+};
+
+// An ephemeral node lives as long as its session: hold it until somebody ends us.
+int hold(const std::string& path, Client& client, Signals& signals) {
+  while (true) {
+    const int signal = signals.next();
+    if (client.session_lost())
+      return fail(kNoService, path + ": the session was lost, and the node with it: create it again");
+    if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) return kDone;
+  }
+}
+
+int create(const Globals& globals, const Arguments& args) {
+  const Result<std::string> data = read_data(args.data);
+  if (!data.ok()) return report("", data.error());
+  Signals signals;
+  client::Options options = globals.client_options();
+  options.on_session_lost = [&signals] { signals.wake(); };
+  Client client(options);
+  const Result<client::Created> made = client.create(args.path, *data, args.create);
+  if (made.code() == ErrorCode::kNoNode)
+    return fail(kAnswerIsNo, args.path + ": its parent does not exist (make it too with: quorate create -p " +
+                                 args.path + ")");
+  if (!made.ok()) return report(args.path, made.error());
+  if (globals.json)
+    print_json({{"path", made->path}, {"stat", stat_json(made->stat)}});
+  else if (args.create.ephemeral || args.create.sequential)
+    print_line(made->path);
+  return args.create.ephemeral ? hold(made->path, client, signals) : static_cast<int>(kDone);
+}
+
+int write_exactly(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t wrote = write(STDOUT_FILENO, bytes.data(), bytes.size());
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0)
+      return fail(kWrongUsage, std::string("cannot write to standard output: ") + std::strerror(errno));
+    bytes.remove_prefix(static_cast<size_t>(wrote));
+  }
+  return kDone;
+}
+
+int get(const Globals& globals, const Arguments& args) {
+  Client client(globals.client_options());
+  const Result<client::Node> node = client.get(args.path);
+  if (!node.ok()) return report(args.path, node.error());
+  if (globals.json) {
+    nlohmann::json out{{"path", args.path}, {"stat", stat_json(node->stat)}};
+    put_data(out, node->data);
+    print_json(out);
+    return kDone;
+  }
+  const int code = write_exactly(node->data);
+  // A person's prompt begins on a line of its own; a pipe gets the bytes and nothing else.
+  if (code == kDone && isatty(STDOUT_FILENO) != 0 && !node->data.ends_with('\n')) return write_exactly("\n");
+  return code;
+}
+
+int set(const Globals& globals, const Arguments& args) {
+  const Result<std::string> data = read_data(args.data);
+  if (!data.ok()) return report("", data.error());
+  Client client(globals.client_options());
+  const Result<client::Stat> stat = client.set(args.path, *data, args.version);
+  if (!stat.ok()) return report(args.path, stat.error());
+  if (globals.json) print_json({{"path", args.path}, {"stat", stat_json(*stat)}});
+  return kDone;
+}
+
+int remove(const Globals& globals, const Arguments& args) {
+  Client client(globals.client_options());
+  const Status done = client.remove(args.path, args.version);
+  if (done.code() == ErrorCode::kNoNode)
+    return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
+  if (!done.ok()) return report(args.path, done.error());
+  if (globals.json) print_json({{"path", args.path}, {"deleted", 1}});
+  return kDone;
+}
+
+// One by one, the deepest first. What somebody else deletes meanwhile is as good as deleted.
+Status remove_tree(Client& client, const std::string& path, size_t& deleted) {
+  while (true) {
+    const Result<std::vector<std::string>> names = client.children(path);
+    if (names.code() == ErrorCode::kNoNode) return {};
+    if (!names.ok()) return names.error();
+    for (const std::string& name : *names)
+      if (Status done = remove_tree(client, kv::join_path(path, name), deleted); !done.ok()) return done;
+    if (path == "/") return {};
+    const Status done = client.remove(path);
+    if (done.ok()) ++deleted;
+    if (done.ok() || done.code() == ErrorCode::kNoNode) return {};
+    if (done.code() != ErrorCode::kNotEmpty) return done;
+    // Somebody made a child meanwhile.
+  }
+}
+
+int remove_all(const Globals& globals, const Arguments& args) {
+  Client client(globals.client_options());
+  const Result<std::optional<client::Stat>> there = client.exists(args.path);
+  if (!there.ok()) return report(args.path, there.error());
+  if (!*there) return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
+  size_t deleted = 0;
+  const Status done = remove_tree(client, args.path, deleted);
+  if (!done.ok()) {
+    report(args.path, done.error());
+    return deleted == 0
+               ? exit_code(done.code())
+               : fail(exit_code(done.code()), "deleted " + std::to_string(deleted) + " nodes before that");
+  }
+  if (globals.json) print_json({{"path", args.path}, {"deleted", deleted}});
+  return kDone;
+}
+
+Status list_tree(Client& client, const std::string& path, std::vector<std::string>& paths) {
+  const Result<std::vector<std::string>> names = client.children(path);
+  if (!names.ok()) return names.error();
+  for (const std::string& name : *names) {
+    paths.push_back(kv::join_path(path, name));
+    const Status status = list_tree(client, std::string(paths.back()), paths);
+    if (!status.ok() && status.code() != ErrorCode::kNoNode) return status;
+  }
+  return {};
+}
+
+int list(const Globals& globals, const Arguments& args) {
+  Client client(globals.client_options());
+  std::vector<std::string> lines;
+  if (args.recursive) {
+    const Status done = list_tree(client, args.path, lines);
+    if (!done.ok()) return report(args.path, done.error());
+  } else {
+    Result<std::vector<std::string>> names = client.children(args.path);
+    if (!names.ok()) return report(args.path, names.error());
+    lines = std::move(*names);
+  }
+  if (globals.json)
+    print_json(lines);
+  else
+    for (const std::string& line : lines) print_line(line);
+  return kDone;
+}
+
+int stat(const Globals& globals, const Arguments& args) {
+  Client client(globals.client_options());
+  const Result<std::optional<client::Stat>> found = client.exists(args.path);
+  if (!found.ok()) return report(args.path, found.error());
+  if (!*found) return report(args.path, Error{ErrorCode::kNoNode, ""});
+  nlohmann::json out = stat_json(**found);
+  if (globals.json) {
+    out["path"] = args.path;
+    print_json(out);
+    return kDone;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const char* name : {"czxid", "mzxid", "pzxid", "ctime_ms", "mtime_ms", "version", "cversion",
+                           "aversion", "ephemeral_owner", "data_bytes", "children"})
+    rows.push_back({name, out[name].dump()});
+  print_table(rows);
+  return kDone;
+}
+
+}  // namespace
+
+void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
+  const auto args = std::make_shared<Arguments>();
+  const auto add = [&](const char* name, const char* what, int (*run)(const Globals&, const Arguments&)) {
+    CLI::App* command = app.add_subcommand(name, what);
+    command->add_option("PATH", args->path, "the node's path, for example /services/a")->required();
+    command->callback(
+        [&globals, &action, args, run] { action = [&globals, args, run] { return run(globals, *args); }; });
+    return command;
+  };
+  const char* data_help = "the data; - reads standard input, @FILE a file";
+
+  CLI::App* command = add("create", "make a node", create);
+  command->add_option("DATA", args->data, data_help);
+  command->add_flag("-e,--ephemeral", args->create.ephemeral,
+                    "print the path, and hold the node until a signal");
+  command->add_flag("-s,--sequential", args->create.sequential,
+                    "add a number that grows to the path, and print it");
+  command->add_flag("-p,--parents", args->create.parents, "make missing parents");
+
+  add("get", "write a node's data to standard output, byte by byte as it is", get);
+
+  command = add("set", "change a node's data", set);
+  command->add_option("DATA", args->data, data_help)->required();
+  command->add_option("-v,--version", args->version, "only if the node has this version");
+
+  command = add("delete", "delete a node without children", remove);
+  command->add_option("-v,--version", args->version, "only if the node has this version");
+
+  add("deleteall", "delete a node and all below it, one by one", remove_all);
+
+  command = add("ls", "list the children of a node", list);
+  command->add_flag("-R,--recursive", args->recursive, "the paths of all nodes below it");
+
+  add("stat", "show what is known of a node", stat);
+  add("watch", "print each change of a node and of its list of children, until a signal",
+      [](const Globals& g, const Arguments& a) { return watch(g, a.path); });
+}
+
+}  // namespace quorate::cli

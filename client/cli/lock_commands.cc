@@ -1,0 +1,130 @@
+// lock run, lock ls, lock show.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "client/cli/command.h"
+
+namespace quorate::cli {
+
+namespace {
+
+using client::Contender;
+using client::LockInfo;
+
+nlohmann::json contender_json(const Contender& contender) {
+  return {{"node", contender.node},
+          {"token", contender.token.value()},
+          {"session", contender.session.value()},
+          {"name", contender.name},
+          {"since_ms", contender.since_ms}};
+}
+
+nlohmann::json lock_json(const LockInfo& lock) {
+  nlohmann::json out{
+      {"path", lock.path}, {"holder", nullptr}, {"waiters", nlohmann::json::array()}, {"mixed", lock.mixed}};
+  if (lock.holder) out["holder"] = contender_json(*lock.holder);
+  for (const Contender& waiter : lock.waiters) out["waiters"].push_back(contender_json(waiter));
+  return out;
+}
+
+std::vector<std::string> contender_row(const std::string& what, const Contender& contender) {
+  return {what, std::to_string(contender.token.value()), hex_id(contender.session.value()),
+          age_text(contender.since_ms), contender.name};
+}
+
+int show(const Globals& globals, const std::string& path) {
+  Client client(globals.client_options());
+  const Result<LockInfo> lock = client.lock_show(path);
+  if (!lock.ok()) return report(path, lock.error());
+  if (globals.json) {
+    print_json(lock_json(*lock));
+    return kDone;
+  }
+  if (!lock->holder) {
+    print_line("free");
+    return kDone;
+  }
+  std::vector<std::vector<std::string>> rows{{"", "TOKEN", "SESSION", "SINCE", "NAME"}};
+  rows.push_back(contender_row("holder", *lock->holder));
+  for (size_t i = 0; i < lock->waiters.size(); ++i)
+    rows.push_back(contender_row("waiter " + std::to_string(i + 1), lock->waiters[i]));
+  print_table(rows);
+  if (lock->mixed)
+    return fail(
+        kAnswerIsNo,
+        path + ": has nodes of more than one lock recipe: more than one client may believe to hold it");
+  return kDone;
+}
+
+int list(const Globals& globals, const std::string& root) {
+  Client client(globals.client_options());
+  const Result<std::vector<LockInfo>> locks = client.lock_list(root);
+  if (!locks.ok()) return report(root, locks.error());
+  if (globals.json) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const LockInfo& lock : *locks) out.push_back(lock_json(lock));
+    print_json(out);
+    return kDone;
+  }
+  if (locks->empty()) return kDone;
+  std::vector<std::vector<std::string>> rows{{"PATH", "TOKEN", "SESSION", "SINCE", "WAITERS", "HOLDER"}};
+  for (const LockInfo& lock : *locks) {
+    const Contender holder = lock.holder.value_or(Contender());
+    rows.push_back({lock.path, std::to_string(holder.token.value()), hex_id(holder.session.value()),
+                    lock.holder ? age_text(holder.since_ms) : "-", std::to_string(lock.waiters.size()),
+                    holder.name});
+  }
+  print_table(rows);
+  return kDone;
+}
+
+}  // namespace
+
+void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<std::string>& command,
+                       Action& action) {
+  struct Arguments {
+    std::string path, root = "/", wait;
+    bool no_wait = false, shared = false;
+  };
+  const auto args = std::make_shared<Arguments>();
+  CLI::App* lock = app.add_subcommand("lock", "hold locks, and see who does");
+  lock->require_subcommand(1);
+
+  CLI::App* run =
+      lock->add_subcommand("run", "run a command while holding a lock: lock run PATH -- COMMAND...");
+  run->add_option("PATH", args->path, "the lock")->required();
+  CLI::Option* wait =
+      run->add_option("--wait", args->wait, "give up after this time (exit code 124), with unit");
+  wait->check([](const std::string& text) {
+    const Result<milliseconds> parsed = parse_duration(text);
+    return parsed.ok() ? std::string() : parsed.error().message;
+  });
+  run->add_flag("-n,--no-wait", args->no_wait, "do not wait (exit code 124 when it is held)")->excludes(wait);
+  run->add_flag("--shared", args->shared, "not in this version");
+  run->callback([&globals, &action, &command, args] {
+    action = [&globals, &command, args] {
+      if (args->shared)
+        return fail(kWrongUsage,
+                    "lock run --shared needs a later version of Quorate; this one has exclusive locks");
+      if (command.empty())
+        return fail(kWrongUsage,
+                    "no command to run: write quorate lock run " + args->path + " -- COMMAND...");
+      std::optional<milliseconds> time;
+      if (!args->wait.empty()) time = *parse_duration(args->wait);
+      if (args->no_wait) time = milliseconds(0);
+      return run_under_lock(globals, args->path, time, command);
+    };
+  });
+
+  CLI::App* show_command = lock->add_subcommand("show", "who holds a lock and who waits, in their order");
+  show_command->add_option("PATH", args->path, "the lock")->required();
+  show_command->callback(
+      [&globals, &action, args] { action = [&globals, args] { return show(globals, args->path); }; });
+
+  CLI::App* list_command = lock->add_subcommand("ls", "all locks below a path that somebody holds");
+  list_command->add_option("PATH", args->root, "where to look")->capture_default_str();
+  list_command->callback(
+      [&globals, &action, args] { action = [&globals, args] { return list(globals, args->root); }; });
+}
+
+}  // namespace quorate::cli
