@@ -55,7 +55,14 @@ size_t Sessions::OriginHash::operator()(const Origin& origin) const noexcept {
   return hash_words({origin.server.value(), origin.boot.value(), origin.counter});
 }
 
+// The session's own hash is its caller's to take out and put back.
 void Sessions::note_origin(Session& session, const Origin& origin, Zxid zxid) {
+  if (const auto known = origins_.find(origin); known != origins_.end() && known->second != session.id) {
+    Session& earlier = *find(known->second);
+    hash_ -= hash_of(earlier);
+    earlier.attached_by = {};
+    hash_ += hash_of(earlier);
+  }
   if (session.attached_by.server.value() != 0) origins_.erase(session.attached_by);
   session.attached_by = origin;
   session.attached_at = zxid;

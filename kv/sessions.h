@@ -28,7 +28,7 @@ struct Session {
   uint32_t epoch = 0;
   uint32_t timeout_ms = 0;
   SessionPassword password{};
-  Origin attached_by;  // the last to open or attach it
+  Origin attached_by;  // the last to open or attach it, unless it attached another since
   Zxid attached_at;    // and the entry that did
   uint64_t floor = 1;  // outcomes of lower numbers have arrived
   uint64_t next = 1;   // the lowest number not applied yet
@@ -89,7 +89,7 @@ class Sessions {
 
   Limits limits_;
   std::unordered_map<SessionId, Session> sessions_;
-  // Only origins that name a server: each is the attached_by of one session.
+  // Only origins that name a server: each is the attached_by of one session, the last that it attached.
   std::unordered_map<Origin, SessionId, OriginHash> origins_;
   std::string scratch_;
   uint64_t hash_ = 0;

@@ -1,0 +1,127 @@
+#include "tests/property/kv_history.h"
+
+#include "kv/path.h"
+
+namespace quorate::kv {
+namespace {
+
+constexpr SessionPassword kPassword = {7};
+
+void collect(const StateMachine& state, const std::string& path, std::vector<std::string>& paths) {
+  paths.push_back(path);
+  const std::vector<Child> children = state.children(path).value();
+  for (const Child& child : children) collect(state, join_path(path, child.name), paths);
+}
+
+}  // namespace
+
+// Mostly one that lives.
+SessionId History::session(uint8_t pick) const {
+  const std::vector<SessionView> sessions = state_.sessions();
+  if (sessions.empty() || pick > 245) return SessionId(pick);
+  return sessions[pick % sessions.size()].id;
+}
+
+// From a small vocabulary, so that histories meet.
+std::string History::path(uint8_t pick) const {
+  static const std::vector<std::string> kPaths = {"/a",  "/b",   "/a/a",   "/a/b",      "/a/b/c",
+                                                  "/l",  "/l/x", "/l/y/z", "/\xc3\xa4", "/",
+                                                  "bad", "/a/",  "/a//b",  "/..",       ""};
+  return kPaths[pick % kPaths.size()];
+}
+
+// Half of the time a node that is there.
+std::string History::any_path(uint8_t pick) const {
+  if (pick % 2 == 0) return path(pick / 2);
+  std::vector<std::string> paths;
+  collect(state_, "/", paths);
+  return paths[pick / 2 % paths.size()];
+}
+
+Operation History::operation(const Step& step) const {
+  static const std::vector<std::string> kQueued = {"/l/lock-",    "/l/lock-", "/l/x__lock__", "/a/_c_1-lock-",
+                                                   "/a/__READ__", "/l/",      "/b/n-"};
+  static const std::vector<std::string> kData = {"", "", "x", "yy", std::string(200, 'z')};
+  const std::string data = kData[step[5] % kData.size()];
+  const int32_t version = step[4] % 4 == 0 ? step[4] / 4 % 4 : -1;
+  switch (step[3] % 16) {
+    case 0:
+    case 1:
+    case 2:
+      return CreateOp{path(step[4]), data, (step[5] & 16) != 0, false, (step[5] & 32) != 0};
+    case 3:
+      return CreateOp{any_path(step[4]), data, (step[5] & 16) != 0, (step[5] & 64) != 0, (step[5] & 32) != 0};
+    case 4:
+      return CreateOp{kQueued[step[4] % kQueued.size()], data, step[5] % 4 != 0, true, (step[5] & 32) != 0};
+    case 5:
+    case 6:
+      return SetOp{any_path(step[5]), data, version};
+    case 7:
+    case 8:
+    case 9:
+      return DeleteOp{any_path(step[5]), version};
+    case 10:
+    case 11:
+      return AcquireOp{step[4] % 2 == 0 ? "/l" : path(step[4] / 2), data};
+    case 12:
+      return AcquireOp{any_path(step[4]), data};
+    case 13:
+    case 14:
+      return ReleaseOp{any_path(static_cast<uint8_t>(step[4] | 1))};
+    default:
+      break;
+  }
+  if (step[4] % 4 == 0) return CloseSessionOp{};
+  return ReleaseOp{any_path(step[4])};
+}
+
+Command History::request(const Step& step) {
+  // A request that was sent before, as it was then or with its session's present epoch.
+  if (step[2] < 30 && !sent_.empty()) {
+    SessionRequest again = sent_[step[3] % sent_.size()];
+    const auto view = state_.session(again.session);
+    if (view && step[2] < 20) again.epoch = view->epoch;
+    return again;
+  }
+  SessionRequest request{session(step[1]), 1, 1, 0, operation(step)};
+  if (const auto view = state_.session(request.session)) {
+    request.epoch = view->epoch;
+    request.number = view->next_number;
+    request.acked_below = step[2] % 4 == 0 ? 0 : view->next_number - step[2] % 3 % view->next_number;
+  }
+  if (step[2] > 250) request.number += step[2] - 250;
+  if (step[2] == 250) request.number = 0;
+  if (step[2] == 249) request.acked_below = request.number + 1;
+  if (step[2] == 248) ++request.epoch;
+  sent_.push_back(request);
+  return request;
+}
+
+Origin History::origin(uint8_t pick) {
+  if (pick % 2 == 0) return {};
+  return {ServerId(1), BootNonce(9), uint64_t{pick} % 16};
+}
+
+Command History::command(const Step& step) {
+  if (state_.session_count() == 0 || step[0] < 12)
+    return OpenSession{origin(step[2]), step[1] * 400U, kPassword};
+  if (step[0] < 24) {
+    return AttachSession{origin(step[2]), session(step[1]), step[3] < 230 ? kPassword : SessionPassword{}};
+  }
+  if (step[0] < 34) {
+    ExpireSessions expire;
+    for (int i = 0; i < step[3] % 4; ++i)
+      expire.sessions.push_back(session(static_cast<uint8_t>(step[1] + i * 100)));
+    return expire;
+  }
+  return request(step);
+}
+
+// Usually on, at times back.
+Stamp History::stamp(const Step& step) {
+  stamp_.wall_ms += step[5] > 240 ? -50 : step[5];
+  stamp_.cluster_ms += step[4] % 16;
+  return stamp_;
+}
+
+}  // namespace quorate::kv

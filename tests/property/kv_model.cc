@@ -1,0 +1,312 @@
+#include "tests/property/kv_model.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <regex>
+
+#include "kv/command_view.h"
+
+namespace quorate::kv {
+namespace {
+
+std::string above(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string suffix(uint64_t count) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%010llu", static_cast<unsigned long long>(count));
+  return text;
+}
+
+bool is_lock_name(const std::string& path) { return std::regex_search(path, std::regex("lock-[0-9]+$")); }
+bool is_kazoo_name(const std::string& path) { return std::regex_search(path, std::regex("__lock__[0-9]+$")); }
+
+}  // namespace
+
+Outcome Model::outcome(ErrorCode code) const {
+  Outcome made;
+  made.code = code;
+  made.zxid = zxid_;
+  return made;
+}
+
+// ---- questions
+
+std::vector<std::string> Model::children(const std::string& path) const {
+  std::vector<std::string> found;
+  for (const auto& [at, node] : nodes_) {
+    if (at != "/" && above(at) == path) found.push_back(at);
+  }
+  std::sort(found.begin(), found.end(),
+            [&](auto& a, auto& b) { return nodes_.at(a).order < nodes_.at(b).order; });
+  return found;
+}
+
+std::vector<std::string> Model::owned(SessionId session) const {
+  std::vector<std::string> found;
+  for (const auto& [at, node] : nodes_) {
+    if (node.stat.ephemeral_owner == session) found.push_back(at);
+  }
+  std::sort(found.begin(), found.end(),
+            [&](auto& a, auto& b) { return nodes_.at(a).order < nodes_.at(b).order; });
+  return found;
+}
+
+bool Model::queued(const std::string& path) const {
+  const Node& node = nodes_.at(path);
+  return node.sequential && node.stat.ephemeral_owner != SessionId();
+}
+
+std::vector<std::string> Model::queue(const std::string& path) const {
+  std::vector<std::string> found;
+  for (const std::string& child : children(path)) {
+    if (queued(child)) found.push_back(child);
+  }
+  return found;
+}
+
+// ---- changes to the tree
+
+void Model::make(const std::string& path, const std::string& data, SessionId owner, bool sequential,
+                 Applied& out) {
+  Node& parent = nodes_.at(above(path));
+  ++parent.creates;
+  ++parent.stat.cversion;
+  ++parent.stat.num_children;
+  parent.stat.pzxid = zxid_;
+  Node node;
+  node.data = data;
+  node.sequential = sequential;
+  node.order = ++order_;
+  node.stat.czxid = node.stat.mzxid = node.stat.pzxid = zxid_;
+  node.stat.ctime_ms = node.stat.mtime_ms = wall_ms_;
+  node.stat.ephemeral_owner = owner;
+  node.stat.data_length = static_cast<int32_t>(data.size());
+  nodes_[path] = node;
+  out.changes.push_back({Change::Kind::kCreated, path, owner, sequential, zxid_});
+}
+
+void Model::make_parents(const std::string& path, Applied& out) {
+  if (nodes_.contains(path)) return;
+  make_parents(above(path), out);
+  make(path, "", SessionId(), false, out);
+}
+
+void Model::erase(const std::string& path, Applied& out) {
+  const Node node = nodes_.at(path);
+  Node& parent = nodes_.at(above(path));
+  ++parent.stat.cversion;
+  --parent.stat.num_children;
+  parent.stat.pzxid = zxid_;
+  nodes_.erase(path);
+  out.changes.push_back(
+      {Change::Kind::kDeleted, path, node.stat.ephemeral_owner, node.sequential, node.stat.czxid});
+}
+
+// ---- operations
+
+Outcome Model::operate(SessionId session, const CreateOp& op, Applied& out) {
+  std::string parent = above(op.path);
+  if (op.path == "/" && !op.sequential) return outcome(ErrorCode::kNodeExists);
+  const bool missing = !nodes_.contains(parent);
+  if (missing && !op.parents) return outcome(ErrorCode::kNoNode);
+  const std::string path = op.path + (op.sequential ? suffix(missing ? 0 : nodes_.at(parent).creates) : "");
+  if (nodes_.contains(path)) return outcome(ErrorCode::kNodeExists);
+  std::string deepest = parent;
+  while (!nodes_.contains(deepest)) deepest = above(deepest);
+  if (nodes_.at(deepest).stat.ephemeral_owner != SessionId())
+    return outcome(ErrorCode::kNoChildrenForEphemerals);
+  make_parents(parent, out);
+  make(path, op.data, op.ephemeral ? session : SessionId(), op.sequential, out);
+  Outcome made = outcome();
+  made.path = path;
+  made.stat = nodes_.at(path).stat;
+  return made;
+}
+
+Outcome Model::operate(SessionId, const SetOp& op, Applied& out) {
+  const auto at = nodes_.find(op.path);
+  if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
+  Node& node = at->second;
+  if (op.version != -1 && op.version != node.stat.version) return outcome(ErrorCode::kBadVersion);
+  node.data = op.data;
+  ++node.stat.version;
+  node.stat.mzxid = zxid_;
+  node.stat.mtime_ms = wall_ms_;
+  node.stat.data_length = static_cast<int32_t>(op.data.size());
+  out.changes.push_back(
+      {Change::Kind::kDataSet, op.path, node.stat.ephemeral_owner, node.sequential, node.stat.czxid});
+  Outcome done = outcome();
+  done.stat = node.stat;
+  return done;
+}
+
+Outcome Model::operate(SessionId, const DeleteOp& op, Applied& out) {
+  const auto at = nodes_.find(op.path);
+  if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
+  if (op.version != -1 && op.version != at->second.stat.version) return outcome(ErrorCode::kBadVersion);
+  if (!children(op.path).empty()) return outcome(ErrorCode::kNotEmpty);
+  erase(op.path, out);
+  return outcome();
+}
+
+Outcome Model::operate(SessionId session, const AcquireOp& op, Applied& out) {
+  bool kazoo = false;
+  if (const auto at = nodes_.find(op.path); at != nodes_.end()) {
+    const std::vector<std::string> queue_now = queue(op.path);
+    const auto kazoo_names = std::count_if(queue_now.begin(), queue_now.end(), is_kazoo_name);
+    const auto lock_names = std::count_if(queue_now.begin(), queue_now.end(), is_lock_name);
+    const auto all = static_cast<std::ptrdiff_t>(queue_now.size());
+    if (at->second.stat.ephemeral_owner != SessionId()) return outcome(ErrorCode::kBadQueue);
+    if (!at->second.data.empty()) return outcome(ErrorCode::kBadQueue);
+    if (children(op.path) != queue_now) return outcome(ErrorCode::kBadQueue);
+    if (kazoo_names != all && lock_names != all) return outcome(ErrorCode::kBadQueue);
+    kazoo = all > 0 && kazoo_names == all;
+  }
+  std::string deepest = op.path;
+  while (!nodes_.contains(deepest)) deepest = above(deepest);
+  if (nodes_.at(deepest).stat.ephemeral_owner != SessionId())
+    return outcome(ErrorCode::kNoChildrenForEphemerals);
+  make_parents(op.path, out);
+  const std::string name =
+      (kazoo ? kazoo_digits_ + "__lock__" : "lock-") + suffix(nodes_.at(op.path).creates);
+  const std::string path = (op.path == "/" ? "" : op.path) + "/" + name;
+  make(path, op.data, session, true, out);
+  Outcome done = outcome();
+  done.path = path;
+  done.held = queue(op.path).front() == path;
+  done.token = Token(zxid_.value());
+  return done;
+}
+
+Outcome Model::operate(SessionId session, const ReleaseOp& op, Applied& out) {
+  if (!nodes_.contains(op.node)) return outcome(ErrorCode::kNoNode);
+  if (!queued(op.node) || nodes_.at(op.node).stat.ephemeral_owner != session)
+    return outcome(ErrorCode::kNotHolder);
+  erase(op.node, out);
+  return outcome();
+}
+
+Outcome Model::operate(SessionId session, const CloseSessionOp&, Applied& out) {
+  end(session, false, out);
+  return outcome();
+}
+
+// ---- sessions
+
+void Model::end(SessionId id, bool expired, Applied& out) {
+  for (const std::string& path : owned(id)) erase(path, out);
+  sessions_.erase(id);
+  out.sessions_ended.push_back({id, expired});
+}
+
+Outcome Model::attached(const SessionId& id) const {
+  const Session& session = sessions_.at(id);
+  Outcome done;
+  done.zxid = session.attached_at;
+  done.session = id;
+  done.epoch = session.epoch;
+  done.timeout_ms = session.timeout_ms;
+  done.next_number = session.next;
+  return done;
+}
+
+// One origin speaks for the session that it attached last.
+void Model::forget_origin(const Origin& origin) {
+  for (auto& [id, session] : sessions_) {
+    if (origin.server != ServerId() && session.origin == origin) session.origin = {};
+  }
+}
+
+Outcome Model::open(const OpenSession& open, Applied& out) {
+  for (const auto& [id, session] : sessions_) {
+    if (open.origin.server != ServerId() && session.origin == open.origin) return attached(id);
+  }
+  const SessionId id(zxid_.value());
+  Session& session = sessions_[id];
+  session.timeout_ms =
+      std::min(std::max(open.timeout_ms, limits_.session_timeout_min_ms), limits_.session_timeout_max_ms);
+  session.password = open.password;
+  forget_origin(open.origin);
+  session.origin = open.origin;
+  session.attached_at = zxid_;
+  out.sessions_attached.push_back(id);
+  return attached(id);
+}
+
+Outcome Model::attach(const AttachSession& attach, Applied& out) {
+  const auto at = sessions_.find(attach.session);
+  if (at == sessions_.end()) return outcome(ErrorCode::kSessionExpired);
+  if (at->second.password != attach.password) return outcome(ErrorCode::kBadCredentials);
+  if (attach.origin.server != ServerId() && at->second.origin == attach.origin)
+    return attached(attach.session);
+  ++at->second.epoch;
+  forget_origin(attach.origin);
+  at->second.origin = attach.origin;
+  at->second.attached_at = zxid_;
+  out.sessions_attached.push_back(attach.session);
+  return attached(attach.session);
+}
+
+SessionOutcome Model::request(const SessionRequest& request, Applied& out) {
+  SessionOutcome answer{request.session, request.number, request.epoch, {}, false};
+  const auto refuse = [&](ErrorCode code) {
+    answer.outcome = outcome(code);
+    return answer;
+  };
+  const auto at = sessions_.find(request.session);
+  if (at == sessions_.end()) return refuse(ErrorCode::kSessionExpired);
+  Session& session = at->second;
+  if (request.epoch != session.epoch) return refuse(ErrorCode::kSessionMoved);
+  if (request.number == 0 || request.acked_below > request.number) return refuse(ErrorCode::kInvalidArgument);
+  if (request.number > session.next) return refuse(ErrorCode::kRequestGap);
+  session.floor = std::max(session.floor, request.acked_below);
+  session.results.erase(session.results.begin(), session.results.lower_bound(session.floor));
+  if (request.number < session.floor) return refuse(ErrorCode::kRequestForgotten);
+  if (const auto known = session.results.find(request.number); known != session.results.end()) {
+    answer.outcome = known->second;
+    answer.repeated = true;
+    return answer;
+  }
+  const bool close = std::holds_alternative<CloseSessionOp>(request.operation);
+  if (!close && session.results.size() >= limits_.results_max) return refuse(ErrorCode::kTooManyResults);
+  const Status status = validate_operation(view_of(request.operation));
+  answer.outcome =
+      !status.ok()
+          ? outcome(status.code())
+          : std::visit([&](const auto& op) { return operate(request.session, op, out); }, request.operation);
+  if (!close) {
+    session.results[request.number] = answer.outcome;
+    ++session.next;
+  }
+  return answer;
+}
+
+Applied Model::apply(const Command& command, const Stamp& stamp, const Applied& actual) {
+  zxid_ = zxid_.next();
+  wall_ms_ = std::max(wall_ms_, stamp.wall_ms);
+  kazoo_digits_.clear();
+  static const std::regex kKazoo("/([0-9a-f]{32})__lock__[0-9]{10}$");
+  std::smatch match;
+  if (!actual.outcomes.empty() && std::regex_search(actual.outcomes[0].outcome.path, match, kKazoo)) {
+    kazoo_digits_ = match[1];
+  }
+  Applied out;
+  out.zxid = zxid_;
+  if (const auto* open_command = std::get_if<OpenSession>(&command)) {
+    out.origin_outcomes.push_back({open_command->origin, open(*open_command, out)});
+  } else if (const auto* attach_command = std::get_if<AttachSession>(&command)) {
+    out.origin_outcomes.push_back({attach_command->origin, attach(*attach_command, out)});
+  } else if (const auto* expire = std::get_if<ExpireSessions>(&command)) {
+    for (const SessionId id : expire->sessions) {
+      if (sessions_.contains(id)) end(id, true, out);
+    }
+  } else {
+    out.outcomes.push_back(request(std::get<SessionRequest>(command), out));
+  }
+  return out;
+}
+
+}  // namespace quorate::kv

@@ -1,0 +1,141 @@
+// Locks over random histories: one holder at any time, each hand-over granted once to the one whose turn it
+// is, tokens that grow.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/random.h"
+#include "kv/path.h"
+#include "kv/queue.h"
+#include "lock/service.h"
+#include "tests/property/kv_history.h"
+
+namespace quorate::lock {
+namespace {
+
+using kv::Step;
+
+struct Holder {
+  std::string node;
+  SessionId session;
+  Token token;
+};
+using Holders = std::map<std::string, Holder>;  // by path
+
+void collect(const kv::StateMachine& state, const std::string& path, Holders& holders) {
+  const std::vector<kv::Child> children = state.children(path).value();
+  const kv::QueueView queue = kv::queue_of(children);
+  if (!queue.queue.empty()) {
+    const kv::Child& first = queue.queue.front();
+    holders[path] = {kv::join_path(path, first.name), first.owner, Token(first.czxid.value())};
+  }
+  for (const kv::Child& child : children) collect(state, kv::join_path(path, child.name), holders);
+}
+
+Holders holders_of(const kv::StateMachine& state) {
+  Holders holders;
+  collect(state, "/", holders);
+  return holders;
+}
+
+bool created(const kv::Applied& applied, const std::string& node) {
+  return std::any_of(applied.changes.begin(), applied.changes.end(), [&](const kv::Change& change) {
+    return change.kind == kv::Change::Kind::kCreated && change.path == node;
+  });
+}
+
+// Mostly acquires, releases and ends of sessions, on two locks.
+Step toward_locks(Step step) {
+  if (step[0] >= 60 && step[0] < 200) {
+    step[3] = step[1] % 2 == 0 ? 10 : 13;
+    step[4] = step[3] == 10 ? (step[4] % 2 == 0 ? 0 : 1) : step[4];
+  }
+  return step;
+}
+
+void check_places(const kv::StateMachine& state, const Holders& holders) {
+  const std::vector<LockView> locks = list(state, "/", 1'000'000);
+  RC_ASSERT(locks.size() == holders.size());
+  for (const LockView& lock : locks) {
+    const Holder& holder = holders.at(lock.path);
+    RC_ASSERT(lock.holder.has_value());
+    RC_ASSERT(lock.holder->node == holder.node);
+    RC_ASSERT(lock.holder->token == holder.token);
+    RC_ASSERT(place_of(state, holder.node)->held);
+    RC_ASSERT(state.session(holder.session).has_value());
+    Token last = holder.token;
+    for (const Contender& waiter : lock.waiters) {
+      RC_ASSERT(!place_of(state, waiter.node)->held);
+      RC_ASSERT(waiter.token > last);
+      RC_ASSERT(state.session(waiter.session).has_value());
+      last = waiter.token;
+    }
+  }
+}
+
+size_t run(const std::vector<Step>& steps) {
+  kv::StateMachine state;
+  kv::History history(state);
+  Holders before;
+  std::map<std::string, Token> highest;
+  size_t hand_overs = 0;
+  for (const Step& drawn : steps) {
+    const Step step = toward_locks(drawn);
+    const kv::Applied applied =
+        state.apply(state.applied().next(), kv::payload_of(history.command(step), history.stamp(step)));
+    const Holders after = holders_of(state);
+
+    // Whoever holds now and did not before, and was there before, has been granted: exactly those, each once.
+    std::map<std::string, Holder> expected;
+    for (const auto& [path, holder] : after) {
+      const auto held = before.find(path);
+      const bool changed = held == before.end() || held->second.token != holder.token;
+      if (!changed) continue;
+      RC_ASSERT(holder.token > highest[path]);
+      highest[path] = holder.token;
+      if (!created(applied, holder.node)) expected[holder.node] = holder;
+    }
+    const std::vector<Grant> granted = grants(state, applied);
+    RC_ASSERT(granted.size() == expected.size());
+    for (const Grant& grant : granted) {
+      const auto at = expected.find(grant.node);
+      RC_ASSERT(at != expected.end());
+      RC_ASSERT(grant.session == at->second.session);
+      RC_ASSERT(grant.token == at->second.token);
+      RC_ASSERT(grant.zxid == applied.zxid);
+      expected.erase(at);
+    }
+    hand_overs += granted.size();
+
+    // An acquire's answer says the same as the tree.
+    for (const kv::SessionOutcome& outcome : applied.outcomes) {
+      if (outcome.repeated || outcome.outcome.token == Token()) continue;
+      const std::string lock(kv::parent_of(outcome.outcome.path));
+      RC_ASSERT(outcome.outcome.held == (after.at(lock).node == outcome.outcome.path));
+    }
+    check_places(state, after);
+    before = after;
+  }
+  return hand_overs;
+}
+
+RC_GTEST_PROP(LockGrants, OneHolderOneGrantGrowingTokens, ()) { (void)run(*kv::histories()); }
+
+TEST(LockGrantsLong, OneHolderOneGrantGrowingTokensOverManyHandOvers) {
+  Random random(7);
+  size_t hand_overs = 0;
+  for (int i = 0; i < 400; ++i) {
+    std::vector<Step> steps(400);
+    for (Step& step : steps) {
+      for (uint8_t& byte : step) byte = static_cast<uint8_t>(random.below(255));
+    }
+    hand_overs += run(steps);
+  }
+  EXPECT_GE(hand_overs, 500U);
+}
+
+}  // namespace
+}  // namespace quorate::lock
