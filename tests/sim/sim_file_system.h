@@ -75,6 +75,11 @@ class SimFileSystem final : public server::FileSystem {
   // happen).
   void crash_at_step(uint64_t n);
   bool crashed() const { return crashed_; }
+  // Takes back what fail_step() and crash_at_step() planned and what has not happened yet.
+  void forget_plans() {
+    crash_in_.reset();
+    faults_.clear();
+  }
   // Bytes that all files may have together; writes that would grow beyond fail with kNoSpace. 0: no limit.
   void set_capacity(uint64_t bytes) { capacity_bytes_ = bytes; }
   uint64_t used_bytes() const;

@@ -1,0 +1,325 @@
+#include "tests/sim/client.h"
+
+#include <algorithm>
+
+#include "tests/sim/describe.h"
+
+namespace quorate::sim {
+
+using std::chrono::milliseconds;
+
+Client::Client(Context& context, Connections& connections, uint32_t number, uint32_t servers)
+    : context_(context),
+      random_(context.random.next()),
+      connections_(connections),
+      number_(number),
+      servers_(servers),
+      name_("client " + std::to_string(kFirstClientNode + number)),
+      clock_(context.now(), Instant(random_.between(Duration(0), std::chrono::hours(100)))),
+      wished_timeout_ms_(static_cast<uint32_t>(random_.between(int64_t{1500}, int64_t{8000}))) {}
+
+void Client::start() { connect_soon(random_.between(milliseconds(0), milliseconds(500))); }
+
+// ---- time
+
+void Client::when_awake(std::function<void()> action) {
+  if (!paused()) {
+    action();
+    return;
+  }
+  context_.scheduler.at(paused_until_, [this, action = std::move(action)] { when_awake(action); });
+}
+
+void Client::in(Duration local, std::function<void()> action) {
+  const SimTime due = clock_.when(clock_.read(context_.now()) + local, context_.now());
+  context_.scheduler.at(due, [this, action = std::move(action)] { when_awake(action); });
+}
+
+void Client::pause(Duration length) {
+  if (paused()) return;
+  context_.say(name_, [&] { return "is paused for " + std::to_string(to_ms(length)) + " ms"; });
+  paused_until_ = context_.now() + length;
+}
+
+void Client::resume() { paused_until_ = context_.now(); }
+
+Duration Client::patience() const {
+  const uint32_t timeout = timeout_ms_ != 0 ? timeout_ms_ : wished_timeout_ms_;
+  return milliseconds(timeout / 3);
+}
+
+// ---- the connection
+
+void Client::connect_soon(Duration after) {
+  phase_ = Phase::kDisconnected;
+  in(after, [this, generation = connection_generation_] {
+    if (generation == connection_generation_ && phase_ == Phase::kDisconnected) connect();
+  });
+}
+
+void Client::connect() {
+  ++context_.statistics.reconnects;
+  ++connection_generation_;
+  phase_ = Phase::kConnecting;
+  server_ = ServerId(1 + static_cast<uint32_t>(random_.below(servers_)));
+  connection_ = connections_.connect(node(), server_);
+  context_.say(name_, [&] {
+    return "connects to " + std::to_string(server_.value()) + " as connection " + std::to_string(connection_.value());
+  });
+  last_heard_ = clock_.read(context_.now());
+  watchdog();
+}
+
+void Client::disconnect(std::string_view why) {
+  if (phase_ == Phase::kDisconnected) return;
+  context_.say(name_, [&] { return "leaves server " + std::to_string(server_.value()) + ": " + std::string(why); });
+  connections_.client_close(connection_);
+  connection_ = ConnectionId();
+  ++connection_generation_;
+  asked_.clear();
+  std::erase_if(reads_, [](const auto& read) { return read.second.once; });
+  connect_soon(random_.between(milliseconds(5), milliseconds(150)));
+}
+
+void Client::connected(ConnectionId id) {
+  when_awake([this, id] {
+    if (id != connection_ || phase_ != Phase::kConnecting) return;
+    phase_ = Phase::kGreeting;
+    last_heard_ = clock_.read(context_.now());
+    greet();
+  });
+}
+
+void Client::lost(ConnectionId id) {
+  when_awake([this, id] {
+    if (id == connection_) disconnect("the connection is lost");
+  });
+}
+
+// Nothing heard for a third of the session's timeout although something was asked: another server may be better.
+void Client::watchdog() {
+  in(patience() / 2, [this, generation = connection_generation_] {
+    if (generation != connection_generation_) return;
+    const Instant now = clock_.read(context_.now());
+    const bool waiting = !asked_.empty() || phase_ != Phase::kReady;
+    Instant since = last_heard_;
+    for (const auto& [id, asked] : asked_) since = std::min(since, asked.sent);
+    if (waiting && now - since > patience()) {
+      disconnect("no answer in time");
+      return;
+    }
+    watchdog();
+  });
+}
+
+// ---- the session
+
+void Client::greet() {
+  if (session_.value() != 0) {
+    send(server::AttachSessionRequest{session_, password_}, {Asked::What::kAttach});
+    return;
+  }
+  for (uint8_t& byte : password_) byte = static_cast<uint8_t>(random_.below(256));
+  send(server::OpenSessionRequest{wished_timeout_ms_, password_}, {Asked::What::kOpen});
+}
+
+void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
+  const auto* outcome = std::get_if<kv::Outcome>(&reply.body);
+  const ErrorCode code = reply.error.code != ErrorCode::kOk ? reply.error.code : outcome == nullptr ? ErrorCode::kOk : outcome->code;
+  if (asked.what == Asked::What::kAttach && code == ErrorCode::kSessionExpired) {
+    session_lost("it has expired");
+    disconnect("to open a new session");
+    return;
+  }
+  if (code == ErrorCode::kBadCredentials) throw Violation(name_ + ": its own password was refused");
+  if (code != ErrorCode::kOk) {
+    disconnect(error_name(code));
+    return;
+  }
+  if (outcome == nullptr) throw Violation(name_ + ": an open or attach was answered without an outcome");
+  const bool fresh = asked.what == Asked::What::kOpen;
+  if (fresh) {
+    session_ = outcome->session;
+    timeout_ms_ = outcome->timeout_ms;
+    next_number_ = 1;
+    lease_end_ = asked.sent + milliseconds(timeout_ms_) * 9 / 10;
+    ++context_.statistics.sessions_opened;
+  } else if (outcome->session != session_) {
+    throw Violation(name_ + ": asked for its session and was given another one");
+  }
+  phase_ = Phase::kReady;
+  if (!fresh && outcome->next_number > next_number_) throw Violation(name_ + ": numbers were applied that it never sent");
+  for (const auto& [number, write] : writes_) send_write(number);
+  for (const auto& [key, read] : reads_) send(read.body, {Asked::What::kRead, key});
+  ping();
+  on_ready(fresh);
+}
+
+void Client::session_lost(std::string_view why) {
+  context_.say(name_, [&] { return "its session " + std::to_string(session_.value()) + " is over: " + std::string(why); });
+  ++context_.statistics.sessions_expired;
+  session_ = SessionId();
+  std::map<uint64_t, Write> writes;
+  writes.swap(writes_);
+  for (auto& [number, write] : writes) {
+    ++context_.statistics.operations_unknown;
+    write.done(nullptr);
+  }
+  on_session_lost();
+}
+
+void Client::ping() {
+  send(server::PingRequest{}, {Asked::What::kPing});
+  in(patience() * 3 / 4, [this, generation = connection_generation_] {
+    if (generation == connection_generation_ && phase_ == Phase::kReady) ping();
+  });
+}
+
+// ---- requests
+
+void Client::send(server::RequestBody body, Asked asked) {
+  asked.sent = clock_.read(context_.now());
+  const uint64_t id = next_request_++;
+  asked_[id] = asked;
+  connections_.client_send(connection_, id, std::move(body));
+}
+
+void Client::write(kv::Operation operation, WriteDone done) {
+  CHECK(session_ready());
+  const uint64_t number = next_number_++;
+  writes_[number] = Write{std::move(operation), std::move(done)};
+  send_write(number);
+}
+
+void Client::send_write(uint64_t number) {
+  const uint64_t acked_below = writes_.begin()->first;
+  send(server::WriteRequest{number, acked_below, writes_.at(number).operation}, {Asked::What::kWrite, number});
+}
+
+// A refused number stays this operation's, and those behind it wait for it: all are sent again, in order.
+void Client::send_writes_again_soon() {
+  if (resend_scheduled_) return;
+  resend_scheduled_ = true;
+  in(random_.between(milliseconds(20), milliseconds(100)), [this] {
+    resend_scheduled_ = false;
+    if (!session_ready()) return;
+    std::erase_if(asked_, [](const auto& asked) { return asked.second.what == Asked::What::kWrite; });
+    for (const auto& [number, write] : writes_) send_write(number);
+  });
+}
+
+void Client::read(server::RequestBody body, ReadDone done) {
+  const uint64_t key = next_read_++;
+  const Read& read = reads_[key] = Read{std::move(body), std::move(done), false};
+  if (session_ready()) send(read.body, {Asked::What::kRead, key});
+}
+
+void Client::ask_once(server::RequestBody body, ReadDone done) {
+  if (!session_ready()) return;
+  const uint64_t key = next_read_++;
+  const Read& read = reads_[key] = Read{std::move(body), std::move(done), true};
+  send(read.body, {Asked::What::kRead, key});
+}
+
+// ---- answers
+
+void Client::received(const server::ClientMessage& message) {
+  when_awake([this, message] {
+    if (message.connection != connection_) return;
+    last_heard_ = clock_.read(context_.now());
+    if (const auto* reply = std::get_if<server::ClientReply>(&message.body)) {
+      answered(*reply);
+    } else if (const auto* event = std::get_if<kv::WatchEvent>(&message.body)) {
+      on_watch(*event);
+    } else if (const auto* grant = std::get_if<server::GrantEvent>(&message.body)) {
+      on_grant(grant->grant);
+    } else if (const auto* end = std::get_if<server::SessionEndEvent>(&message.body)) {
+      if (end->session != session_) return;
+      if (end->code == ErrorCode::kSessionMoved) throw Violation(name_ + ": its session was attached by somebody else");
+      session_lost("it is told so");
+      disconnect("the session is over");
+    }
+  });
+}
+
+void Client::answered(const server::ClientReply& reply) {
+  const auto found = asked_.find(reply.id);
+  if (found == asked_.end()) return;  // asked again meanwhile
+  const Asked asked = found->second;
+  asked_.erase(found);
+  switch (asked.what) {
+    case Asked::What::kOpen:
+    case Asked::What::kAttach: greeted(reply, asked); return;
+    case Asked::What::kPing:
+      if (reply.error.ok()) {
+        lease_end_ = std::max(lease_end_, asked.sent + milliseconds(timeout_ms_) * 9 / 10);
+      } else if (reply.error.code == ErrorCode::kSessionExpired) {
+        session_lost("a ping was refused");
+        disconnect("the session is over");
+      } else {
+        disconnect(error_name(reply.error.code));
+      }
+      return;
+    case Asked::What::kWrite: write_answered(asked.key, reply); return;
+    case Asked::What::kRead: read_answered(asked.key, reply); return;
+  }
+}
+
+void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
+  const auto found = writes_.find(number);
+  if (found == writes_.end()) return;  // answered on the sending before
+  const auto* outcome = std::get_if<kv::Outcome>(&reply.body);
+  const ErrorCode code = outcome != nullptr ? outcome->code : reply.error.code;
+  switch (code) {
+    case ErrorCode::kSessionExpired:
+      session_lost("a write was refused");
+      disconnect("the session is over");
+      return;
+    case ErrorCode::kSessionMoved: disconnect("a write came by an old connection"); return;
+    case ErrorCode::kRequestForgotten: throw Violation(name_ + ": write " + std::to_string(number) + " was forgotten unanswered");
+    case ErrorCode::kRequestGap:
+    case ErrorCode::kOverloaded:
+    case ErrorCode::kTooManyResults:
+    case ErrorCode::kNoQuorum:
+    case ErrorCode::kNotLeader:
+    case ErrorCode::kOutcomeUnknown:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kShuttingDown: send_writes_again_soon(); return;
+    default: break;
+  }
+  if (outcome == nullptr) throw Violation(name_ + ": a write was answered without an outcome: " + reply.error.message);
+  const WriteDone done = std::move(found->second.done);
+  const kv::Outcome answer = *outcome;
+  writes_.erase(found);
+  answer.code == ErrorCode::kOk ? ++context_.statistics.operations_ok : ++context_.statistics.operations_refused;
+  ++operations_done_;
+  done(&answer);
+}
+
+void Client::read_answered(uint64_t key, const server::ClientReply& reply) {
+  const auto found = reads_.find(key);
+  if (found == reads_.end()) return;
+  switch (reply.error.code) {
+    case ErrorCode::kNoQuorum:
+    case ErrorCode::kOverloaded:
+    case ErrorCode::kNotLeader:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kShuttingDown:
+      if (!found->second.once) {
+        disconnect(error_name(reply.error.code));  // asked again there
+        return;
+      }
+      break;
+    default: break;
+  }
+  const ReadDone done = std::move(found->second.done);
+  const server::ClientReply answer = reply;
+  reads_.erase(found);
+  ++operations_done_;
+  ++context_.statistics.operations_ok;
+  done(answer);
+}
+
+}  // namespace quorate::sim

@@ -1,0 +1,83 @@
+#include "tests/sim/oracle.h"
+
+#include <string>
+
+#include "kv/command.h"
+#include "tests/sim/sim_server.h"
+
+namespace quorate::sim {
+namespace {
+
+void demand(const SimServer& server, const std::optional<std::string>& wrong) {
+  if (wrong) throw Violation(server.name() + ": " + *wrong);
+}
+
+}  // namespace
+
+void Oracle::before_step(const SimServer& server) {
+  const raft::Raft* raft = server.replica()->raft();
+  before_.reset();
+  if (raft != nullptr) before_ = raft::facts(*raft);
+}
+
+void Oracle::after_step(const SimServer& server) {
+  const raft::Raft* raft = server.replica()->raft();
+  if (raft == nullptr) return;
+  demand(server, raft::check_state(*raft));
+  if (before_) demand(server, raft::check_step(*before_, *raft));
+}
+
+void Oracle::after_drain(const SimServer& server) {
+  const raft::Raft* raft = server.replica()->raft();
+  if (raft == nullptr) return;
+  demand(server, raft::check_state(*raft));
+  demand(server, invariants_.observe(*raft));
+  see_leader(server, *raft);
+  see_committed(*raft);
+  see_state(server);
+}
+
+void Oracle::see_leader(const SimServer& server, const raft::Raft& raft) {
+  if (!raft.is_leader() || raft.term() <= leader_term_) return;
+  const bool first = leader_term_.value() == 0;
+  leader_term_ = raft.term();
+  context_.say(server.name(), [&] { return "leads term " + std::to_string(leader_term_.value()); });
+  if (first) return;
+  ++context_.statistics.leader_changes;
+  if (!hooks_.requests_in_flight()) return;
+  ++context_.statistics.leader_changes_in_flight;
+  if (!seed_has_change_in_flight_) ++context_.statistics.seeds_with_change_in_flight;
+  seed_has_change_in_flight_ = true;
+}
+
+void Oracle::see_committed(const raft::Raft& raft) {
+  while (committed_ < raft.committed()) {
+    committed_ = committed_.next();
+    ++context_.statistics.entries_committed;
+    if (committed_ < raft.log().first_index()) continue;
+    const raft::Entry& entry = raft.log().at(committed_);
+    if (entry.kind != raft::EntryKind::kCommand) continue;
+    const Result<kv::Command> command = kv::decode_command(entry.payload().substr(kv::kStampBytes));
+    if (!command.ok()) throw Violation("entry " + std::to_string(committed_.value()) + " does not decode: " + command.error().message);
+    const auto* expiry = std::get_if<kv::ExpireSessions>(&*command);
+    if (expiry == nullptr) continue;
+    for (SessionId session : expiry->sessions) hooks_.expiry_committed(session);
+  }
+}
+
+void Oracle::see_state(const SimServer& server) {
+  const kv::StateMachine& state = server.replica()->state();
+  const size_t index = state.applied().value();
+  if (index >= hashes_.size()) hashes_.resize(index + 1);
+  std::optional<uint64_t>& known = hashes_[index];
+  const uint64_t hash = state.state_hash();
+  if (!known) known = hash;
+  if (*known != hash) throw Violation(server.name() + ": its state at index " + std::to_string(index) + " differs from another server's");
+}
+
+void Oracle::check_consistency(const SimServer& server) const {
+  if (server.replica() == nullptr || server.replica()->raft() == nullptr) return;
+  demand(server, server.replica()->state().check_consistency());
+}
+
+}  // namespace quorate::sim

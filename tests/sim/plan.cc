@@ -1,0 +1,118 @@
+#include "tests/sim/plan.h"
+
+#include <sstream>
+
+#include "base/check.h"
+
+namespace quorate::sim {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct Usual {
+  Fault fault;
+  std::string_view name;
+  uint32_t weight;
+};
+constexpr Usual kUsual[] = {
+    {Fault::kKillLeader, "kill the leader", 8},
+    {Fault::kKillAny, "kill a server", 4},
+    {Fault::kKillAll, "kill all", 1},
+    {Fault::kPowerLossOne, "power loss of one", 3},
+    {Fault::kPowerLossAll, "power loss of all", 2},
+    {Fault::kCrashAtStep, "crash at a step of the disk", 5},
+    {Fault::kPauseLeader, "pause the leader", 4},
+    {Fault::kPauseAny, "pause a server", 2},
+    {Fault::kIsolateLeader, "cut the leader off from its peers", 4},
+    {Fault::kPartition, "partition", 3},
+    {Fault::kOneWayCuts, "one-way cuts", 3},
+    {Fault::kClientCuts, "cut clients off", 2},
+    {Fault::kClog, "clog a link", 2},
+    {Fault::kDiskStall, "stall a disk", 3},
+    {Fault::kDiskError, "fail a step of a disk", 2},
+    {Fault::kDiskFull, "fill a disk", 2},
+    {Fault::kClockRate, "change a clock's rate", 2},
+    {Fault::kWallJump, "jump a wall clock", 1},
+    {Fault::kWipe, "wipe a folder", 1},
+    {Fault::kPauseClient, "pause a client", 4},
+    {Fault::kBreakConnections, "break client connections", 3},
+    {Fault::kResetPeers, "reset peer connections", 2},
+    {Fault::kStop, "stop the leader cleanly", 2},
+    {Fault::kTransfer, "transfer leadership", 2},
+};
+static_assert(std::size(kUsual) == kFaultCount);
+
+void draw_network(Random& random, Plan& plan) {
+  // A third of the seeds have a good network, so that rare schedules of the other faults are reached too.
+  if (random.chance(0.66)) plan.loss = random.chance(0.5) ? 0.02 : 0.30 * static_cast<double>(random.below(101)) / 100;
+  if (random.chance(0.66)) plan.duplication = 0.50 * static_cast<double>(random.below(101)) / 100;
+  if (random.chance(0.5)) plan.slow = 0.1 * static_cast<double>(random.below(101)) / 100;
+  plan.delay_min = random.between(microseconds(20), microseconds(200));
+  plan.delay_max = plan.delay_min + random.between(microseconds(50), milliseconds(6));
+  plan.slow_max = random.between(milliseconds(20), seconds(3));
+}
+
+void draw_raft(Random& random, Plan& plan) {
+  plan.raft.heartbeat_interval = random.chance(0.5) ? milliseconds(10) : milliseconds(25);
+  // A lossy network needs time-outs that outlast several lost heartbeats: with the usual ones there is never a leader for long.
+  if (plan.loss > 0.1) {
+    plan.raft.election_timeout_min = milliseconds(300);
+    plan.raft.election_timeout_max = milliseconds(600);
+  }
+  if (random.chance(0.3)) plan.raft.inflight_messages_max = 2;
+  if (random.chance(0.3)) plan.raft.append_bytes_max = 400;
+}
+
+void draw_faults(Random& random, Plan& plan) {
+  for (const Usual& usual : kUsual) {
+    // Every seed leaves some faults out and takes some more of others, so that they meet in many mixtures.
+    const uint32_t factor = static_cast<uint32_t>(random.below(4));
+    plan.weights[static_cast<size_t>(usual.fault)] = usual.weight * factor;
+  }
+  plan.weights[static_cast<size_t>(Fault::kKillLeader)] += 2;
+  plan.weights[static_cast<size_t>(Fault::kPauseLeader)] += 1;
+  plan.gap_max = random.between(milliseconds(800), seconds(6));
+}
+
+}  // namespace
+
+std::string_view fault_name(Fault fault) {
+  for (const Usual& usual : kUsual) {
+    if (usual.fault == fault) return usual.name;
+  }
+  CHECK_MSG(false, "a fault without a name");
+}
+
+Plan draw_plan(uint64_t seed) {
+  Random random(seed ^ 0x706c616eU);
+  Plan plan;
+  const uint64_t size = random.below(20);
+  plan.servers = size == 0 ? 1 : size < 6 ? 5 : 3;
+  plan.wild_clocks = random.chance(0.25);
+  draw_network(random, plan);
+  plan.sync_in_place = random.chance(0.5);
+  plan.sync_max = plan.sync_min + random.between(microseconds(100), milliseconds(5));
+  plan.segment_bytes = random.chance(0.5) ? 16 << 10 : 64 << 10;
+  draw_raft(random, plan);
+  plan.key_clients = 2 + static_cast<uint32_t>(random.below(3));
+  plan.lock_clients = 2 + static_cast<uint32_t>(random.below(3));
+  plan.keys = 1 + static_cast<uint32_t>(random.below(4));
+  plan.locks = 1 + static_cast<uint32_t>(random.below(2));
+  plan.think_max = random.between(milliseconds(100), milliseconds(500));
+  draw_faults(random, plan);
+  return plan;
+}
+
+std::string describe(const Plan& plan) {
+  std::ostringstream out;
+  out << plan.servers << " servers, loss " << plan.loss << ", duplication " << plan.duplication << ", slow " << plan.slow
+      << " up to " << to_ms(plan.slow_max) << " ms, delay up to " << plan.delay_max.count() / 1000 << " us, sync "
+      << (plan.sync_in_place ? "in place" : "beside the loop") << " up to " << plan.sync_max.count() / 1000 << " us, clocks "
+      << (plan.wild_clocks ? "up to 50 % off" : "within 5 %") << ", clients: " << plan.key_clients << " keys, "
+      << plan.lock_clients << " locks, " << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches";
+  return out.str();
+}
+
+}  // namespace quorate::sim

@@ -1,0 +1,82 @@
+// What one seed will be like: drawn once from the seed, before anything runs, so that every seed leans towards faults of its own.
+//
+// Thread safety: plain values.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/random.h"
+#include "raft/raft.h"
+#include "tests/sim/scheduler.h"
+
+namespace quorate::sim {
+
+enum class Fault : uint8_t {
+  kKillLeader,
+  kKillAny,
+  kKillAll,
+  kPowerLossOne,
+  kPowerLossAll,
+  kCrashAtStep,
+  kPauseLeader,
+  kPauseAny,
+  kIsolateLeader,
+  kPartition,
+  kOneWayCuts,
+  kClientCuts,
+  kClog,
+  kDiskStall,
+  kDiskError,
+  kDiskFull,
+  kClockRate,
+  kWallJump,
+  kWipe,
+  kPauseClient,
+  kBreakConnections,
+  kResetPeers,
+  kStop,
+  kTransfer,
+  kCount
+};
+inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
+std::string_view fault_name(Fault fault);
+
+struct Plan {
+  uint32_t servers = 3;
+  // The faults go on for this long, then everything is healed.
+  Duration trouble = std::chrono::seconds(60);
+  Duration heal_max = std::chrono::seconds(40);
+
+  // Clocks run within 5 % of true (so within the 10 % that clients allow for), or (wild) up to 50 % off: then only
+  // fencing tokens can keep holders apart.
+  bool wild_clocks = false;
+
+  double loss = 0, duplication = 0, slow = 0;  // probabilities; a slow message takes up to slow_max
+  Duration delay_min = std::chrono::microseconds(50);
+  Duration delay_max = std::chrono::milliseconds(2);
+  Duration slow_max = std::chrono::milliseconds(500);
+
+  // The log is synced in the server's one loop (nothing else goes on meanwhile) or beside it.
+  bool sync_in_place = true;
+  Duration sync_min = std::chrono::microseconds(100);
+  Duration sync_max = std::chrono::milliseconds(3);
+  uint64_t segment_bytes = 64 << 10;
+
+  raft::Options raft;  // time-outs only
+
+  uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1;
+  uint32_t keys = 3, locks = 1;
+  Duration think_max = std::chrono::milliseconds(300);
+
+  Duration gap_min = std::chrono::milliseconds(200);  // between faults
+  Duration gap_max = std::chrono::seconds(4);
+  std::array<uint32_t, kFaultCount> weights{};
+};
+
+Plan draw_plan(uint64_t seed);
+// One line, for the trace.
+std::string describe(const Plan& plan);
+
+}  // namespace quorate::sim

@@ -1,0 +1,421 @@
+#include "tests/sim/sim_server.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "tests/sim/describe.h"
+#include "tests/sim/oracle.h"
+
+namespace quorate::sim {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+const char* const kWalDirectory = "wal";
+// A socket's buffer: what a paused process can have waiting for it.
+constexpr size_t kInboxMax = 4000;
+constexpr Duration kNoSpaceRetry = milliseconds(100);
+constexpr Duration kHousekeeping = milliseconds(50);
+
+}  // namespace
+
+SimServer::SimServer(Context& context, Network& network, Connections& connections, Oracle& oracle, ServerId id,
+                     std::vector<server::PlannedMember> members)
+    : context_(context),
+      network_(network),
+      connections_(connections),
+      oracle_(oracle),
+      id_(id),
+      name_("server " + std::to_string(id.value())),
+      members_(std::move(members)),
+      clock_(context.now(), Instant(Duration(context.random.between(Duration(0), std::chrono::hours(100))))),
+      disk_(std::make_unique<SimFileSystem>()),
+      incarnation_(context.random.next() | 1) {}
+
+SimServer::~SimServer() = default;
+
+bool SimServer::is_leader() const {
+  return replica_ != nullptr && replica_->raft() != nullptr && replica_->raft()->is_leader();
+}
+
+template <class Action>
+void SimServer::later(SimTime when, Action action) {
+  context_.scheduler.at(when, [this, life = life_, action] {
+    if (life == life_ && up()) action();
+  });
+}
+
+// ---- the process
+
+server::WalIdentity SimServer::identity(ClusterId cluster) const { return {id_, incarnation_, cluster}; }
+
+void SimServer::start() {
+  CHECK(!up());
+  ++life_;
+  state_ = State::kUp;
+  server::ReplicaRecovered recovered;
+  if (!recover(recovered)) return;
+  server::ReplicaOptions options;
+  options.raft = context_.plan.raft;
+  options.raft.id = id_;
+  options.raft.incarnation = incarnation_;
+  options.raft.boot = BootNonce(context_.random.next() | 1);
+  options.plan = members_;
+  context_.say(name_, [&] {
+    std::ostringstream out;
+    out << "starts as life " << options.raft.boot;
+    if (recovered.log) {
+      out << " with term " << recovered.log->hard_state.term << ", vote " << recovered.log->hard_state.vote << ", "
+          << recovered.log->entries.size() << " entries";
+    } else {
+      out << " with an empty folder";
+    }
+    return out.str();
+  });
+  replica_ = std::make_unique<server::Replica>(options, std::move(recovered), context_.random.next(),
+                                               clock_.sample(context_.now()));
+  drain();
+}
+
+bool SimServer::recover(server::ReplicaRecovered& recovered) {
+  if (!server::Wal::exists(*disk_, kWalDirectory)) {
+    if (!durable_.terms.empty()) throw Violation(name_ + ": the log on disk is gone");
+    groups_.clear();
+    return true;
+  }
+  const Result<server::WalIdentity> known = server::Wal::identity(*disk_, kWalDirectory);
+  if (!known.ok()) return !disk_failed(known.error(), "reads who it is");
+  server::WalOptions options;
+  options.segment_bytes = context_.plan.segment_bytes;
+  Result<server::Wal::Opened> opened =
+      server::Wal::open(*disk_, kWalDirectory, identity(known->cluster), options);
+  if (!opened.ok()) return !disk_failed(opened.error(), "opens its log");
+  check_recovered(opened->recovered);
+  wal_ = std::move(opened->wal);
+  server::WalRecovered& found = opened->recovered;
+  durable_.hard_state = found.hard_state;
+  durable_.terms.clear();
+  for (const raft::Entry& entry : found.entries) durable_.terms.push_back(entry.term);
+  groups_.clear();
+  if (found.entries.empty()) return true;  // created, but its first entry never became durable
+  recovered.log = raft::Recovered{found.hard_state, found.snapshot_index, found.snapshot_term, std::nullopt,
+                                  std::move(found.entries)};
+  return true;
+}
+
+// Nothing that was promised may be missing. What was being written when the process died may be there or not.
+void SimServer::check_recovered(const server::WalRecovered& found) const {
+  const auto bad = [&](const std::string& what) { throw Violation(name_ + ": recovery " + what); };
+  if (found.hard_state.term < durable_.hard_state.term) bad("forgot a term that was durable");
+  const bool same_term = found.hard_state.term == durable_.hard_state.term;
+  if (same_term && durable_.hard_state.vote.value() != 0 && found.hard_state.vote != durable_.hard_state.vote) {
+    bad("forgot a vote that was durable");
+  }
+  size_t surely = durable_.terms.size();
+  for (const Group& group : groups_) {
+    if (!group.entries.empty()) surely = std::min<size_t>(surely, group.entries.front().index.value() - 1);
+  }
+  if (found.entries.size() < surely) {
+    bad("lost entries: " + std::to_string(found.entries.size()) + " of " + std::to_string(surely) + " durable ones are left");
+  }
+  for (size_t i = 0; i < surely; ++i) {
+    if (found.entries[i].term != durable_.terms[i]) bad("changed entry " + std::to_string(i + 1));
+  }
+  if (groups_.empty() && found.entries.size() > durable_.terms.size()) bad("brought back entries that were replaced");
+}
+
+void SimServer::end_process() {
+  ++life_;
+  replica_.reset();
+  wal_.reset();
+  inbox_.clear();
+  paused_until_ = context_.now();
+  pause_armed_.reset();
+  stale_now_.reset();
+  drain_scheduled_ = false;
+  tick_at_.reset();
+  appended_ = syncing_ = 0;
+  die_after_sync_ = false;
+}
+
+void SimServer::kill(std::string_view why) {
+  if (!up()) return;
+  context_.say(name_, [&] { return "its process ends: " + std::string(why); });
+  end_process();
+  state_ = State::kDown;
+  disk_->process_restart();
+  connections_.server_died(id_, true);
+  oracle_.process_ended(*this);
+}
+
+void SimServer::power_loss() {
+  context_.say(name_, [&] { return "loses its power"; });
+  end_process();
+  state_ = State::kOff;
+  disk_->power_loss(context_.random);
+  clock_.restart(context_.now(), Instant(Duration(context_.random.between(Duration(0), std::chrono::hours(100)))));
+  connections_.server_died(id_, false);
+}
+
+void SimServer::wipe() {
+  CHECK(!up());
+  context_.say(name_, [] { return "its folder is wiped"; });
+  disk_ = std::make_unique<SimFileSystem>();
+  incarnation_ = Incarnation(context_.random.next() | 1);
+  durable_ = Durable{};
+  groups_.clear();
+  wiped_ = true;
+}
+
+void SimServer::pause(Duration length, PauseAt where) {
+  if (!up() || paused()) return;
+  context_.say(name_, [&] {
+    return "is paused for " + std::to_string(to_ms(length)) + " ms" +
+           (where == PauseAt::kNow ? "" : where == PauseAt::kBeforeSending ? " before it sends" : " behind its clock");
+  });
+  if (where != PauseAt::kNow) {
+    pause_armed_ = {length, where};
+    return;
+  }
+  paused_until_ = context_.now() + length;
+  later(paused_until_, [this] { drain(); });
+}
+
+void SimServer::resume() {
+  pause_armed_.reset();
+  if (!up() || !paused()) return;
+  paused_until_ = context_.now();
+  schedule_drain();
+}
+
+// ---- the loop
+
+void SimServer::receive(server::Input input) {
+  if (!up()) return;
+  if (inbox_.size() > kInboxMax && std::holds_alternative<server::PeerReceived>(input)) return;
+  inbox_.push_back(std::move(input));
+  schedule_drain();
+}
+
+void SimServer::schedule_drain() {
+  if (drain_scheduled_ || paused()) return;
+  drain_scheduled_ = true;
+  // What arrives meanwhile is drained together.
+  later(context_.now() + microseconds(context_.random.below(60)), [this] {
+    drain_scheduled_ = false;
+    drain();
+  });
+}
+
+void SimServer::schedule_tick() {
+  if (!up() || replica_ == nullptr) return;
+  const Instant deadline = replica_->deadline();
+  if (deadline == kNever) return;
+  const SimTime when = clock_.when(deadline, context_.now());
+  if (tick_at_ && *tick_at_ == when) return;
+  tick_at_ = when;
+  later(when, [this, when] {
+    if (tick_at_ != when) return;
+    tick_at_.reset();
+    drain();
+  });
+}
+
+void SimServer::drain() {
+  if (!up() || paused()) return;
+  const bool busy = context_.plan.sync_in_place && syncing_ > 0;
+  if (busy) return;
+  const Now now = stale_now_ ? *stale_now_ : clock_.sample(context_.now());
+  stale_now_.reset();
+  if (pause_armed_ && pause_armed_->second == PauseAt::kAfterClock) {
+    const Duration length = pause_armed_->first;
+    pause_armed_.reset();
+    stale_now_ = now;
+    pause(length, PauseAt::kNow);
+    return;
+  }
+  std::deque<server::Input> inputs;
+  inputs.swap(inbox_);
+  for (server::Input& input : inputs) step(now, std::move(input));
+  // Last: a session is expired only when all that arrived was seen.
+  if (replica_->deadline() <= now.instant) step(now, server::Tick{});
+  server::Output out = replica_->take_output();
+  oracle_.after_drain(*this);
+  if (pause_armed_) {
+    const Duration length = pause_armed_->first;
+    pause_armed_.reset();
+    paused_until_ = context_.now() + length;
+    later(paused_until_, [this, kept = std::make_shared<server::Output>(std::move(out))] {
+      handle(std::move(*kept));
+      if (up()) drain();
+    });
+    return;
+  }
+  handle(std::move(out));
+}
+
+void SimServer::step(const Now& now, server::Input input) {
+  ++context_.statistics.steps;
+  if (context_.trace.on()) {
+    if (const auto* peer = std::get_if<server::PeerReceived>(&input)) {
+      context_.say(name_, [&] {
+        return "hears from " + std::to_string(peer->message.from.value()) + ": " + describe(peer->message.body);
+      });
+    } else if (const auto* lost = std::get_if<server::PeerLost>(&input)) {
+      context_.say(name_, [&] { return "its connection to " + std::to_string(lost->peer.value()) + " is reset"; });
+    }
+  }
+  oracle_.before_step(*this);
+  replica_->step(now, std::move(input));
+  oracle_.after_step(*this);
+}
+
+void SimServer::handle(server::Output out) {
+  for (const server::LogLine& line : out.log) context_.say(name_, [&] { return "log: " + line.text; });
+  for (const server::PeerMessage& message : out.peers) {
+    if (const auto* raft = std::get_if<raft::Message>(&message.body)) check_leaving(*raft);
+    network_.send(message);
+  }
+  for (server::ClientMessage& message : out.clients) {
+    context_.say(name_, [&] { return "tells connection " + std::to_string(message.connection.value()) + ": " + describe(message); });
+    connections_.server_send(std::move(message));
+  }
+  for (ConnectionId connection : out.close) connections_.server_close(connection);
+  if (out.create_log) create_log(*out.create_log);
+  if (!up()) return;
+  if (out.ticket.value() != 0) {
+    groups_.push_back(Group{out.ticket, out.hard_state, std::move(out.entries)});
+    begin_sync();
+  } else {
+    housekeeping();
+  }
+  if (!up()) return;
+  if (out.stopped) {
+    kill("it was told to stop");
+    return;
+  }
+  schedule_tick();
+}
+
+// Ongaro, Figure 2: what a message promises is durable before it leaves.
+void SimServer::check_leaving(const raft::Message& m) const {
+  const auto bad = [&](const std::string& what) {
+    throw Violation(name_ + " sends " + what + ": " + describe(server::PeerBody(m)));
+  };
+  const raft::HardState& hard = durable_.hard_state;
+  const auto* request = std::get_if<raft::VoteRequest>(&m.body);
+  const auto* response = std::get_if<raft::VoteResponse>(&m.body);
+  const bool pre = (request != nullptr && request->pre) || (response != nullptr && response->pre);
+  if (!pre && m.term > hard.term) bad("a message of a term that is not durable");
+  if (request != nullptr && !pre && (m.term != hard.term || hard.vote != id_)) bad("a request before its own vote is durable");
+  if (response != nullptr && !pre && response->granted && (m.term != hard.term || hard.vote != m.to)) {
+    bad("a vote that is not durable");
+  }
+  if (response != nullptr && response->granted && wiped_) bad("a vote although its folder was wiped");
+  if (const auto* append = std::get_if<raft::AppendResponse>(&m.body)) {
+    if (append->success && append->match.value() > durable_.terms.size()) bad("an acknowledgement before the entries are durable");
+    if (wiped_ && m.counts) bad("an acknowledgement to be counted although its folder was wiped");
+  }
+}
+
+// ---- the disk
+
+void SimServer::create_log(ClusterId cluster) {
+  server::WalOptions options;
+  options.segment_bytes = context_.plan.segment_bytes;
+  Result<std::unique_ptr<server::Wal>> created =
+      server::Wal::create(*disk_, kWalDirectory, identity(cluster), options);
+  if (!created.ok()) {
+    disk_failed(created.error(), "creates its log");
+    return;
+  }
+  wal_ = std::move(*created);
+}
+
+void SimServer::begin_sync() {
+  if (syncing_ > 0 || groups_.empty()) return;
+  if (wal_ == nullptr) throw Violation(name_ + " is to write entries without a log");
+  syncing_ = groups_.size();
+  Duration length = context_.random.between(context_.plan.sync_min, context_.plan.sync_max);
+  if (stalled_until_ > context_.now()) length += stalled_until_ - context_.now();
+  later(context_.now() + length, [this] { finish_sync(); });
+}
+
+void SimServer::finish_sync() {
+  if (paused()) {
+    later(paused_until_, [this] { finish_sync(); });
+    return;
+  }
+  for (; appended_ < syncing_; ++appended_) {
+    const Group& group = groups_[appended_];
+    const Status status = wal_->append(group.hard_state, group.entries);
+    if (!status.ok()) {
+      if (!disk_failed(status.error(), "appends to its log")) throw Violation(name_ + ": append refused: " + status.error().message);
+      return;
+    }
+  }
+  const Status status = wal_->sync();
+  if (status.ok()) {
+    synced(syncing_);
+    return;
+  }
+  if (status.code() == ErrorCode::kNoSpace) {
+    context_.say(name_, [] { return "its disk is full"; });
+    later(context_.now() + kNoSpaceRetry, [this] { finish_sync(); });
+    return;
+  }
+  disk_failed(status.error(), "syncs its log");
+}
+
+void SimServer::synced(size_t groups) {
+  ++context_.statistics.syncs;
+  Ticket ticket;
+  for (size_t i = 0; i < groups; ++i) {
+    Group& group = groups_.front();
+    ticket = group.ticket;
+    if (group.hard_state) durable_.hard_state = *group.hard_state;
+    for (const raft::Entry& entry : group.entries) {
+      durable_.terms.resize(entry.index.value() - 1);
+      durable_.terms.push_back(entry.term);
+    }
+    groups_.pop_front();
+  }
+  appended_ = syncing_ = 0;
+  if (die_after_sync_) {
+    ++context_.statistics.crashes_at_steps;
+    die_after_sync_ = false;
+    context_.random.chance(0.5) ? power_loss() : kill("it dies between a sync and hearing of it");
+    return;
+  }
+  context_.say(name_, [&] {
+    return "is durable: term " + std::to_string(durable_.hard_state.term.value()) + ", vote " +
+           std::to_string(durable_.hard_state.vote.value()) + ", " + std::to_string(durable_.terms.size()) + " entries";
+  });
+  inbox_.push_front(server::Persisted{ticket});
+  begin_sync();
+  drain();
+}
+
+bool SimServer::disk_failed(const Error& error, std::string_view what) {
+  if (disk_->crashed()) {
+    ++context_.statistics.crashes_at_steps;
+    context_.say(name_, [&] { return "the disk stops while it " + std::string(what); });
+    context_.random.chance(0.5) ? power_loss() : kill("at a step of the disk");
+    return true;
+  }
+  const bool injected = error.code == ErrorCode::kIo || error.code == ErrorCode::kNoSpace;
+  if (!injected) throw Violation(name_ + " " + std::string(what) + ": " + error.message);
+  kill(error.message);
+  return true;
+}
+
+void SimServer::housekeeping() {
+  if (wal_ == nullptr || syncing_ > 0 || context_.now() < next_housekeeping_) return;
+  next_housekeeping_ = context_.now() + kHousekeeping;
+  if (stalled_until_ > context_.now()) return;
+  const Result<bool> done = wal_->idle();
+  if (!done.ok() && done.code() != ErrorCode::kNoSpace) disk_failed(done.error(), "prepares a segment");
+}
+
+}  // namespace quorate::sim

@@ -1,0 +1,134 @@
+// One simulated server: a machine with a disk and clocks, and on it, while it runs, a process with a Replica and its log. This is
+// the shell of quorated in virtual time: the same Replica, the same Wal, the same order of drain, send, sync, "persisted".
+//
+// Thread safety: none.
+//
+// What can happen between any two of its steps: a pause (also between taking an output and sending it, and between reading
+// the clock and using it), the death of the process, the loss of the machine's power, at each step of the disk too.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/replica.h"
+#include "server/storage/wal.h"
+#include "tests/sim/clock.h"
+#include "tests/sim/connections.h"
+#include "tests/sim/context.h"
+#include "tests/sim/network.h"
+#include "tests/sim/sim_file_system.h"
+
+namespace quorate::sim {
+
+class Oracle;
+
+// What is surely on a server's disk.
+struct Durable {
+  raft::HardState hard_state;
+  std::vector<Term> terms;  // of the entries from 1 on
+};
+
+class SimServer {
+ public:
+  enum class State : uint8_t { kUp, kDown, kOff };  // running; no process; no power
+  enum class PauseAt : uint8_t { kNow, kBeforeSending, kAfterClock };
+
+  SimServer(Context& context, Network& network, Connections& connections, Oracle& oracle, ServerId id,
+            std::vector<server::PlannedMember> members);
+  ~SimServer();
+
+  ServerId id() const { return id_; }
+  const std::string& name() const { return name_; }
+  State state() const { return state_; }
+  bool up() const { return state_ == State::kUp; }
+  bool paused() const { return paused_until_ > context_.now(); }
+  bool wiped() const { return wiped_; }
+  bool is_leader() const;
+  // Null while no process runs.
+  const server::Replica* replica() const { return replica_.get(); }
+  Clock& clock() { return clock_; }
+  SimFileSystem& disk() { return *disk_; }
+
+  // REQUIRES: !up().
+  void start();
+  void kill(std::string_view why);
+  void power_loss();
+  void pause(Duration length, PauseAt where);
+  void resume();
+  // Takes the folder away. REQUIRES: !up().
+  void wipe();
+  void stall_disk(Duration length) { stalled_until_ = context_.now() + length; }
+  void unstall_disk() { stalled_until_ = context_.now(); }
+  // The process dies between the end of its next sync and hearing of it.
+  void die_after_sync() { die_after_sync_ = true; }
+  // The monotonic clock's rate changed: what is due has to be worked out again.
+  void clock_changed() { schedule_tick(); }
+
+  void receive(server::Input input);
+
+ private:
+  struct Group {
+    Ticket ticket;
+    std::optional<raft::HardState> hard_state;
+    std::vector<raft::Entry> entries;
+  };
+
+  // After this life of the process (or this pause) is over, what was scheduled for it does nothing.
+  template <class Action>
+  void later(SimTime when, Action action);
+  void schedule_drain();
+  void schedule_tick();
+  void drain();
+  void step(const Now& now, server::Input input);
+  void handle(server::Output out);
+  void check_leaving(const raft::Message& message) const;
+  void create_log(ClusterId cluster);
+  void begin_sync();
+  void finish_sync();
+  void synced(size_t groups);
+  // True when the error ended the process.
+  bool disk_failed(const Error& error, std::string_view what);
+  void housekeeping();
+  bool recover(server::ReplicaRecovered& recovered);
+  void check_recovered(const server::WalRecovered& found) const;
+  server::WalIdentity identity(ClusterId cluster) const;
+  void end_process();
+
+  Context& context_;
+  Network& network_;
+  Connections& connections_;
+  Oracle& oracle_;
+  const ServerId id_;
+  const std::string name_;
+  const std::vector<server::PlannedMember> members_;
+
+  // The machine.
+  Clock clock_;
+  std::unique_ptr<SimFileSystem> disk_;
+  Incarnation incarnation_;
+  bool wiped_ = false;
+  SimTime stalled_until_{0};
+  Durable durable_;
+
+  // The process.
+  State state_ = State::kDown;
+  uint64_t life_ = 0;
+  std::unique_ptr<server::Wal> wal_;
+  std::unique_ptr<server::Replica> replica_;
+  std::deque<server::Input> inbox_;
+  SimTime paused_until_{0};
+  std::optional<std::pair<Duration, PauseAt>> pause_armed_;
+  std::optional<Now> stale_now_;
+  bool drain_scheduled_ = false;
+  std::optional<SimTime> tick_at_;
+  std::deque<Group> groups_;      // to be written, in order
+  size_t appended_ = 0;           // of groups_: handed to the log already
+  size_t syncing_ = 0;            // of groups_: covered by the sync that runs
+  bool die_after_sync_ = false;
+  SimTime next_housekeeping_{0};
+};
+
+}  // namespace quorate::sim

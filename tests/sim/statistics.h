@@ -1,0 +1,28 @@
+// What a run of seeds did, so that a green run can be seen to have tried something. Additive over seeds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace quorate::sim {
+
+// Every member is a uint64_t: a worker process sends the whole struct as bytes.
+struct Statistics {
+  uint64_t seeds = 0, simulated_ms = 0, events = 0, steps = 0;
+  uint64_t leader_changes = 0, leader_changes_in_flight = 0, seeds_with_change_in_flight = 0;
+  uint64_t operations_ok = 0, operations_unknown = 0, operations_refused = 0;
+  uint64_t kills = 0, crashes_at_steps = 0, power_losses = 0, power_losses_of_all = 0, pauses = 0, wipes = 0;
+  uint64_t disk_errors = 0, disk_full = 0, disk_stalls = 0, network_cuts = 0, clock_changes = 0, client_pauses = 0;
+  uint64_t stops = 0, transfers = 0;
+  uint64_t reads_checked = 0, writes_checked = 0, lock_grants = 0, stale_tokens_refused = 0, watch_events = 0;
+  uint64_t sequential_creates = 0, sessions_opened = 0, sessions_expired = 0, reconnects = 0;
+  uint64_t messages = 0, messages_lost = 0, messages_duplicated = 0;
+  uint64_t entries_committed = 0, syncs = 0;
+
+  void add(const Statistics& other);
+};
+
+// Several lines. `seconds`: the time on the wall that it took, on `jobs` processes.
+std::string report(const Statistics& statistics, double seconds, unsigned jobs);
+
+}  // namespace quorate::sim
