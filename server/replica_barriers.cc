@@ -21,30 +21,43 @@ std::optional<Barriers::Question> Barriers::ask(Term term, Instant now, uint64_t
 void Barriers::confirm(uint64_t counter, Term term, Index index, const std::vector<SessionId>& gone) {
   const auto at = open_.find(counter);
   if (at == open_.end() || at->second.term != term) return;
-  confirmed_.emplace(index, Served{std::move(at->second.reads), {gone.begin(), gone.end()}});
+  Served served{{}, {gone.begin(), gone.end()}};
+  // The index covers older questions too. Their reads are served along, because reads of a connection must not
+  // overtake each other: one may set the watch whose event is owed before the other's answer. Their pings wait on:
+  // only their own question told the leader of them.
+  for (auto older = open_.begin(); older != at; ++older) {
+    std::vector<WaitingRead>& reads = older->second.reads;
+    const auto first = std::stable_partition(reads.begin(), reads.end(), [](const WaitingRead& read) {
+      return std::holds_alternative<PingRequest>(read.body);
+    });
+    std::move(first, reads.end(), std::back_inserter(served.reads));
+    reads.erase(first, reads.end());
+  }
+  std::move(at->second.reads.begin(), at->second.reads.end(), std::back_inserter(served.reads));
   open_.erase(at);
+  std::erase_if(open_, [](const auto& open) { return open.second.reads.empty(); });
+  // An answer that overtook another one does not let its reads overtake either.
+  if (!confirmed_.empty()) index = std::max(index, confirmed_.rbegin()->first);
+  confirmed_.emplace(index, std::move(served));
 }
 
 void Barriers::collect_again(Instant sent_before) {
-  std::vector<WaitingRead> again;
-  for (auto at = open_.begin(); at != open_.end();) {
-    if (at->second.sent >= sent_before) {
-      ++at;
-      continue;
-    }
-    std::move(at->second.reads.begin(), at->second.reads.end(), std::back_inserter(again));
-    at = open_.erase(at);
+  for (const auto& [counter, question] : open_) {
+    if (question.sent >= sent_before) continue;
+    collect_again(counter);
+    return;
   }
-  collected_.insert(collected_.begin(), std::make_move_iterator(again.begin()),
-                    std::make_move_iterator(again.end()));
 }
 
 void Barriers::collect_again(uint64_t counter) {
-  const auto at = open_.find(counter);
-  if (at == open_.end()) return;
-  collected_.insert(collected_.begin(), std::make_move_iterator(at->second.reads.begin()),
-                    std::make_move_iterator(at->second.reads.end()));
-  open_.erase(at);
+  const auto first = open_.lower_bound(counter);
+  std::vector<WaitingRead> again;
+  for (auto at = first; at != open_.end(); ++at) {
+    std::move(at->second.reads.begin(), at->second.reads.end(), std::back_inserter(again));
+  }
+  open_.erase(first, open_.end());
+  collected_.insert(collected_.begin(), std::make_move_iterator(again.begin()),
+                    std::make_move_iterator(again.end()));
 }
 
 std::vector<Barriers::Served> Barriers::take_applied(Index applied) {
