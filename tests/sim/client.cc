@@ -1,6 +1,7 @@
 #include "tests/sim/client.h"
 
 #include <algorithm>
+#include <set>
 
 #include "tests/sim/describe.h"
 
@@ -150,15 +151,29 @@ void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
   phase_ = Phase::kReady;
   if (!fresh && outcome->next_number > next_number_) throw Violation(name_ + ": numbers were applied that it never sent");
   for (const auto& [number, write] : writes_) send_write(number);
-  for (const auto& [key, read] : reads_) send(read.body, {Asked::What::kRead, key});
+  std::vector<uint64_t> keys;
+  for (const auto& [key, read] : reads_) keys.push_back(key);
   ping();
+  // Watches are set again before a read can show what they wait for.
   on_ready(fresh);
+  for (uint64_t key : keys) send(reads_.at(key).body, {Asked::What::kRead, key});
+}
+
+void Client::close_session() {
+  write(kv::CloseSessionOp{}, [this](const kv::Outcome* outcome) {
+    closing_ = false;
+    if (outcome == nullptr) return;
+    session_lost("it closed it");
+    disconnect("the session is closed");
+  });
+  closing_ = true;  // nothing is written behind it
 }
 
 void Client::session_lost(std::string_view why) {
   context_.say(name_, [&] { return "its session " + std::to_string(session_.value()) + " is over: " + std::string(why); });
-  ++context_.statistics.sessions_expired;
+  ++context_.statistics.sessions_ended;
   session_ = SessionId();
+  closing_ = false;
   std::map<uint64_t, Write> writes;
   writes.swap(writes_);
   for (auto& [number, write] : writes) {
@@ -196,15 +211,20 @@ void Client::send_write(uint64_t number) {
   send(server::WriteRequest{number, acked_below, writes_.at(number).operation}, {Asked::What::kWrite, number});
 }
 
-// A refused number stays this operation's, and those behind it wait for it: all are sent again, in order.
+// A refused number stays this operation's: what was refused is sent again, in order.
 void Client::send_writes_again_soon() {
   if (resend_scheduled_) return;
   resend_scheduled_ = true;
   in(random_.between(milliseconds(20), milliseconds(100)), [this] {
     resend_scheduled_ = false;
-    if (!session_ready()) return;
-    std::erase_if(asked_, [](const auto& asked) { return asked.second.what == Asked::What::kWrite; });
-    for (const auto& [number, write] : writes_) send_write(number);
+    if (phase_ != Phase::kReady) return;
+    std::set<uint64_t> under_way;
+    for (const auto& [id, asked] : asked_) {
+      if (asked.what == Asked::What::kWrite) under_way.insert(asked.key);
+    }
+    for (const auto& [number, write] : writes_) {
+      if (!under_way.contains(number)) send_write(number);
+    }
   });
 }
 
@@ -235,7 +255,11 @@ void Client::received(const server::ClientMessage& message) {
       on_grant(grant->grant);
     } else if (const auto* end = std::get_if<server::SessionEndEvent>(&message.body)) {
       if (end->session != session_) return;
-      if (end->code == ErrorCode::kSessionMoved) throw Violation(name_ + ": its session was attached by somebody else");
+      // Nobody else knows the password: an attachment of an earlier connection of ours was applied late.
+      if (end->code == ErrorCode::kSessionMoved) {
+        disconnect("an older connection has the session");
+        return;
+      }
       session_lost("it is told so");
       disconnect("the session is over");
     }

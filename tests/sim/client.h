@@ -56,6 +56,8 @@ class Client {
   using WriteDone = std::function<void(const kv::Outcome*)>;
   // REQUIRES: session_ready().
   void write(kv::Operation operation, WriteDone done);
+  // REQUIRES: session_ready() and no write under way.
+  void close_session();
   // Sent again on other servers until there is an answer.
   using ReadDone = std::function<void(const server::ClientReply&)>;
   void read(server::RequestBody body, ReadDone done);
@@ -64,13 +66,15 @@ class Client {
   // In this much time by the client's own clock, and not while it is paused.
   void in(Duration local, std::function<void()> action);
 
-  bool session_ready() const { return phase_ == Phase::kReady; }
+  // A request may be sent.
+  bool session_ready() const { return phase_ == Phase::kReady && !closing_; }
+  bool has_writes_in_flight() const { return !writes_.empty(); }
   ConnectionId connection() const { return connection_; }
   bool winding_down() const { return winding_down_; }
   uint32_t timeout_ms() const { return timeout_ms_; }
   void done_one() { ++operations_done_; }
 
-  // A session is open on this connection; `fresh`: a new one. Writes under way were sent again before.
+  // A session is open on this connection; `fresh`: a new one. Writes under way were sent again before, reads are after.
   virtual void on_ready(bool fresh) = 0;
   // Every write under way has been told that it is unknown.
   virtual void on_session_lost() = 0;
@@ -138,6 +142,7 @@ class Client {
   kv::SessionPassword password_{};
   uint32_t wished_timeout_ms_ = 0, timeout_ms_ = 0;
   Instant lease_end_{};
+  bool closing_ = false;
   uint64_t next_number_ = 1;
   std::map<uint64_t, Write> writes_;
   bool resend_scheduled_ = false;

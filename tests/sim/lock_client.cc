@@ -111,7 +111,9 @@ void LockClient::work(uint64_t round, uint32_t left) {
   }
   const std::string path = lock_;
   const Token token = token_;
-  in(random_.between(milliseconds(1), milliseconds(40)), [this, round, left, path, token] {
+  const bool stuck = random_.chance(0.03);  // a garbage collection, a suspended laptop: longer than any lease
+  const Duration later = random_.between(milliseconds(1), milliseconds(stuck ? 12'000 : 40));
+  in(later, [this, round, left, path, token] {
     const bool accepted = histories_.resources[path].write(token);
     if (!accepted) ++context_.statistics.stale_tokens_refused;
     require(histories_.locks.resource_written(path, number(), token, accepted));

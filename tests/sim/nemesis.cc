@@ -103,7 +103,6 @@ void Nemesis::kill_all(bool power) {
       ++context_.statistics.kills;
       server->kill("all are killed");
     }
-    if (power) restart_soon(*server);
   }
 }
 
@@ -116,7 +115,6 @@ void Nemesis::wipe_one() {
   ++context_.statistics.wipes;
   server.power_loss();
   server.wipe();
-  restart_soon(server);
 }
 
 void Nemesis::strike_process(Fault fault) {
@@ -128,7 +126,6 @@ void Nemesis::strike_process(Fault fault) {
   if (fault == Fault::kPowerLossOne) {
     ++context_.statistics.power_losses;
     server->power_loss();
-    restart_soon(*server);
   } else if (fault == Fault::kPauseLeader || fault == Fault::kPauseAny) {
     ++context_.statistics.pauses;
     server->pause(pause_length(), static_cast<SimServer::PauseAt>(random_.below(3)));

@@ -20,7 +20,8 @@ class Oracle {
     std::function<bool()> requests_in_flight;
     // An entry that expires this session was committed, for the first time anywhere.
     std::function<void(SessionId)> expiry_committed;
-    std::function<void(SimServer&)> process_ended;
+    // `machine_up`: its kernel lives and resets its connections.
+    std::function<void(SimServer&, bool machine_up)> process_ended;
   };
 
   Oracle(Context& context, Hooks hooks) : context_(context), hooks_(std::move(hooks)) {}
@@ -28,7 +29,7 @@ class Oracle {
   void before_step(const SimServer& server);
   void after_step(const SimServer& server);
   void after_drain(const SimServer& server);
-  void process_ended(SimServer& server) { hooks_.process_ended(server); }
+  void process_ended(SimServer& server, bool machine_up) { hooks_.process_ended(server, machine_up); }
   // Slow: recomputes every server's tree.
   void check_consistency(const SimServer& server) const;
 

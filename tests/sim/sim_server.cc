@@ -146,7 +146,7 @@ void SimServer::kill(std::string_view why) {
   state_ = State::kDown;
   disk_->process_restart();
   connections_.server_died(id_, true);
-  oracle_.process_ended(*this);
+  oracle_.process_ended(*this, true);
 }
 
 void SimServer::power_loss() {
@@ -156,6 +156,7 @@ void SimServer::power_loss() {
   disk_->power_loss(context_.random);
   clock_.restart(context_.now(), Instant(Duration(context_.random.between(Duration(0), std::chrono::hours(100)))));
   connections_.server_died(id_, false);
+  oracle_.process_ended(*this, false);
 }
 
 void SimServer::wipe() {
@@ -183,6 +184,7 @@ void SimServer::pause(Duration length, PauseAt where) {
 }
 
 void SimServer::resume() {
+  die_after_sync_ = false;
   pause_armed_.reset();
   if (!up() || !paused()) return;
   paused_until_ = context_.now();

@@ -30,7 +30,7 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       "network                %llu messages, %llu lost, %llu duplicated; %llu client reconnects\n"
       "checked                %llu reads, %llu writes, %llu sequential creates, %llu watch events, %llu entries\n"
       "locks                  %llu grants, %llu stale tokens refused by the resource\n"
-      "sessions               %llu opened, %llu expired; %llu transfers of leadership asked for\n",
+      "sessions               %llu opened, %llu ended; %llu transfers of leadership asked for\n",
       u(s.seeds), static_cast<double>(s.simulated_ms) / 3'600'000.0, static_cast<double>(s.seeds) / seconds,
       static_cast<double>(s.seeds) / seconds / jobs, u(s.events), u(s.steps), u(s.leader_changes),
       u(s.leader_changes_in_flight), 100.0 * static_cast<double>(s.seeds_with_change_in_flight) / seeds, u(s.operations_ok),
@@ -40,7 +40,7 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       u(s.wipes), u(s.network_cuts), u(s.clock_changes), u(s.disk_errors), u(s.disk_full), u(s.disk_stalls), u(s.syncs),
       u(s.messages), u(s.messages_lost), u(s.messages_duplicated), u(s.reconnects), u(s.reads_checked), u(s.writes_checked),
       u(s.sequential_creates), u(s.watch_events), u(s.entries_committed), u(s.lock_grants), u(s.stale_tokens_refused),
-      u(s.sessions_opened), u(s.sessions_expired), u(s.transfers));
+      u(s.sessions_opened), u(s.sessions_ended), u(s.transfers));
   return text;
 }
 

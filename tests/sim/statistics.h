@@ -15,7 +15,7 @@ struct Statistics {
   uint64_t disk_errors = 0, disk_full = 0, disk_stalls = 0, network_cuts = 0, clock_changes = 0, client_pauses = 0;
   uint64_t stops = 0, transfers = 0;
   uint64_t reads_checked = 0, writes_checked = 0, lock_grants = 0, stale_tokens_refused = 0, watch_events = 0;
-  uint64_t sequential_creates = 0, sessions_opened = 0, sessions_expired = 0, reconnects = 0;
+  uint64_t sequential_creates = 0, sessions_opened = 0, sessions_ended = 0, reconnects = 0;
   uint64_t messages = 0, messages_lost = 0, messages_duplicated = 0;
   uint64_t entries_committed = 0, syncs = 0;
 

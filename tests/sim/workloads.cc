@@ -54,11 +54,10 @@ void KeyClient::act() {
     change(key, WriteKind::kSet, version == versions_.end() ? 0 : version->second);
   } else if (dice < 94) {
     change(key, WriteKind::kCreate, -1);
-  } else if (dice < 99 || outstanding_ > 0) {
+  } else if (dice < 99 || has_writes_in_flight()) {
     change(key, WriteKind::kDelete, -1);
   } else {
-    ++outstanding_;
-    write(kv::CloseSessionOp{}, [this](const kv::Outcome*) { --outstanding_; });
+    close_session();
   }
 }
 

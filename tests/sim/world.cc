@@ -82,15 +82,15 @@ Oracle::Hooks World::hooks() {
     return std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->has_requests_in_flight(); });
   };
   hooks.expiry_committed = [this](SessionId session) { expiry_committed(session); };
-  hooks.process_ended = [this](SimServer& server) { process_ended(server); };
+  hooks.process_ended = [this](SimServer& server, bool machine_up) { process_ended(server, machine_up); };
   return hooks;
 }
 
 // Its peers' kernels hear resets, unless the way is cut; and somebody starts it again.
-void World::process_ended(SimServer& server) {
+void World::process_ended(SimServer& server, bool machine_up) {
   for (const auto& other : servers_) {
     const Node from = server.id().value(), to = other->id().value();
-    if (other.get() == &server || !network_.passes(from, to) || !context_.random.chance(0.7)) continue;
+    if (!machine_up || other.get() == &server || !network_.passes(from, to) || !context_.random.chance(0.7)) continue;
     context_.scheduler.after(network_.delay(from, to), [peer = other.get(), id = server.id()] {
       peer->receive(server::PeerLost{id});
     });

@@ -56,7 +56,7 @@ class World {
   Oracle::Hooks hooks();
   void add_clients();
   Client* client(Node node);
-  void process_ended(SimServer& server);
+  void process_ended(SimServer& server, bool machine_up);
   void expiry_committed(SessionId session);
   void trouble();
   void demand_progress();
