@@ -22,9 +22,9 @@ void Barriers::confirm(uint64_t counter, Term term, Index index, const std::vect
   const auto at = open_.find(counter);
   if (at == open_.end() || at->second.term != term) return;
   Served served{{}, {gone.begin(), gone.end()}};
-  // The index covers older questions too. Their reads are served along, because reads of a connection must not
-  // overtake each other: one may set the watch whose event is owed before the other's answer. Their pings wait on:
-  // only their own question told the leader of them.
+  // The index covers older questions too. Their reads are served along, because reads of a connection must
+  // not overtake each other: one may set the watch whose event is owed before the other's answer. Their pings
+  // wait on: only their own question told the leader of them.
   for (auto older = open_.begin(); older != at; ++older) {
     std::vector<WaitingRead>& reads = older->second.reads;
     const auto first = std::stable_partition(reads.begin(), reads.end(), [](const WaitingRead& read) {

@@ -38,10 +38,11 @@ class Barriers {
   std::optional<Question> ask(Term term, Instant now, uint64_t counter);
   bool collecting() const { return !collected_.empty(); }
 
-  // The leader's answer: for this question's requests and for all reads that were asked before. Ignored unless that question of that term is open.
+  // The leader's answer: for this question's requests and for all reads that were asked before. Ignored
+  // unless that question of that term is open.
   void confirm(uint64_t counter, Term term, Index index, const std::vector<SessionId>& gone);
-  // The first open question that was sent before `sent_before` and everything asked after it are collected again,
-  // so that the order of the reads stays.
+  // The first open question that was sent before `sent_before` and everything asked after it are collected
+  // again, so that the order of the reads stays.
   void collect_again(Instant sent_before = kNever);
   // This question and everything asked after it.
   void collect_again(uint64_t counter);

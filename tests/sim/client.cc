@@ -65,7 +65,8 @@ void Client::connect() {
   server_ = ServerId(1 + static_cast<uint32_t>(random_.below(servers_)));
   connection_ = connections_.connect(node(), server_);
   context_.say(name_, [&] {
-    return "connects to " + std::to_string(server_.value()) + " as connection " + std::to_string(connection_.value());
+    return "connects to " + std::to_string(server_.value()) + " as connection " +
+           std::to_string(connection_.value());
   });
   last_heard_ = clock_.read(context_.now());
   watchdog();
@@ -73,7 +74,8 @@ void Client::connect() {
 
 void Client::disconnect(std::string_view why) {
   if (phase_ == Phase::kDisconnected) return;
-  context_.say(name_, [&] { return "leaves server " + std::to_string(server_.value()) + ": " + std::string(why); });
+  context_.say(name_,
+               [&] { return "leaves server " + std::to_string(server_.value()) + ": " + std::string(why); });
   connections_.client_close(connection_);
   connection_ = ConnectionId();
   ++connection_generation_;
@@ -97,7 +99,8 @@ void Client::lost(ConnectionId id) {
   });
 }
 
-// Nothing heard for a third of the session's timeout although something was asked: another server may be better.
+// Nothing heard for a third of the session's timeout although something was asked: another server may be
+// better.
 void Client::watchdog() {
   in(patience() / 2, [this, generation = connection_generation_] {
     if (generation != connection_generation_) return;
@@ -126,7 +129,9 @@ void Client::greet() {
 
 void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
   const auto* outcome = std::get_if<kv::Outcome>(&reply.body);
-  const ErrorCode code = reply.error.code != ErrorCode::kOk ? reply.error.code : outcome == nullptr ? ErrorCode::kOk : outcome->code;
+  const ErrorCode code = reply.error.code != ErrorCode::kOk ? reply.error.code
+                         : outcome == nullptr               ? ErrorCode::kOk
+                                                            : outcome->code;
   if (asked.what == Asked::What::kAttach && code == ErrorCode::kSessionExpired) {
     session_lost("it has expired");
     disconnect("to open a new session");
@@ -149,7 +154,8 @@ void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
     throw Violation(name_ + ": asked for its session and was given another one");
   }
   phase_ = Phase::kReady;
-  if (!fresh && outcome->next_number > next_number_) throw Violation(name_ + ": numbers were applied that it never sent");
+  if (!fresh && outcome->next_number > next_number_)
+    throw Violation(name_ + ": numbers were applied that it never sent");
   for (const auto& [number, write] : writes_) send_write(number);
   std::vector<uint64_t> keys;
   for (const auto& [key, read] : reads_) keys.push_back(key);
@@ -170,7 +176,9 @@ void Client::close_session() {
 }
 
 void Client::session_lost(std::string_view why) {
-  context_.say(name_, [&] { return "its session " + std::to_string(session_.value()) + " is over: " + std::string(why); });
+  context_.say(name_, [&] {
+    return "its session " + std::to_string(session_.value()) + " is over: " + std::string(why);
+  });
   ++context_.statistics.sessions_ended;
   session_ = SessionId();
   closing_ = false;
@@ -208,7 +216,8 @@ void Client::write(kv::Operation operation, WriteDone done) {
 
 void Client::send_write(uint64_t number) {
   const uint64_t acked_below = writes_.begin()->first;
-  send(server::WriteRequest{number, acked_below, writes_.at(number).operation}, {Asked::What::kWrite, number});
+  send(server::WriteRequest{number, acked_below, writes_.at(number).operation},
+       {Asked::What::kWrite, number});
 }
 
 // A refused number stays this operation's: what was refused is sent again, in order.
@@ -273,7 +282,9 @@ void Client::answered(const server::ClientReply& reply) {
   asked_.erase(found);
   switch (asked.what) {
     case Asked::What::kOpen:
-    case Asked::What::kAttach: greeted(reply, asked); return;
+    case Asked::What::kAttach:
+      greeted(reply, asked);
+      return;
     case Asked::What::kPing:
       if (reply.error.ok()) {
         lease_end_ = std::max(lease_end_, asked.sent + milliseconds(timeout_ms_) * 9 / 10);
@@ -284,8 +295,12 @@ void Client::answered(const server::ClientReply& reply) {
         disconnect(error_name(reply.error.code));
       }
       return;
-    case Asked::What::kWrite: write_answered(asked.key, reply); return;
-    case Asked::What::kRead: read_answered(asked.key, reply); return;
+    case Asked::What::kWrite:
+      write_answered(asked.key, reply);
+      return;
+    case Asked::What::kRead:
+      read_answered(asked.key, reply);
+      return;
   }
 }
 
@@ -299,8 +314,11 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
       session_lost("a write was refused");
       disconnect("the session is over");
       return;
-    case ErrorCode::kSessionMoved: disconnect("a write came by an old connection"); return;
-    case ErrorCode::kRequestForgotten: throw Violation(name_ + ": write " + std::to_string(number) + " was forgotten unanswered");
+    case ErrorCode::kSessionMoved:
+      disconnect("a write came by an old connection");
+      return;
+    case ErrorCode::kRequestForgotten:
+      throw Violation(name_ + ": write " + std::to_string(number) + " was forgotten unanswered");
     case ErrorCode::kRequestGap:
     case ErrorCode::kOverloaded:
     case ErrorCode::kTooManyResults:
@@ -309,14 +327,19 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
     case ErrorCode::kOutcomeUnknown:
     case ErrorCode::kTimeout:
     case ErrorCode::kUnavailable:
-    case ErrorCode::kShuttingDown: send_writes_again_soon(); return;
-    default: break;
+    case ErrorCode::kShuttingDown:
+      send_writes_again_soon();
+      return;
+    default:
+      break;
   }
-  if (outcome == nullptr) throw Violation(name_ + ": a write was answered without an outcome: " + reply.error.message);
+  if (outcome == nullptr)
+    throw Violation(name_ + ": a write was answered without an outcome: " + reply.error.message);
   const WriteDone done = std::move(found->second.done);
   const kv::Outcome answer = *outcome;
   writes_.erase(found);
-  answer.code == ErrorCode::kOk ? ++context_.statistics.operations_ok : ++context_.statistics.operations_refused;
+  answer.code == ErrorCode::kOk ? ++context_.statistics.operations_ok
+                                : ++context_.statistics.operations_refused;
   ++operations_done_;
   done(&answer);
 }
@@ -336,7 +359,8 @@ void Client::read_answered(uint64_t key, const server::ClientReply& reply) {
         return;
       }
       break;
-    default: break;
+    default:
+      break;
   }
   const ReadDone done = std::move(found->second.done);
   const server::ClientReply answer = reply;

@@ -1,5 +1,6 @@
-// A native client with its session, in virtual time, as docs/protocol.md asks it to behave: one connection at a time, numbered writes that
-// are sent again under the same number, a lease counted from the sending of the last answered ping.
+// A native client with its session, in virtual time, as docs/protocol.md asks it to behave: one connection at
+// a time, numbered writes that are sent again under the same number, a lease counted from the sending of the
+// last answered ping.
 //
 // What it does with the session is its workload's choice: workloads derive from it.
 //
@@ -74,7 +75,8 @@ class Client {
   uint32_t timeout_ms() const { return timeout_ms_; }
   void done_one() { ++operations_done_; }
 
-  // A session is open on this connection; `fresh`: a new one. Writes under way were sent again before, reads are after.
+  // A session is open on this connection; `fresh`: a new one. Writes under way were sent again before, reads
+  // are after.
   virtual void on_ready(bool fresh) = 0;
   // Every write under way has been told that it is unknown.
   virtual void on_session_lost() = 0;

@@ -45,7 +45,9 @@ class Clock {
   static constexpr int64_t kWallStartMs = 1'700'000'000'000;
   static constexpr Duration kFarAway = std::chrono::hours(10);
 
-  static int64_t scale(int64_t value, int64_t by, int64_t over) { return value / over * by + value % over * by / over; }
+  static int64_t scale(int64_t value, int64_t by, int64_t over) {
+    return value / over * by + value % over * by / over;
+  }
 
   Instant base_{};
   SimTime since_{0};

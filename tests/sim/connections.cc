@@ -28,7 +28,8 @@ void Connections::arrive(ConnectionId id) {
   Connection* connection = find(id);
   if (connection == nullptr) return;
   const Node node = connection->server.value();
-  if (!network_.passes(connection->client, node) || !network_.passes(node, connection->client)) return;  // no answer
+  if (!network_.passes(connection->client, node) || !network_.passes(node, connection->client))
+    return;  // no answer
   const std::optional<bool> listens = ends_.listens(connection->server);
   if (!listens) return;
   connection->server_end = *listens;
@@ -161,13 +162,15 @@ void Connections::pump_to_client(ConnectionId id) {
 void Connections::at_server(ConnectionId id, Connection& connection, ToServer payload) {
   if (!connection.server_end) {
     // A machine that is up answers what comes for a dead connection with a reset.
-    if (connection.client_end && ends_.listens(connection.server).has_value()) push_to_client(id, connection, Fin{});
+    if (connection.client_end && ends_.listens(connection.server).has_value())
+      push_to_client(id, connection, Fin{});
     forget_if_over(id);
     return;
   }
   if (auto* request = std::get_if<server::ClientRequest>(&payload)) {
-    context_.say("server " + std::to_string(connection.server.value()),
-                 [&] { return "client " + std::to_string(connection.client) + " asks: " + describe(request->body); });
+    context_.say("server " + std::to_string(connection.server.value()), [&] {
+      return "client " + std::to_string(connection.client) + " asks: " + describe(request->body);
+    });
     ends_.server_received(connection.server, std::move(*request));
     return;
   }

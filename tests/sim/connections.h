@@ -1,5 +1,5 @@
-// Client connections, as TCP gives them: in order, nothing lost and nothing doubled while a connection lives, and it may break
-// at any time, of which each end learns on its own, or never.
+// Client connections, as TCP gives them: in order, nothing lost and nothing doubled while a connection lives,
+// and it may break at any time, of which each end learns on its own, or never.
 //
 // Thread safety: none.
 #pragma once
@@ -21,7 +21,8 @@ class Connections {
  public:
   // What the ends do with what arrives.
   struct Ends {
-    // A listening socket: false when no process listens there (the machine refuses), nothing when the machine is off.
+    // A listening socket: false when no process listens there (the machine refuses), nothing when the machine
+    // is off.
     std::function<std::optional<bool>(ServerId)> listens;
     std::function<void(ServerId, server::ClientRequest)> server_received;
     std::function<void(ServerId, ConnectionId)> server_lost;

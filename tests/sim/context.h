@@ -1,4 +1,5 @@
-// What every part of one simulated run shares: time, chance, the plan, the trace and the counts; and how a run fails.
+// What every part of one simulated run shares: time, chance, the plan, the trace and the counts; and how a
+// run fails.
 //
 // Thread safety: none. A run has one thread.
 #pragma once
@@ -15,8 +16,8 @@
 
 namespace quorate::sim {
 
-// A rule was broken: the run ends. Thrown, not returned, because the place that sees it is many frames inside the program
-// under test's own calls (a CHECK) or inside an event.
+// A rule was broken: the run ends. Thrown, not returned, because the place that sees it is many frames inside
+// the program under test's own calls (a CHECK) or inside an event.
 class Violation : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -42,31 +42,34 @@ void say(std::ostream& out, const raft::Message& m) {
   out << "term " << m.term << ", ";
   if (!m.counts) out << "not to be counted, ";
   std::visit(
-      Overloaded{[&](const raft::VoteRequest& b) {
-                   out << (b.pre ? "would you vote for me" : "vote for me") << (b.transfer ? " as I was told to stand" : "")
-                       << ", my log ends at " << b.last_index << "^" << b.last_term;
-                 },
-                 [&](const raft::VoteResponse& b) {
-                   out << (b.granted ? "yes" : "no") << (b.pre ? ", I would" : "") << (b.granted ? "" : " vote refused");
-                 },
-                 [&](const raft::AppendRequest& b) {
-                   out << b.entries.size() << " entries behind " << b.prev_index << "^" << b.prev_term << ", commit "
-                       << b.commit << ", round " << b.round;
-                 },
-                 [&](const raft::AppendResponse& b) {
-                   if (b.success) {
-                     out << "durable up to " << b.match << ", round " << b.round;
-                   } else {
-                     out << "no match behind " << b.rejected_prev << ", try " << b.hint_index << "^" << b.hint_term;
-                   }
-                 },
-                 [&](const raft::Heartbeat& b) { out << "heartbeat, commit " << b.commit << ", round " << b.round; },
-                 [&](const raft::HeartbeatResponse& b) { out << "heard, round " << b.round; },
-                 [&](const raft::SnapshotRequest& b) { out << "take the state at " << b.last_index; },
-                 [&](const raft::SnapshotResponse& b) {
-                   out << "state at " << b.last_index << (b.installed ? " is in place" : " was not taken");
-                 },
-                 [&](const raft::TimeoutNow&) { out << "stand now"; }},
+      Overloaded{
+          [&](const raft::VoteRequest& b) {
+            out << (b.pre ? "would you vote for me" : "vote for me")
+                << (b.transfer ? " as I was told to stand" : "") << ", my log ends at " << b.last_index << "^"
+                << b.last_term;
+          },
+          [&](const raft::VoteResponse& b) {
+            out << (b.granted ? "yes" : "no") << (b.pre ? ", I would" : "")
+                << (b.granted ? "" : " vote refused");
+          },
+          [&](const raft::AppendRequest& b) {
+            out << b.entries.size() << " entries behind " << b.prev_index << "^" << b.prev_term << ", commit "
+                << b.commit << ", round " << b.round;
+          },
+          [&](const raft::AppendResponse& b) {
+            if (b.success) {
+              out << "durable up to " << b.match << ", round " << b.round;
+            } else {
+              out << "no match behind " << b.rejected_prev << ", try " << b.hint_index << "^" << b.hint_term;
+            }
+          },
+          [&](const raft::Heartbeat& b) { out << "heartbeat, commit " << b.commit << ", round " << b.round; },
+          [&](const raft::HeartbeatResponse& b) { out << "heard, round " << b.round; },
+          [&](const raft::SnapshotRequest& b) { out << "take the state at " << b.last_index; },
+          [&](const raft::SnapshotResponse& b) {
+            out << "state at " << b.last_index << (b.installed ? " is in place" : " was not taken");
+          },
+          [&](const raft::TimeoutNow&) { out << "stand now"; }},
       m.body);
 }
 
@@ -74,23 +77,27 @@ void say(std::ostream& out, const raft::Message& m) {
 
 std::string describe(const server::PeerBody& body) {
   std::ostringstream out;
-  std::visit(
-      Overloaded{[&](const raft::Message& m) { say(out, m); },
-                 [&](const server::Probe& b) { out << "who are you? I am life " << b.incarnation; },
-                 [&](const server::ProbeReply& b) { out << "empty too, I am life " << b.incarnation; },
-                 [&](const server::Founding& b) { out << "the cluster exists, its first entry has " << b.entry.size() << " bytes"; },
-                 [&](const server::Forward& b) { out << "propose " << b.commands.size() << " commands for me"; },
-                 [&](const server::ForwardRefused& b) {
-                   out << b.items.size() << " commands refused: " << error_name(b.code);
-                 },
-                 [&](const server::Barrier& b) {
-                   out << "barrier " << b.counter << " in term " << b.term << ", " << b.alive.size() << " sessions alive";
-                 },
-                 [&](const server::BarrierReply& b) {
-                   out << "barrier " << b.counter << " of term " << b.term << " is index " << b.index << ", "
-                       << b.gone.size() << " sessions gone";
-                 }},
-      body);
+  std::visit(Overloaded{[&](const raft::Message& m) { say(out, m); },
+                        [&](const server::Probe& b) { out << "who are you? I am life " << b.incarnation; },
+                        [&](const server::ProbeReply& b) { out << "empty too, I am life " << b.incarnation; },
+                        [&](const server::Founding& b) {
+                          out << "the cluster exists, its first entry has " << b.entry.size() << " bytes";
+                        },
+                        [&](const server::Forward& b) {
+                          out << "propose " << b.commands.size() << " commands for me";
+                        },
+                        [&](const server::ForwardRefused& b) {
+                          out << b.items.size() << " commands refused: " << error_name(b.code);
+                        },
+                        [&](const server::Barrier& b) {
+                          out << "barrier " << b.counter << " in term " << b.term << ", " << b.alive.size()
+                              << " sessions alive";
+                        },
+                        [&](const server::BarrierReply& b) {
+                          out << "barrier " << b.counter << " of term " << b.term << " is index " << b.index
+                              << ", " << b.gone.size() << " sessions gone";
+                        }},
+             body);
   return out.str();
 }
 
@@ -114,26 +121,27 @@ std::string describe(const kv::Outcome& outcome) {
 std::string describe(const server::RequestBody& body) {
   std::ostringstream out;
   std::visit(
-      Overloaded{[&](const server::OpenSessionRequest& b) { out << "open a session of " << b.timeout_ms << " ms"; },
-                 [&](const server::AttachSessionRequest& b) { out << "attach to session " << b.session; },
-                 [&](const server::PingRequest&) { out << "ping"; },
-                 [&](const server::WriteRequest& b) {
-                   out << "write " << b.number << " (done below " << b.acked_below << "): " << describe(b.operation);
-                 },
-                 [&](const server::GetRequest& b) {
-                   out << "get " << b.path;
-                   if (b.watch != 0) out << " with watch " << b.watch;
-                 },
-                 [&](const server::ChildrenRequest& b) { out << "children of " << b.path; },
-                 [&](const server::ResumeWatchRequest& b) {
-                   out << "watch " << b.watch << " again on " << b.path << " seen at " << b.seen;
-                 },
-                 [&](const server::RemoveWatchRequest& b) { out << "remove watch " << b.watch; },
-                 [&](const server::LockPlaceRequest& b) { out << "what place has " << b.node; },
-                 [&](const server::LockShowRequest& b) { out << "who holds " << b.path; },
-                 [&](const server::LockListRequest& b) { out << "locks under " << b.root; },
-                 [&](const server::StatusRequest&) { out << "status"; },
-                 [&](const server::TransferRequest& b) { out << "hand leadership to " << b.target; }},
+      Overloaded{
+          [&](const server::OpenSessionRequest& b) { out << "open a session of " << b.timeout_ms << " ms"; },
+          [&](const server::AttachSessionRequest& b) { out << "attach to session " << b.session; },
+          [&](const server::PingRequest&) { out << "ping"; },
+          [&](const server::WriteRequest& b) {
+            out << "write " << b.number << " (done below " << b.acked_below << "): " << describe(b.operation);
+          },
+          [&](const server::GetRequest& b) {
+            out << "get " << b.path;
+            if (b.watch != 0) out << " with watch " << b.watch;
+          },
+          [&](const server::ChildrenRequest& b) { out << "children of " << b.path; },
+          [&](const server::ResumeWatchRequest& b) {
+            out << "watch " << b.watch << " again on " << b.path << " seen at " << b.seen;
+          },
+          [&](const server::RemoveWatchRequest& b) { out << "remove watch " << b.watch; },
+          [&](const server::LockPlaceRequest& b) { out << "what place has " << b.node; },
+          [&](const server::LockShowRequest& b) { out << "who holds " << b.path; },
+          [&](const server::LockListRequest& b) { out << "locks under " << b.root; },
+          [&](const server::StatusRequest&) { out << "status"; },
+          [&](const server::TransferRequest& b) { out << "hand leadership to " << b.target; }},
       body);
   return out.str();
 }
@@ -141,21 +149,24 @@ std::string describe(const server::RequestBody& body) {
 std::string describe(const server::ClientMessage& message) {
   std::ostringstream out;
   std::visit(
-      Overloaded{[&](const server::ClientReply& r) {
-                   out << "answer to " << r.id << ": " << error_name(r.error.code) << " at zxid " << r.zxid;
-                   if (const auto* outcome = std::get_if<kv::Outcome>(&r.body)) out << ", " << describe(*outcome);
-                   if (const auto* node = std::get_if<server::NodeReply>(&r.body)) {
-                     out << ", '" << node->data << "' of " << node->stat.mzxid;
-                   }
-                   if (const auto* place = std::get_if<lock::Place>(&r.body)) {
-                     out << (place->held ? ", held, token " : ", waits, token ") << place->token;
-                   }
-                 },
-                 [&](const kv::WatchEvent& e) { out << "watch " << e.watch << " on " << e.path << " fires at " << e.zxid; },
-                 [&](const server::GrantEvent& e) { out << e.grant.node << " holds, token " << e.grant.token; },
-                 [&](const server::SessionEndEvent& e) {
-                   out << "session " << e.session << " is over: " << error_name(e.code);
-                 }},
+      Overloaded{
+          [&](const server::ClientReply& r) {
+            out << "answer to " << r.id << ": " << error_name(r.error.code) << " at zxid " << r.zxid;
+            if (const auto* outcome = std::get_if<kv::Outcome>(&r.body)) out << ", " << describe(*outcome);
+            if (const auto* node = std::get_if<server::NodeReply>(&r.body)) {
+              out << ", '" << node->data << "' of " << node->stat.mzxid;
+            }
+            if (const auto* place = std::get_if<lock::Place>(&r.body)) {
+              out << (place->held ? ", held, token " : ", waits, token ") << place->token;
+            }
+          },
+          [&](const kv::WatchEvent& e) {
+            out << "watch " << e.watch << " on " << e.path << " fires at " << e.zxid;
+          },
+          [&](const server::GrantEvent& e) { out << e.grant.node << " holds, token " << e.grant.token; },
+          [&](const server::SessionEndEvent& e) {
+            out << "session " << e.session << " is over: " << error_name(e.code);
+          }},
       message.body);
   return out.str();
 }

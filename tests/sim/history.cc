@@ -11,7 +11,8 @@ std::string z(Zxid zxid) { return std::to_string(zxid.value()); }
 
 Verdict RealTimeOrder::end_read(Zxid floor, Zxid seen) {
   if (seen < floor) {
-    return "a read saw the state of zxid " + z(seen) + ", but zxid " + z(floor) + " had been answered before it began";
+    return "a read saw the state of zxid " + z(seen) + ", but zxid " + z(floor) +
+           " had been answered before it began";
   }
   if (highest_ < seen) highest_ = seen;
   return std::nullopt;
@@ -19,7 +20,8 @@ Verdict RealTimeOrder::end_read(Zxid floor, Zxid seen) {
 
 Verdict RealTimeOrder::end_write(Zxid floor, Zxid applied) {
   if (applied <= floor) {
-    return "a write was applied at zxid " + z(applied) + ", but zxid " + z(floor) + " had been answered before it began";
+    return "a write was applied at zxid " + z(applied) + ", but zxid " + z(floor) +
+           " had been answered before it began";
   }
   if (highest_ < applied) highest_ = applied;
   return std::nullopt;
@@ -54,7 +56,8 @@ Verdict RegisterHistory::end_write(size_t id, const kv::Outcome& outcome) {
   read.ended = true;
   read.seen = outcome.zxid;
   read.writes_begun = writes_.size();
-  if (outcome.code == ErrorCode::kNodeExists || outcome.code == ErrorCode::kBadVersion) read.only_exists = true;
+  if (outcome.code == ErrorCode::kNodeExists || outcome.code == ErrorCode::kBadVersion)
+    read.only_exists = true;
   if (outcome.code == ErrorCode::kNoNode && write.kind != WriteKind::kCreate) read.only_exists = false;
   if (read.only_exists) reads_.push_back(read);
   return order_.end_read(write.floor, outcome.zxid);
@@ -101,7 +104,8 @@ Verdict RegisterHistory::add_effects(const std::string& key, Effects& effects) c
     if (write.key != key || !write.applied) continue;
     Effect effect{write.kind, write.value, std::nullopt, write.czxid};
     if (write.kind != WriteKind::kDelete) effect.version = write.version;
-    if (!effects.emplace(write.zxid, effect).second) return "key " + key + ": two writes were applied at zxid " + z(write.zxid);
+    if (!effects.emplace(write.zxid, effect).second)
+      return "key " + key + ": two writes were applied at zxid " + z(write.zxid);
     placed[write.value] = write.zxid;
   }
   for (const Read& read : reads_) {
@@ -110,18 +114,24 @@ Verdict RegisterHistory::add_effects(const std::string& key, Effects& effects) c
     const auto origin = by_value_.find(shown.value);
     if (origin == by_value_.end()) return "key " + key + " shows '" + shown.value + "', which nobody wrote";
     const Write& write = writes_[origin->second];
-    if (write.key != key) return "key " + key + " shows '" + shown.value + "', which was written to " + write.key;
-    if (origin->second >= read.writes_begun) return "key " + key + " shows '" + shown.value + "' before it was written";
-    if (write.known && !write.applied) return "key " + key + " shows '" + shown.value + "', whose write was refused";
+    if (write.key != key)
+      return "key " + key + " shows '" + shown.value + "', which was written to " + write.key;
+    if (origin->second >= read.writes_begun)
+      return "key " + key + " shows '" + shown.value + "' before it was written";
+    if (write.known && !write.applied)
+      return "key " + key + " shows '" + shown.value + "', whose write was refused";
     const auto [place, first] = placed.emplace(shown.value, shown.stat.mzxid);
     if (place->second != shown.stat.mzxid) {
-      return "key " + key + ": the write of '" + shown.value + "' was applied at zxid " + z(place->second) + " and again at " +
-             z(shown.stat.mzxid);
+      return "key " + key + ": the write of '" + shown.value + "' was applied at zxid " + z(place->second) +
+             " and again at " + z(shown.stat.mzxid);
     }
     if (!first) continue;
-    if (shown.stat.mzxid <= write.floor) return "key " + key + ": '" + shown.value + "' is older than its own request";
+    if (shown.stat.mzxid <= write.floor)
+      return "key " + key + ": '" + shown.value + "' is older than its own request";
     const bool alone =
-        effects.emplace(shown.stat.mzxid, Effect{write.kind, shown.value, shown.stat.version, shown.stat.czxid}).second;
+        effects
+            .emplace(shown.stat.mzxid, Effect{write.kind, shown.value, shown.stat.version, shown.stat.czxid})
+            .second;
     if (!alone) return "key " + key + ": two writes were applied at zxid " + z(shown.stat.mzxid);
   }
   return std::nullopt;
@@ -150,7 +160,8 @@ Verdict RegisterHistory::check_read(const Read& read, const Effects& effects) co
     return "the state of zxid " + z(read.seen) + " is said to have a node that was never made or is deleted";
   }
   const kv::Stat& stat = read.shown->stat;
-  if (stat.mzxid > read.seen) return "the state of zxid " + z(read.seen) + " shows a write of zxid " + z(stat.mzxid);
+  if (stat.mzxid > read.seen)
+    return "the state of zxid " + z(read.seen) + " shows a write of zxid " + z(stat.mzxid);
   CHECK(last != nullptr);  // what it shows is among the effects
   const Zxid newest = std::prev(after)->first;
   if (newest != stat.mzxid) {
@@ -163,8 +174,8 @@ Verdict RegisterHistory::check_read(const Read& read, const Effects& effects) co
   return std::nullopt;
 }
 
-// Between two writes that happened, the version may have risen only by writes whose outcome is unknown: more would mean that
-// something was applied twice.
+// Between two writes that happened, the version may have risen only by writes whose outcome is unknown: more
+// would mean that something was applied twice.
 Verdict RegisterHistory::check_versions(const std::string& key, const Effects& effects) const {
   const size_t unknown_sets = unknown(key, WriteKind::kSet, writes_.size());
   const Effect* before = nullptr;

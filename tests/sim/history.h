@@ -1,16 +1,21 @@
 // What clients saw, and whether it can be true.
 //
-// Every operation on the tree comes back with a zxid: of the entry that applied a write, of the state that a read saw. That
-// makes linearizability checkable in linear time, because the servers themselves name an order and only two things are left to ask:
-//   1. Is the order one of real time? An operation that begins after another one has ended must not have a lower zxid, and a
+// Every operation on the tree comes back with a zxid: of the entry that applied a write, of the state that a
+// read saw. That makes linearizability checkable in linear time, because the servers themselves name an order
+// and only two things are left to ask:
+//   1. Is the order one of real time? An operation that begins after another one has ended must not have a
+//   lower zxid, and a
 //      write a strictly higher one (RealTimeOrder).
-//   2. Does every answer follow from the writes before it in that order? A read at state s of a key must show the last write of
+//   2. Does every answer follow from the writes before it in that order? A read at state s of a key must show
+//   the last write of
 //      the key whose zxid is at most s (RegisterHistory).
-// If both hold, then the operations sorted by zxid, a write before the reads of its own zxid, are a sequential history that
-// agrees with real time and in which every answer is right: that is the definition of linearizability, for all keys
-// together. A server cannot pass by lying about zxids: values are unique, so a value stands for its write.
+// If both hold, then the operations sorted by zxid, a write before the reads of its own zxid, are a
+// sequential history that agrees with real time and in which every answer is right: that is the definition of
+// linearizability, for all keys together. A server cannot pass by lying about zxids: values are unique, so a
+// value stands for its write.
 //
-// A write without an outcome may have been applied or not. It counts from the moment that a read shows its value.
+// A write without an outcome may have been applied or not. It counts from the moment that a read shows its
+// value.
 //
 // Thread safety: none.
 #pragma once

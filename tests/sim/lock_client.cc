@@ -21,7 +21,8 @@ void LockClient::act() {
       state_ = State::kIdle;
       return;
     }
-    if (outcome->code != ErrorCode::kOk) throw Violation(name() + ": an acquire was refused: " + outcome->message);
+    if (outcome->code != ErrorCode::kOk)
+      throw Violation(name() + ": an acquire was refused: " + outcome->message);
     acquired(*outcome);
   });
 }
@@ -63,26 +64,29 @@ void LockClient::on_grant(const lock::Grant& grant) {
   hold();
 }
 
-// Where does our node stand? If this connection has been open since we knew that we wait, a grant would have come before this
-// answer.
+// Where does our node stand? If this connection has been open since we knew that we wait, a grant would have
+// come before this answer.
 void LockClient::ask_place(bool give_up) {
   const ConnectionId asked_on = connection();
-  ask_once(server::LockPlaceRequest{node_}, [this, round = round_, asked_on, give_up](const server::ClientReply& reply) {
-    if (round != round_ || state_ != State::kWaiting) return;
-    const auto* place = std::get_if<lock::Place>(&reply.body);
-    if (!reply.error.ok() || place == nullptr) {
-      if (reply.error.code == ErrorCode::kNoNode) state_ = State::kIdle;  // the session is about to be told its end
-      return;
-    }
-    if (place->token != token_) throw Violation(name() + ": its token changed while it waited");
-    if (place->held) {
-      if (waiting_on_ == asked_on) throw Violation(name() + ": " + node_ + " holds, but it was never told");
-      hold();
-      return;
-    }
-    waiting_on_ = asked_on;
-    if (give_up) release(round);
-  });
+  ask_once(server::LockPlaceRequest{node_},
+           [this, round = round_, asked_on, give_up](const server::ClientReply& reply) {
+             if (round != round_ || state_ != State::kWaiting) return;
+             const auto* place = std::get_if<lock::Place>(&reply.body);
+             if (!reply.error.ok() || place == nullptr) {
+               if (reply.error.code == ErrorCode::kNoNode)
+                 state_ = State::kIdle;  // the session is about to be told its end
+               return;
+             }
+             if (place->token != token_) throw Violation(name() + ": its token changed while it waited");
+             if (place->held) {
+               if (waiting_on_ == asked_on)
+                 throw Violation(name() + ": " + node_ + " holds, but it was never told");
+               hold();
+               return;
+             }
+             waiting_on_ = asked_on;
+             if (give_up) release(round);
+           });
 }
 
 void LockClient::stop_waiting(uint64_t round) {
@@ -111,7 +115,7 @@ void LockClient::work(uint64_t round, uint32_t left) {
   }
   const std::string path = lock_;
   const Token token = token_;
-  const bool stuck = random_.chance(0.03);  // a garbage collection, a suspended laptop: longer than any lease
+  const bool stuck = random_.chance(0.06);  // a garbage collection, a suspended laptop: longer than any lease
   const Duration later = random_.between(milliseconds(1), milliseconds(stuck ? 12'000 : 40));
   in(later, [this, round, left, path, token] {
     const bool accepted = histories_.resources[path].write(token);

@@ -14,7 +14,8 @@
 
 namespace quorate::sim {
 
-// Something outside that a lock protects. It remembers the highest token and refuses lower ones: all that a resource has to do.
+// Something outside that a lock protects. It remembers the highest token and refuses lower ones: all that a
+// resource has to do.
 class FencedResource {
  public:
   // Whether the write was accepted.
@@ -31,8 +32,8 @@ class FencedResource {
 
 class LockHistory {
  public:
-  // `lease_valid` says whether a client's lease holds by its own clock at this moment. `leases_count`: clocks drift little
-  // enough for leases to keep holders apart; otherwise only tokens are checked.
+  // `lease_valid` says whether a client's lease holds by its own clock at this moment. `leases_count`: clocks
+  // drift little enough for leases to keep holders apart; otherwise only tokens are checked.
   LockHistory(std::function<bool(uint32_t)> lease_valid, bool leases_count)
       : lease_valid_(std::move(lease_valid)), leases_count_(leases_count) {}
 

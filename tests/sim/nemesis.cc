@@ -34,22 +34,33 @@ void Nemesis::strike(Fault fault) {
     case Fault::kPauseAny:
     case Fault::kWipe:
     case Fault::kStop:
-    case Fault::kTransfer: strike_process(fault); return;
+    case Fault::kTransfer:
+      strike_process(fault);
+      return;
     case Fault::kIsolateLeader:
     case Fault::kPartition:
     case Fault::kOneWayCuts:
     case Fault::kClientCuts:
     case Fault::kClog:
-    case Fault::kResetPeers: strike_network(fault); return;
+    case Fault::kResetPeers:
+      strike_network(fault);
+      return;
     case Fault::kCrashAtStep:
     case Fault::kDiskStall:
     case Fault::kDiskError:
-    case Fault::kDiskFull: strike_disk(fault); return;
+    case Fault::kDiskFull:
+      strike_disk(fault);
+      return;
     case Fault::kClockRate:
-    case Fault::kWallJump: strike_clock(fault); return;
+    case Fault::kWallJump:
+      strike_clock(fault);
+      return;
     case Fault::kPauseClient:
-    case Fault::kBreakConnections: strike_client(fault); return;
-    case Fault::kCount: break;
+    case Fault::kBreakConnections:
+      strike_client(fault);
+      return;
+    case Fault::kCount:
+      break;
   }
 }
 
@@ -61,7 +72,8 @@ SimServer* Nemesis::victim(bool leader) {
   for (const auto& server : servers_) {
     if (!server->up()) continue;
     up.push_back(server.get());
-    const bool newer = leading == nullptr || (server->is_leader() && server->replica()->raft()->term() > leading->replica()->raft()->term());
+    const bool newer = leading == nullptr || (server->is_leader() && server->replica()->raft()->term() >
+                                                                         leading->replica()->raft()->term());
     if (server->is_leader() && newer) leading = server.get();
   }
   if (up.empty()) return nullptr;
@@ -84,7 +96,7 @@ void Nemesis::mend_later(Duration length, std::function<void()> mend) {
 // ---- processes
 
 void Nemesis::restart_soon(SimServer& server) {
-  const Duration wait = healed_ ? Duration(milliseconds(200))
+  const Duration wait = healed_               ? Duration(milliseconds(200))
                         : random_.chance(0.7) ? random_.between(milliseconds(20), milliseconds(1500))
                                               : random_.between(milliseconds(1500), milliseconds(8000));
   context_.scheduler.after(wait, [this, &server] {
@@ -110,7 +122,8 @@ void Nemesis::kill_all(bool power) {
 void Nemesis::wipe_one() {
   SimServer& server = any();
   if (2 * (wiped_ + 1) >= servers_.size() || server.wiped()) return;
-  if (server.replica() == nullptr || server.replica()->raft() == nullptr) return;  // down, or not in a cluster yet
+  if (server.replica() == nullptr || server.replica()->raft() == nullptr)
+    return;  // down, or not in a cluster yet
   ++wiped_;
   ++context_.statistics.wipes;
   server.power_loss();
@@ -118,9 +131,11 @@ void Nemesis::wipe_one() {
 }
 
 void Nemesis::strike_process(Fault fault) {
-  const bool leader = fault == Fault::kKillLeader || fault == Fault::kPauseLeader || fault == Fault::kStop || fault == Fault::kTransfer;
+  const bool leader = fault == Fault::kKillLeader || fault == Fault::kPauseLeader || fault == Fault::kStop ||
+                      fault == Fault::kTransfer;
   if (fault == Fault::kWipe) return wipe_one();
-  if (fault == Fault::kKillAll || fault == Fault::kPowerLossAll) return kill_all(fault == Fault::kPowerLossAll);
+  if (fault == Fault::kKillAll || fault == Fault::kPowerLossAll)
+    return kill_all(fault == Fault::kPowerLossAll);
   SimServer* server = victim(leader);
   if (server == nullptr) return;
   if (fault == Fault::kPowerLossOne) {
@@ -230,7 +245,8 @@ void Nemesis::strike_disk(Fault fault) {
   } else {
     ++context_.statistics.disk_full;
     server->disk().set_capacity(server->disk().used_bytes() + random_.below(200'000));
-    mend_later(random_.between(milliseconds(500), milliseconds(8000)), [server] { server->disk().set_capacity(0); });
+    mend_later(random_.between(milliseconds(500), milliseconds(8000)),
+               [server] { server->disk().set_capacity(0); });
   }
 }
 

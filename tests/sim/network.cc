@@ -27,9 +27,11 @@ void Network::send(const server::PeerMessage& message) {
 Duration Network::delay(Node from, Node to) {
   const Plan& plan = context_.plan;
   Duration delay = context_.random.between(plan.delay_min, plan.delay_max);
-  if (plan.slow > 0 && context_.random.chance(plan.slow)) delay += context_.random.between(Duration(0), plan.slow_max);
+  if (plan.slow > 0 && context_.random.chance(plan.slow))
+    delay += context_.random.between(Duration(0), plan.slow_max);
   if (!clogged_.empty()) {
-    if (const auto found = clogged_.find({from, to}); found != clogged_.end() && found->second > context_.now()) {
+    if (const auto found = clogged_.find({from, to});
+        found != clogged_.end() && found->second > context_.now()) {
       delay += found->second - context_.now();
     }
   }

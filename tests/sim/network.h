@@ -1,7 +1,8 @@
 // The network between servers, and between clients and servers, in virtual time.
 //
-// Between servers a message may be lost, doubled, delayed and overtaken, and a direction between two machines may be cut while
-// the other one works. That is worse than the TCP connections of the real server, which keep an order; nothing may rest on it.
+// Between servers a message may be lost, doubled, delayed and overtaken, and a direction between two machines
+// may be cut while the other one works. That is worse than the TCP connections of the real server, which keep
+// an order; nothing may rest on it.
 //
 // Thread safety: none.
 #pragma once

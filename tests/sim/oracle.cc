@@ -58,7 +58,9 @@ void Oracle::see_committed(const raft::Raft& raft) {
     const raft::Entry& entry = raft.log().at(committed_);
     if (entry.kind != raft::EntryKind::kCommand) continue;
     const Result<kv::Command> command = kv::decode_command(entry.payload().substr(kv::kStampBytes));
-    if (!command.ok()) throw Violation("entry " + std::to_string(committed_.value()) + " does not decode: " + command.error().message);
+    if (!command.ok())
+      throw Violation("entry " + std::to_string(committed_.value()) +
+                      " does not decode: " + command.error().message);
     const auto* expiry = std::get_if<kv::ExpireSessions>(&*command);
     if (expiry == nullptr) continue;
     for (SessionId session : expiry->sessions) hooks_.expiry_committed(session);
@@ -72,7 +74,9 @@ void Oracle::see_state(const SimServer& server) {
   std::optional<uint64_t>& known = hashes_[index];
   const uint64_t hash = state.state_hash();
   if (!known) known = hash;
-  if (*known != hash) throw Violation(server.name() + ": its state at index " + std::to_string(index) + " differs from another server's");
+  if (*known != hash)
+    throw Violation(server.name() + ": its state at index " + std::to_string(index) +
+                    " differs from another server's");
 }
 
 void Oracle::check_consistency(const SimServer& server) const {

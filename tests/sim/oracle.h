@@ -1,4 +1,5 @@
-// Sees all servers at once, as nobody in a real cluster can, and checks after every step what must hold between them.
+// Sees all servers at once, as nobody in a real cluster can, and checks after every step what must hold
+// between them.
 //
 // Thread safety: none.
 #pragma once

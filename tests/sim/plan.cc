@@ -46,7 +46,8 @@ static_assert(std::size(kUsual) == kFaultCount);
 
 void draw_network(Random& random, Plan& plan) {
   // A third of the seeds have a good network, so that rare schedules of the other faults are reached too.
-  if (random.chance(0.66)) plan.loss = random.chance(0.5) ? 0.02 : 0.30 * static_cast<double>(random.below(101)) / 100;
+  if (random.chance(0.66))
+    plan.loss = random.chance(0.5) ? 0.02 : 0.30 * static_cast<double>(random.below(101)) / 100;
   if (random.chance(0.66)) plan.duplication = 0.50 * static_cast<double>(random.below(101)) / 100;
   if (random.chance(0.5)) plan.slow = 0.1 * static_cast<double>(random.below(101)) / 100;
   plan.delay_min = random.between(microseconds(20), microseconds(200));
@@ -56,7 +57,8 @@ void draw_network(Random& random, Plan& plan) {
 
 void draw_raft(Random& random, Plan& plan) {
   plan.raft.heartbeat_interval = random.chance(0.5) ? milliseconds(10) : milliseconds(25);
-  // A lossy network needs time-outs that outlast several lost heartbeats: with the usual ones there is never a leader for long.
+  // A lossy network needs time-outs that outlast several lost heartbeats: with the usual ones there is never
+  // a leader for long.
   if (plan.loss > 0.1) {
     plan.raft.election_timeout_min = milliseconds(300);
     plan.raft.election_timeout_max = milliseconds(600);
@@ -107,11 +109,13 @@ Plan draw_plan(uint64_t seed) {
 
 std::string describe(const Plan& plan) {
   std::ostringstream out;
-  out << plan.servers << " servers, loss " << plan.loss << ", duplication " << plan.duplication << ", slow " << plan.slow
-      << " up to " << to_ms(plan.slow_max) << " ms, delay up to " << plan.delay_max.count() / 1000 << " us, sync "
-      << (plan.sync_in_place ? "in place" : "beside the loop") << " up to " << plan.sync_max.count() / 1000 << " us, clocks "
-      << (plan.wild_clocks ? "up to 50 % off" : "within 5 %") << ", clients: " << plan.key_clients << " keys, "
-      << plan.lock_clients << " locks, " << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches";
+  out << plan.servers << " servers, loss " << plan.loss << ", duplication " << plan.duplication << ", slow "
+      << plan.slow << " up to " << to_ms(plan.slow_max) << " ms, delay up to "
+      << plan.delay_max.count() / 1000 << " us, sync "
+      << (plan.sync_in_place ? "in place" : "beside the loop") << " up to " << plan.sync_max.count() / 1000
+      << " us, clocks " << (plan.wild_clocks ? "up to 50 % off" : "within 5 %")
+      << ", clients: " << plan.key_clients << " keys, " << plan.lock_clients << " locks, "
+      << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches";
   return out.str();
 }
 

@@ -1,4 +1,5 @@
-// What one seed will be like: drawn once from the seed, before anything runs, so that every seed leans towards faults of its own.
+// What one seed will be like: drawn once from the seed, before anything runs, so that every seed leans
+// towards faults of its own.
 //
 // Thread safety: plain values.
 #pragma once
@@ -49,8 +50,8 @@ struct Plan {
   Duration trouble = std::chrono::seconds(60);
   Duration heal_max = std::chrono::seconds(40);
 
-  // Clocks run within 5 % of true (so within the 10 % that clients allow for), or (wild) up to 50 % off: then only
-  // fencing tokens can keep holders apart.
+  // Clocks run within 5 % of true (so within the 10 % that clients allow for), or (wild) up to 50 % off: then
+  // only fencing tokens can keep holders apart.
   bool wild_clocks = false;
 
   double loss = 0, duplication = 0, slow = 0;  // probabilities; a slow message takes up to slow_max

@@ -1,5 +1,6 @@
-// quorate-sim: runs the servers, their disks, their network and their clients in virtual time, breaks all of them on a schedule
-// drawn from a seed, and checks what everybody saw. docs/simulator.md says what is simulated and what is checked.
+// quorate-sim: runs the servers, their disks, their network and their clients in virtual time, breaks all of
+// them on a schedule drawn from a seed, and checks what everybody saw. docs/simulator.md says what is
+// simulated and what is checked.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -12,8 +13,10 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: quorate-sim [--first-seed A] [--seeds N] [--jobs J] [--seconds S] [--counts]   run many seeds\n"
-    "       quorate-sim --seed N [--trace FILE] [--quiet]                                  replay one, with its trace\n"
-    "       quorate-sim --plan N                                                           what a seed will be like\n";
+    "       quorate-sim --seed N [--trace FILE] [--quiet]                                  replay one, with "
+    "its trace\n"
+    "       quorate-sim --plan N                                                           what a seed will "
+    "be like\n";
 
 struct Arguments {
   quorate::sim::RunnerOptions runner;
@@ -66,14 +69,16 @@ int replay(const Arguments& arguments) {
   if (!arguments.trace.empty()) {
     file = std::fopen(arguments.trace.c_str(), "w");
     if (file == nullptr) {
-      std::fprintf(stderr, "quorate-sim: cannot write %s: %s\n", arguments.trace.c_str(), std::strerror(errno));
+      std::fprintf(stderr, "quorate-sim: cannot write %s: %s\n", arguments.trace.c_str(),
+                   std::strerror(errno));
       return 2;
     }
   }
   const quorate::sim::RunResult result = quorate::sim::run_seed(arguments.seed, quorate::sim::Trace(file));
   if (!arguments.trace.empty()) std::fclose(file);
   std::printf("seed %llu: %s, trace hash %016llx\n", static_cast<unsigned long long>(arguments.seed),
-              result.failure ? result.failure->c_str() : "passed", static_cast<unsigned long long>(result.trace_hash));
+              result.failure ? result.failure->c_str() : "passed",
+              static_cast<unsigned long long>(result.trace_hash));
   return result.failure ? 1 : 0;
 }
 

@@ -17,7 +17,8 @@ uint64_t g_seed = 0;
 const char* g_program = "quorate-sim";
 
 void say_failure(uint64_t seed, const std::string& what) {
-  std::printf("seed %" PRIu64 " failed: %s\n  replay: %s --seed %" PRIu64 "\n", seed, what.c_str(), g_program, seed);
+  std::printf("seed %" PRIu64 " failed: %s\n  replay: %s --seed %" PRIu64 "\n", seed, what.c_str(), g_program,
+              seed);
   std::fflush(stdout);
 }
 
@@ -29,10 +30,11 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 void print_counts(uint64_t seed, const Statistics& s) {
-  std::printf("seed %" PRIu64 ": %" PRIu64 " operations (%" PRIu64 " unknown), %" PRIu64 " leader changes (%" PRIu64
-              " in flight), %" PRIu64 " grants, %" PRIu64 " watch events, %" PRIu64 " entries, %" PRIu64 " steps\n",
-              seed, s.operations_ok + s.operations_refused, s.operations_unknown, s.leader_changes, s.leader_changes_in_flight,
-              s.lock_grants, s.watch_events, s.entries_committed, s.steps);
+  std::printf("seed %" PRIu64 ": %" PRIu64 " operations (%" PRIu64 " unknown), %" PRIu64
+              " leader changes (%" PRIu64 " in flight), %" PRIu64 " grants, %" PRIu64
+              " watch events, %" PRIu64 " entries, %" PRIu64 " steps\n",
+              seed, s.operations_ok + s.operations_refused, s.operations_unknown, s.leader_changes,
+              s.leader_changes_in_flight, s.lock_grants, s.watch_events, s.entries_committed, s.steps);
 }
 
 // What a worker sends when it is done: its failures, then its counts.

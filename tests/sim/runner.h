@@ -18,7 +18,8 @@ struct RunnerOptions {
 // Runs one seed; a failed CHECK is its failure too, like any other rule that was broken.
 RunResult run_seed(uint64_t seed, Trace trace = Trace());
 
-// Prints failures as they come, each with the command that replays it, and the counts at the end. The exit code: 0 when every seed passed.
+// Prints failures as they come, each with the command that replays it, and the counts at the end. The exit
+// code: 0 when every seed passed.
 int run_seeds(const RunnerOptions& options, const char* program);
 
 }  // namespace quorate::sim

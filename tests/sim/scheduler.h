@@ -1,5 +1,5 @@
-// Virtual time: things that will happen, in the order of their time and, within one instant, in the order in which they were
-// asked for. Nothing else decides an order, so a seed gives the same run everywhere.
+// Virtual time: things that will happen, in the order of their time and, within one instant, in the order in
+// which they were asked for. Nothing else decides an order, so a seed gives the same run everywhere.
 //
 // Thread safety: none.
 #pragma once

@@ -20,8 +20,8 @@ constexpr Duration kHousekeeping = milliseconds(50);
 
 }  // namespace
 
-SimServer::SimServer(Context& context, Network& network, Connections& connections, Oracle& oracle, ServerId id,
-                     std::vector<server::PlannedMember> members)
+SimServer::SimServer(Context& context, Network& network, Connections& connections, Oracle& oracle,
+                     ServerId id, std::vector<server::PlannedMember> members)
     : context_(context),
       network_(network),
       connections_(connections),
@@ -66,8 +66,8 @@ void SimServer::start() {
     std::ostringstream out;
     out << "starts as life " << options.raft.boot;
     if (recovered.log) {
-      out << " with term " << recovered.log->hard_state.term << ", vote " << recovered.log->hard_state.vote << ", "
-          << recovered.log->entries.size() << " entries";
+      out << " with term " << recovered.log->hard_state.term << ", vote " << recovered.log->hard_state.vote
+          << ", " << recovered.log->entries.size() << " entries";
     } else {
       out << " with an empty folder";
     }
@@ -109,7 +109,8 @@ void SimServer::check_recovered(const server::WalRecovered& found) const {
   const auto bad = [&](const std::string& what) { throw Violation(name_ + ": recovery " + what); };
   if (found.hard_state.term < durable_.hard_state.term) bad("forgot a term that was durable");
   const bool same_term = found.hard_state.term == durable_.hard_state.term;
-  if (same_term && durable_.hard_state.vote.value() != 0 && found.hard_state.vote != durable_.hard_state.vote) {
+  if (same_term && durable_.hard_state.vote.value() != 0 &&
+      found.hard_state.vote != durable_.hard_state.vote) {
     bad("forgot a vote that was durable");
   }
   size_t surely = durable_.terms.size();
@@ -117,12 +118,14 @@ void SimServer::check_recovered(const server::WalRecovered& found) const {
     if (!group.entries.empty()) surely = std::min<size_t>(surely, group.entries.front().index.value() - 1);
   }
   if (found.entries.size() < surely) {
-    bad("lost entries: " + std::to_string(found.entries.size()) + " of " + std::to_string(surely) + " durable ones are left");
+    bad("lost entries: " + std::to_string(found.entries.size()) + " of " + std::to_string(surely) +
+        " durable ones are left");
   }
   for (size_t i = 0; i < surely; ++i) {
     if (found.entries[i].term != durable_.terms[i]) bad("changed entry " + std::to_string(i + 1));
   }
-  if (groups_.empty() && found.entries.size() > durable_.terms.size()) bad("brought back entries that were replaced");
+  if (groups_.empty() && found.entries.size() > durable_.terms.size())
+    bad("brought back entries that were replaced");
 }
 
 void SimServer::end_process() {
@@ -154,7 +157,8 @@ void SimServer::power_loss() {
   end_process();
   state_ = State::kOff;
   disk_->power_loss(context_.random);
-  clock_.restart(context_.now(), Instant(Duration(context_.random.between(Duration(0), std::chrono::hours(100)))));
+  clock_.restart(context_.now(),
+                 Instant(Duration(context_.random.between(Duration(0), std::chrono::hours(100)))));
   connections_.server_died(id_, false);
   oracle_.process_ended(*this, false);
 }
@@ -173,7 +177,9 @@ void SimServer::pause(Duration length, PauseAt where) {
   if (!up() || paused()) return;
   context_.say(name_, [&] {
     return "is paused for " + std::to_string(to_ms(length)) + " ms" +
-           (where == PauseAt::kNow ? "" : where == PauseAt::kBeforeSending ? " before it sends" : " behind its clock");
+           (where == PauseAt::kNow             ? ""
+            : where == PauseAt::kBeforeSending ? " before it sends"
+                                               : " behind its clock");
   });
   if (where != PauseAt::kNow) {
     pause_armed_ = {length, where};
@@ -262,10 +268,12 @@ void SimServer::step(const Now& now, server::Input input) {
   if (context_.trace.on()) {
     if (const auto* peer = std::get_if<server::PeerReceived>(&input)) {
       context_.say(name_, [&] {
-        return "hears from " + std::to_string(peer->message.from.value()) + ": " + describe(peer->message.body);
+        return "hears from " + std::to_string(peer->message.from.value()) + ": " +
+               describe(peer->message.body);
       });
     } else if (const auto* lost = std::get_if<server::PeerLost>(&input)) {
-      context_.say(name_, [&] { return "its connection to " + std::to_string(lost->peer.value()) + " is reset"; });
+      context_.say(name_,
+                   [&] { return "its connection to " + std::to_string(lost->peer.value()) + " is reset"; });
     }
   }
   oracle_.before_step(*this);
@@ -280,7 +288,9 @@ void SimServer::handle(server::Output out) {
     network_.send(message);
   }
   for (server::ClientMessage& message : out.clients) {
-    context_.say(name_, [&] { return "tells connection " + std::to_string(message.connection.value()) + ": " + describe(message); });
+    context_.say(name_, [&] {
+      return "tells connection " + std::to_string(message.connection.value()) + ": " + describe(message);
+    });
     connections_.server_send(std::move(message));
   }
   for (ConnectionId connection : out.close) connections_.server_close(connection);
@@ -310,13 +320,15 @@ void SimServer::check_leaving(const raft::Message& m) const {
   const auto* response = std::get_if<raft::VoteResponse>(&m.body);
   const bool pre = (request != nullptr && request->pre) || (response != nullptr && response->pre);
   if (!pre && m.term > hard.term) bad("a message of a term that is not durable");
-  if (request != nullptr && !pre && (m.term != hard.term || hard.vote != id_)) bad("a request before its own vote is durable");
+  if (request != nullptr && !pre && (m.term != hard.term || hard.vote != id_))
+    bad("a request before its own vote is durable");
   if (response != nullptr && !pre && response->granted && (m.term != hard.term || hard.vote != m.to)) {
     bad("a vote that is not durable");
   }
   if (response != nullptr && response->granted && wiped_) bad("a vote although its folder was wiped");
   if (const auto* append = std::get_if<raft::AppendResponse>(&m.body)) {
-    if (append->success && append->match.value() > durable_.terms.size()) bad("an acknowledgement before the entries are durable");
+    if (append->success && append->match.value() > durable_.terms.size())
+      bad("an acknowledgement before the entries are durable");
     if (wiped_ && m.counts) bad("an acknowledgement to be counted although its folder was wiped");
   }
 }
@@ -353,7 +365,8 @@ void SimServer::finish_sync() {
     const Group& group = groups_[appended_];
     const Status status = wal_->append(group.hard_state, group.entries);
     if (!status.ok()) {
-      if (!disk_failed(status.error(), "appends to its log")) throw Violation(name_ + ": append refused: " + status.error().message);
+      if (!disk_failed(status.error(), "appends to its log"))
+        throw Violation(name_ + ": append refused: " + status.error().message);
       return;
     }
   }
@@ -392,7 +405,8 @@ void SimServer::synced(size_t groups) {
   }
   context_.say(name_, [&] {
     return "is durable: term " + std::to_string(durable_.hard_state.term.value()) + ", vote " +
-           std::to_string(durable_.hard_state.vote.value()) + ", " + std::to_string(durable_.terms.size()) + " entries";
+           std::to_string(durable_.hard_state.vote.value()) + ", " + std::to_string(durable_.terms.size()) +
+           " entries";
   });
   inbox_.push_front(server::Persisted{ticket});
   begin_sync();

@@ -1,10 +1,12 @@
-// One simulated server: a machine with a disk and clocks, and on it, while it runs, a process with a Replica and its log. This is
-// the shell of quorated in virtual time: the same Replica, the same Wal, the same order of drain, send, sync, "persisted".
+// One simulated server: a machine with a disk and clocks, and on it, while it runs, a process with a Replica
+// and its log. This is the shell of quorated in virtual time: the same Replica, the same Wal, the same order
+// of drain, send, sync, "persisted".
 //
 // Thread safety: none.
 //
-// What can happen between any two of its steps: a pause (also between taking an output and sending it, and between reading
-// the clock and using it), the death of the process, the loss of the machine's power, at each step of the disk too.
+// What can happen between any two of its steps: a pause (also between taking an output and sending it, and
+// between reading the clock and using it), the death of the process, the loss of the machine's power, at each
+// step of the disk too.
 #pragma once
 
 #include <deque>
@@ -124,9 +126,9 @@ class SimServer {
   std::optional<Now> stale_now_;
   bool drain_scheduled_ = false;
   std::optional<SimTime> tick_at_;
-  std::deque<Group> groups_;      // to be written, in order
-  size_t appended_ = 0;           // of groups_: handed to the log already
-  size_t syncing_ = 0;            // of groups_: covered by the sync that runs
+  std::deque<Group> groups_;  // to be written, in order
+  size_t appended_ = 0;       // of groups_: handed to the log already
+  size_t syncing_ = 0;        // of groups_: covered by the sync that runs
   bool die_after_sync_ = false;
   SimTime next_housekeeping_{0};
 };

@@ -21,26 +21,31 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
   char text[4096];
   std::snprintf(
       text, sizeof(text),
-      "seeds                  %llu, %.2f simulated hours, %.1f seeds/s (%.1f a process), %llu events, %llu steps\n"
+      "seeds                  %llu, %.2f simulated hours, %.1f seeds/s (%.1f a process), %llu events, %llu "
+      "steps\n"
       "leader changes         %llu, %llu with requests in flight; %.1f %% of the seeds had one of those\n"
       "operations             %llu ok, %llu unknown, %llu refused; %.0f a seed\n"
-      "crashes                %llu kills, %llu at a disk's step, %llu power losses of one server, %llu of all, %llu clean stops\n"
-      "other faults           %llu pauses, %llu client pauses, %llu wiped folders, %llu network cuts, %llu clock changes\n"
+      "crashes                %llu kills, %llu at a disk's step, %llu power losses of one server, %llu of "
+      "all, %llu clean stops\n"
+      "other faults           %llu pauses, %llu client pauses, %llu wiped folders, %llu network cuts, %llu "
+      "clock changes\n"
       "disks                  %llu errors injected, %llu full, %llu stalls, %llu syncs\n"
       "network                %llu messages, %llu lost, %llu duplicated; %llu client reconnects\n"
-      "checked                %llu reads, %llu writes, %llu sequential creates, %llu watch events, %llu entries\n"
+      "checked                %llu reads, %llu writes, %llu sequential creates, %llu watch events, %llu "
+      "entries\n"
       "locks                  %llu grants, %llu stale tokens refused by the resource\n"
       "sessions               %llu opened, %llu ended; %llu transfers of leadership asked for\n",
       u(s.seeds), static_cast<double>(s.simulated_ms) / 3'600'000.0, static_cast<double>(s.seeds) / seconds,
       static_cast<double>(s.seeds) / seconds / jobs, u(s.events), u(s.steps), u(s.leader_changes),
-      u(s.leader_changes_in_flight), 100.0 * static_cast<double>(s.seeds_with_change_in_flight) / seeds, u(s.operations_ok),
-      u(s.operations_unknown), u(s.operations_refused),
+      u(s.leader_changes_in_flight), 100.0 * static_cast<double>(s.seeds_with_change_in_flight) / seeds,
+      u(s.operations_ok), u(s.operations_unknown), u(s.operations_refused),
       static_cast<double>(s.operations_ok + s.operations_unknown + s.operations_refused) / seeds, u(s.kills),
-      u(s.crashes_at_steps), u(s.power_losses), u(s.power_losses_of_all), u(s.stops), u(s.pauses), u(s.client_pauses),
-      u(s.wipes), u(s.network_cuts), u(s.clock_changes), u(s.disk_errors), u(s.disk_full), u(s.disk_stalls), u(s.syncs),
-      u(s.messages), u(s.messages_lost), u(s.messages_duplicated), u(s.reconnects), u(s.reads_checked), u(s.writes_checked),
-      u(s.sequential_creates), u(s.watch_events), u(s.entries_committed), u(s.lock_grants), u(s.stale_tokens_refused),
-      u(s.sessions_opened), u(s.sessions_ended), u(s.transfers));
+      u(s.crashes_at_steps), u(s.power_losses), u(s.power_losses_of_all), u(s.stops), u(s.pauses),
+      u(s.client_pauses), u(s.wipes), u(s.network_cuts), u(s.clock_changes), u(s.disk_errors), u(s.disk_full),
+      u(s.disk_stalls), u(s.syncs), u(s.messages), u(s.messages_lost), u(s.messages_duplicated),
+      u(s.reconnects), u(s.reads_checked), u(s.writes_checked), u(s.sequential_creates), u(s.watch_events),
+      u(s.entries_committed), u(s.lock_grants), u(s.stale_tokens_refused), u(s.sessions_opened),
+      u(s.sessions_ended), u(s.transfers));
   return text;
 }
 

@@ -1,4 +1,5 @@
-// What happened, a line an event, as prose. Off unless somebody reads it: formatting costs more than simulating.
+// What happened, a line an event, as prose. Off unless somebody reads it: formatting costs more than
+// simulating.
 //
 //   if (trace.on()) trace.line(now, "server 2", "is killed");
 //

@@ -1,5 +1,5 @@
-// One-shot watches: each fires once, after what it saw and not before, in order, ahead of any answer that shows the change, and
-// none is lost, also when its client moves to another server.
+// One-shot watches: each fires once, after what it saw and not before, in order, ahead of any answer that
+// shows the change, and none is lost, also when its client moves to another server.
 //
 // Thread safety: none.
 #pragma once
@@ -18,20 +18,22 @@ class WatchHistory {
  public:
   // A state of the watched node, as a read showed it.
   struct Seen {
-    Zxid state;       // the zxid of the state that was read
+    Zxid state;  // the zxid of the state that was read
     bool exists = false;
     Zxid czxid, mzxid;
   };
 
   // The answer of the read that registered it has arrived.
-  void registered(uint32_t client, uint64_t watch, const std::string& key, ConnectionId connection, const Seen& seen);
+  void registered(uint32_t client, uint64_t watch, const std::string& key, ConnectionId connection,
+                  const Seen& seen);
   // It was registered again after a reconnect: the answer has arrived.
   void resumed(uint32_t client, uint64_t watch, ConnectionId connection);
   // The session ended: nobody owes this watch an event any more.
   void dropped(uint32_t client, uint64_t watch);
   Verdict fired(uint32_t client, uint64_t watch, ConnectionId connection, const std::string& key, Zxid zxid);
   // Any read of the same client over the same connection.
-  Verdict read_shows(uint32_t client, ConnectionId connection, const std::string& key, const Seen& seen) const;
+  Verdict read_shows(uint32_t client, ConnectionId connection, const std::string& key,
+                     const Seen& seen) const;
   // When all is over and quiet: what each key is in the end.
   Verdict finish(const std::map<std::string, Seen>& in_the_end) const;
 

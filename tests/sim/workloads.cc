@@ -28,7 +28,8 @@ namespace {
 std::optional<ReadValue> shown(const std::string& name, const server::ClientReply& reply) {
   if (reply.error.code == ErrorCode::kNoNode) return std::nullopt;
   const auto* node = std::get_if<server::NodeReply>(&reply.body);
-  if (!reply.error.ok() || node == nullptr) throw Violation(name + ": a get was answered with " + reply.error.message);
+  if (!reply.error.ok() || node == nullptr)
+    throw Violation(name + ": a get was answered with " + reply.error.message);
   return ReadValue{node->data, node->stat};
 }
 
@@ -101,7 +102,8 @@ void SequenceClient::act() {
   operation.parents = true;
   write(operation, [this, tag](const kv::Outcome* outcome) {
     if (outcome == nullptr) return;
-    if (outcome->code != ErrorCode::kOk) throw Violation(name() + ": a sequential create was refused: " + outcome->message);
+    if (outcome->code != ErrorCode::kOk)
+      throw Violation(name() + ": a sequential create was refused: " + outcome->message);
     ++context_.statistics.sequential_creates;
     require(histories_.sequences.end(tag, outcome->path, outcome->zxid));
   });
@@ -113,7 +115,8 @@ void WatchClient::on_ready(bool fresh) {
   PeriodicClient::on_ready(fresh);
   for (const auto& [watch, active] : active_) {
     histories_.watches.resumed(number(), watch, connection());
-    ask_once(server::ResumeWatchRequest{watch, kv::WatchKind::kData, active.key, active.seen.state, active.seen.exists},
+    ask_once(server::ResumeWatchRequest{watch, kv::WatchKind::kData, active.key, active.seen.state,
+                                        active.seen.exists},
              [](const server::ClientReply&) {});
   }
 }
@@ -177,7 +180,8 @@ void Auditor::read_sequence() {
   read(server::ChildrenRequest{kSequenceParent, 0}, [this](const server::ClientReply& reply) {
     if (reply.error.code == ErrorCode::kNoNode) return;
     const auto* children = std::get_if<server::ChildrenReply>(&reply.body);
-    if (!reply.error.ok() || children == nullptr) throw Violation(name() + ": cannot list: " + reply.error.message);
+    if (!reply.error.ok() || children == nullptr)
+      throw Violation(name() + ": cannot list: " + reply.error.message);
     names_ = children->names;
     for (const std::string& child : names_) {
       read(server::GetRequest{std::string(kSequenceParent) + "/" + child, true, 0},

@@ -1,4 +1,5 @@
-// What the simulated clients do: keys, locks, sequential creates, watches; and an auditor that reads everything in the end.
+// What the simulated clients do: keys, locks, sequential creates, watches; and an auditor that reads
+// everything in the end.
 //
 // Thread safety: none.
 #pragma once
@@ -33,7 +34,8 @@ struct Histories {
 // Does something every now and then while its session is open.
 class PeriodicClient : public Client {
  public:
-  PeriodicClient(Context& context, Connections& connections, uint32_t number, uint32_t servers, Histories& histories)
+  PeriodicClient(Context& context, Connections& connections, uint32_t number, uint32_t servers,
+                 Histories& histories)
       : Client(context, connections, number, servers), histories_(histories) {}
 
  protected:

@@ -23,7 +23,8 @@ World::World(uint64_t seed, Trace trace, std::optional<Plan> plan)
                }),
       connections_(context_, network_, ends()),
       oracle_(context_, hooks()),
-      histories_([this](uint32_t number) { return clients_.at(number)->lease_valid(); }, !context_.plan.wild_clocks),
+      histories_([this](uint32_t number) { return clients_.at(number)->lease_valid(); },
+                 !context_.plan.wild_clocks),
       nemesis_(context_, network_, connections_, servers_, clients_) {
   context_.say("plan", [&] { return describe(context_.plan); });
   std::vector<server::PlannedMember> members;
@@ -31,7 +32,8 @@ World::World(uint64_t seed, Trace trace, std::optional<Plan> plan)
     members.push_back({ServerId(i), "server-" + std::to_string(i) + ":7001"});
   }
   for (const server::PlannedMember& member : members) {
-    servers_.push_back(std::make_unique<SimServer>(context_, network_, connections_, oracle_, member.id, members));
+    servers_.push_back(
+        std::make_unique<SimServer>(context_, network_, connections_, oracle_, member.id, members));
   }
   add_clients();
 }
@@ -71,7 +73,9 @@ Connections::Ends World::ends() {
     servers_.at(id.value() - 1)->receive(server::ClientLost{connection});
   };
   ends.client_connected = [this](Node node, ConnectionId id) { client(node)->connected(id); };
-  ends.client_received = [this](Node node, const server::ClientMessage& message) { client(node)->received(message); };
+  ends.client_received = [this](Node node, const server::ClientMessage& message) {
+    client(node)->received(message);
+  };
   ends.client_lost = [this](Node node, ConnectionId id) { client(node)->lost(id); };
   return ends;
 }
@@ -79,7 +83,8 @@ Connections::Ends World::ends() {
 Oracle::Hooks World::hooks() {
   Oracle::Hooks hooks;
   hooks.requests_in_flight = [this] {
-    return std::any_of(clients_.begin(), clients_.end(), [](const auto& c) { return c->has_requests_in_flight(); });
+    return std::any_of(clients_.begin(), clients_.end(),
+                       [](const auto& c) { return c->has_requests_in_flight(); });
   };
   hooks.expiry_committed = [this](SessionId session) { expiry_committed(session); };
   hooks.process_ended = [this](SimServer& server, bool machine_up) { process_ended(server, machine_up); };
@@ -90,20 +95,22 @@ Oracle::Hooks World::hooks() {
 void World::process_ended(SimServer& server, bool machine_up) {
   for (const auto& other : servers_) {
     const Node from = server.id().value(), to = other->id().value();
-    if (!machine_up || other.get() == &server || !network_.passes(from, to) || !context_.random.chance(0.7)) continue;
-    context_.scheduler.after(network_.delay(from, to), [peer = other.get(), id = server.id()] {
-      peer->receive(server::PeerLost{id});
-    });
+    if (!machine_up || other.get() == &server || !network_.passes(from, to) || !context_.random.chance(0.7))
+      continue;
+    context_.scheduler.after(network_.delay(from, to),
+                             [peer = other.get(), id = server.id()] { peer->receive(server::PeerLost{id}); });
   }
   nemesis_.restart_soon(server);
 }
 
-// While clocks are as right as clients assume, a client knows that its session is over before the cluster ends it.
+// While clocks are as right as clients assume, a client knows that its session is over before the cluster
+// ends it.
 void World::expiry_committed(SessionId session) {
   if (context_.plan.wild_clocks) return;
   for (const auto& client : clients_) {
     if (client->session() != session || !client->lease_valid()) continue;
-    throw Violation("session " + std::to_string(session.value()) + " expires while " + client->name() + " may rely on it");
+    throw Violation("session " + std::to_string(session.value()) + " expires while " + client->name() +
+                    " may rely on it");
   }
 }
 
@@ -145,8 +152,9 @@ std::string World::who_stands_where() const {
       out << " is in no cluster";
     } else {
       const raft::Raft& raft = *server->replica()->raft();
-      out << " is " << raft::role_name(raft.role_name()) << " of " << raft.leader() << " in term " << raft.term() << ", committed "
-          << raft.committed() << " of " << raft.log().last_index() << ", applied " << server->replica()->state().applied();
+      out << " is " << raft::role_name(raft.role_name()) << " of " << raft.leader() << " in term "
+          << raft.term() << ", committed " << raft.committed() << " of " << raft.log().last_index()
+          << ", applied " << server->replica()->state().applied();
     }
   }
   return out.str();
@@ -167,7 +175,8 @@ void World::demand_progress() {
   nemesis_.heal();
   const Duration longest = context_.plan.heal_max;
   if (!run_until([this] { return agreed_leader() != nullptr; }, longest)) {
-    throw Violation("healed, and " + std::to_string(longest / seconds(1)) + " s later there is no leader that all follow" + who_stands_where());
+    throw Violation("healed, and " + std::to_string(longest / seconds(1)) +
+                    " s later there is no leader that all follow" + who_stands_where());
   }
   std::vector<uint64_t> before;
   for (const auto& client : clients_) before.push_back(client->operations_done());

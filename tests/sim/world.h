@@ -1,5 +1,5 @@
-// One simulated run, from its seed to its verdict: servers, clients, network and nemesis; a time of trouble, then everything
-// is healed and progress is demanded.
+// One simulated run, from its seed to its verdict: servers, clients, network and nemesis; a time of trouble,
+// then everything is healed and progress is demanded.
 //
 //   World world(42, Trace(stdout));
 //   RunResult result = world.run();
