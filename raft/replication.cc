@@ -61,7 +61,7 @@ Result<Index> Raft::propose(Instant now, std::span<const Proposal> proposals) {
 
 void Raft::tick_leader(Leader& leader) {
   // Ongaro 6.2: a leader that a quorum does not hear must not keep clients waiting, nor its followers quiet.
-  if (now_ - quorum_contact(leader) > options_.election_timeout_max) {
+  if (quorum_contact(leader) + options_.election_timeout_max < now_) {
     become_follower(hard_state_.term, {}, "heard from no quorum for an election timeout");
     return;
   }

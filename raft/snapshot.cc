@@ -51,7 +51,8 @@ void Raft::handle(const Message& message, const SnapshotRequest& request) {
     if (durable_index_ >= request.last_index) send(message.from, SnapshotResponse{true, request.last_index});
     return;
   }
-  pending_snapshots_.try_emplace(request.last_index, request.last_term, std::move(configuration).value());
+  pending_snapshots_.try_emplace(request.last_index,
+                                 PendingSnapshot{request.last_term, std::move(configuration).value()});
   if (pending_snapshots_.size() > kPendingSnapshotsMax) pending_snapshots_.erase(pending_snapshots_.begin());
 }
 
