@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/checksum.h"
+#include "base/random.h"
 #include "tests/storage/wal_fixture.h"
 
 namespace quorate::storage_test {
@@ -133,6 +134,32 @@ TEST_F(WalDamage, TheStateFileVouchesForTheLogTooWhenTheTermChanges) {
   EXPECT_EQ(opened.code(), ErrorCode::kCorruption);
 }
 
+// Puts an intact frame over the last one, as a disk would that lost the newer of two writes.
+class WalForeignFrame : public WalDamage {
+ protected:
+  Result<Wal::Opened> open_with(uint64_t previous, uint64_t segment_checksum) {
+    const std::string content = disk.content(log_path(1));
+    FrameHeader header = frames_in(content).back();
+    const uint64_t size = end_of(header) - header.offset;
+    std::string frame = content.substr(header.offset, kFrameHeaderBytes + header.entries_bytes);
+    header.previous = previous;
+    server::wal::seal_frame(frame, header, segment_checksum);
+    EXPECT_EQ(frame.size(), size);
+    return open_damaged([&](SimFileSystem& d) { d.overwrite(log_path(1), header.offset, frame); });
+  }
+};
+
+TEST_F(WalForeignFrame, IsNoPartOfTheLog) {
+  for (int i = 0; i < 3; ++i) group(1, 2);
+  const std::string content = disk.content(log_path(1));
+  const uint64_t segment = server::wal::decode_segment_header(content)->checksum;
+  const uint64_t previous = frames_in(content).back().previous;
+  EXPECT_EQ(open_with(previous, segment)->recovered.entries.size(), 6U);
+  // Behind another frame than the one that is there; of a segment with another header.
+  EXPECT_EQ(open_with(previous + 1, segment)->recovered.entries.size(), 4U);
+  EXPECT_EQ(open_with(previous, segment + 1)->recovered.entries.size(), 4U);
+}
+
 class WalSegmentDamage : public WalDamage {
  protected:
   void SetUp() override {
@@ -171,6 +198,16 @@ TEST_F(WalSegmentDamage, DamageAtTheEndOfAnOlderSegmentIsRefused) {
     });
     ASSERT_EQ(erased.code(), ErrorCode::kCorruption);
   }
+}
+
+TEST_F(WalSegmentDamage, AMarkAtTheEndOfAnOlderSegmentIsVouchedForAsWell) {
+  // Too large for what is left of the fourth segment.
+  group(1, 1, 7000);
+  ASSERT_EQ(wal->stats().segments, 5U);
+  const FrameHeader mark = frames_in(disk.content(log_path(4))).back();
+  ASSERT_EQ(mark.kind, server::wal::FrameKind::kMark);
+  auto opened = open_damaged([&](SimFileSystem& d) { d.flip_bit(log_path(4), mark.offset + 50, 1); });
+  EXPECT_EQ(opened.code(), ErrorCode::kCorruption);
 }
 
 TEST_F(WalSegmentDamage, AMissingSegmentIsRefused) {
@@ -237,6 +274,19 @@ TEST_F(WalTermAndVote, AVoteWhoseFrameIsLostIsInTheStateFile) {
   auto without = open_on(*scratch);
   ASSERT_TRUE(without.ok()) << without.error().message;
   EXPECT_EQ(without->recovered.hard_state, voted);
+}
+
+TEST_F(WalTermAndVote, TheStateFileIsDurableByItself) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Random random(seed);
+    auto opened = open_damaged([&](SimFileSystem& d) {
+      d.power_loss(random);
+      tear_vote(d);
+      break_slot(d, seed % 2);
+    });
+    ASSERT_TRUE(opened.ok()) << opened.error().message;
+    EXPECT_EQ(opened->recovered.hard_state, voted);
+  }
 }
 
 TEST_F(WalTermAndVote, EitherSlotIsEnoughForALostFrame) {
