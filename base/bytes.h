@@ -32,6 +32,13 @@ class Bytes {
     return part;
   }
 
+  // Grows this view by `next` and returns true if that lies directly behind it in the same block; else does nothing.
+  bool extend(const Bytes& next) {
+    if (block_ != next.block_ || view_.data() + view_.size() != next.view_.data()) return false;
+    view_ = std::string_view(view_.data(), view_.size() + next.view_.size());
+    return true;
+  }
+
   friend bool operator==(const Bytes& a, const Bytes& b) { return a.view_ == b.view_; }
 
  private:

@@ -1,0 +1,313 @@
+#include "server/shell/client_codec.h"
+
+#include <google/protobuf/arena.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "base/codec.h"
+#include "proto/client.pb.h"
+
+namespace quorate::server {
+
+namespace {
+
+constexpr size_t kLengthBytes = 4;
+
+// ---- requests
+
+Error refused(const char* what) { return {ErrorCode::kInvalidArgument, what}; }
+
+Result<kv::SessionPassword> password_of(const std::string& bytes) {
+  kv::SessionPassword password{};
+  if (bytes.size() != password.size()) return refused("a session's password has 16 bytes");
+  std::memcpy(password.data(), bytes.data(), password.size());
+  return password;
+}
+
+Result<RequestBody> open_session(const api::OpenSession& in) {
+  auto password = password_of(in.password());
+  if (!password.ok()) return password.error();
+  return RequestBody(OpenSessionRequest{in.timeout_ms(), *password});
+}
+
+Result<RequestBody> attach_session(const api::AttachSession& in) {
+  auto password = password_of(in.password());
+  if (!password.ok()) return password.error();
+  return RequestBody(AttachSessionRequest{SessionId(in.session()), *password});
+}
+
+// Strings are moved out of the parsed message: data is copied once, from the receive buffer.
+Result<RequestBody> write(api::Write& in) {
+  WriteRequest out;
+  out.number = in.number();
+  out.acked_below = in.acked_below();
+  switch (in.operation_case()) {
+    case api::Write::kCreate: {
+      auto& op = *in.mutable_create();
+      out.operation = kv::CreateOp{std::move(*op.mutable_path()), std::move(*op.mutable_data()), op.ephemeral(),
+                                   op.sequential(), op.parents()};
+      break;
+    }
+    case api::Write::kSet: {
+      auto& op = *in.mutable_set();
+      out.operation = kv::SetOp{std::move(*op.mutable_path()), std::move(*op.mutable_data()), op.version()};
+      break;
+    }
+    case api::Write::kDelete: {
+      auto& op = *in.mutable_delete_();
+      out.operation = kv::DeleteOp{std::move(*op.mutable_path()), op.version()};
+      break;
+    }
+    case api::Write::kAcquire: {
+      auto& op = *in.mutable_acquire();
+      out.operation = kv::AcquireOp{std::move(*op.mutable_path()), std::move(*op.mutable_data())};
+      break;
+    }
+    case api::Write::kRelease:
+      out.operation = kv::ReleaseOp{std::move(*in.mutable_release()->mutable_node())};
+      break;
+    case api::Write::kCloseSession: out.operation = kv::CloseSessionOp{}; break;
+    case api::Write::OPERATION_NOT_SET:
+      return Error{ErrorCode::kUnsupported, "this server does not know that operation: it may be older than the client"};
+  }
+  return RequestBody(std::move(out));
+}
+
+Result<RequestBody> resume_watch(api::ResumeWatch& in) {
+  if (in.kind() != static_cast<uint32_t>(kv::WatchKind::kData) &&
+      in.kind() != static_cast<uint32_t>(kv::WatchKind::kChildren)) {
+    return refused("a watch is of kind 1 (data) or 2 (children)");
+  }
+  return RequestBody(ResumeWatchRequest{in.watch(), static_cast<kv::WatchKind>(in.kind()), std::move(*in.mutable_path()),
+                                        Zxid(in.seen()), in.existed()});
+}
+
+RequestBody lock_list(api::LockList& in) {
+  LockListRequest out;
+  if (!in.root().empty()) out.root = std::move(*in.mutable_root());
+  if (in.max() > 0) out.max = in.max();
+  return out;
+}
+
+Result<RequestBody> body_of(api::ClientFrame& in) {
+  using Frame = api::ClientFrame;
+  switch (in.body_case()) {
+    case Frame::kOpenSession: return open_session(in.open_session());
+    case Frame::kAttachSession: return attach_session(in.attach_session());
+    case Frame::kPing: return RequestBody(PingRequest{});
+    case Frame::kWrite: return write(*in.mutable_write());
+    case Frame::kGet: {
+      auto& get = *in.mutable_get();
+      return RequestBody(GetRequest{std::move(*get.mutable_path()), get.with_data(), get.watch()});
+    }
+    case Frame::kChildren: {
+      auto& children = *in.mutable_children();
+      return RequestBody(ChildrenRequest{std::move(*children.mutable_path()), children.watch()});
+    }
+    case Frame::kResumeWatch: return resume_watch(*in.mutable_resume_watch());
+    case Frame::kRemoveWatch: return RequestBody(RemoveWatchRequest{in.remove_watch().watch()});
+    case Frame::kLockPlace: return RequestBody(LockPlaceRequest{std::move(*in.mutable_lock_place()->mutable_node())});
+    case Frame::kLockShow: return RequestBody(LockShowRequest{std::move(*in.mutable_lock_show()->mutable_path())});
+    case Frame::kLockList: return lock_list(*in.mutable_lock_list());
+    case Frame::kStatus: return RequestBody(StatusRequest{});
+    case Frame::kTransfer: return RequestBody(TransferRequest{ServerId(in.transfer().target())});
+    case Frame::BODY_NOT_SET: break;
+  }
+  return Error{ErrorCode::kUnsupported, "this server does not know that request: it may be older than the client"};
+}
+
+// ---- replies and events
+
+void put(const kv::Stat& stat, api::Stat& out) {
+  out.set_czxid(stat.czxid.value());
+  out.set_mzxid(stat.mzxid.value());
+  out.set_pzxid(stat.pzxid.value());
+  out.set_ctime_ms(stat.ctime_ms);
+  out.set_mtime_ms(stat.mtime_ms);
+  out.set_version(stat.version);
+  out.set_cversion(stat.cversion);
+  out.set_aversion(stat.aversion);
+  out.set_ephemeral_owner(stat.ephemeral_owner.value());
+  out.set_data_length(static_cast<uint32_t>(stat.data_length));
+  out.set_num_children(static_cast<uint32_t>(stat.num_children));
+}
+
+void put(const lock::Contender& contender, api::Contender& out) {
+  out.set_node(contender.node);
+  out.set_session(contender.session.value());
+  out.set_token(contender.token.value());
+  out.set_data(contender.data);
+  out.set_since_ms(contender.since_ms);
+}
+
+void put(const lock::LockView& view, api::Lock& out) {
+  out.set_path(view.path);
+  if (view.holder) put(*view.holder, *out.mutable_holder());
+  for (const lock::Contender& waiter : view.waiters) put(waiter, *out.add_waiters());
+  out.set_mixed(view.mixed);
+}
+
+void put(const MemberStatus& member, api::MemberStatus& out) {
+  out.set_id(member.id.value());
+  out.set_role(static_cast<uint32_t>(member.role));
+  out.set_peer_address(member.peer_address);
+  out.set_client_address(member.client_address);
+  out.set_has_match(member.match.has_value());
+  if (member.match) out.set_match(member.match->value());
+}
+
+struct ReplyEncoder {
+  api::Reply& reply;
+
+  void operator()(const std::monostate&) const {}
+  void operator()(const kv::Outcome& outcome) const {
+    auto& out = *reply.mutable_outcome();
+    // One place for a refusal, whoever refused.
+    if (reply.code() == 0 && outcome.code != ErrorCode::kOk) {
+      reply.set_code(static_cast<uint32_t>(outcome.code));
+      reply.set_message(outcome.message);
+    }
+    out.set_zxid(outcome.zxid.value());
+    out.set_path(outcome.path);
+    if (outcome.stat.czxid != Zxid()) put(outcome.stat, *out.mutable_stat());
+    out.set_held(outcome.held);
+    out.set_token(outcome.token.value());
+    out.set_session(outcome.session.value());
+    out.set_epoch(outcome.epoch);
+    out.set_timeout_ms(outcome.timeout_ms);
+    out.set_next_number(outcome.next_number);
+  }
+  void operator()(const NodeReply& node) const {
+    reply.mutable_node()->set_data(node.data);
+    put(node.stat, *reply.mutable_node()->mutable_stat());
+  }
+  void operator()(const ChildrenReply& children) const {
+    for (const std::string& name : children.names) reply.mutable_children()->add_names(name);
+    put(children.stat, *reply.mutable_children()->mutable_stat());
+  }
+  void operator()(const lock::Place& place) const {
+    reply.mutable_place()->set_held(place.held);
+    reply.mutable_place()->set_token(place.token.value());
+  }
+  void operator()(const lock::LockView& view) const { put(view, *reply.mutable_lock()); }
+  void operator()(const LockListReply& list) const {
+    auto& out = *reply.mutable_locks();
+    for (const lock::LockView& view : list.locks) put(view, *out.add_locks());
+  }
+  void operator()(const ServerStatus& status) const {
+    auto& out = *reply.mutable_status();
+    out.set_id(status.id.value());
+    out.set_cluster(status.cluster.value());
+    out.set_role(static_cast<uint32_t>(status.role));
+    out.set_may_vote(status.may_vote);
+    out.set_term(status.term.value());
+    out.set_leader(status.leader.value());
+    out.set_last_index(status.last_index.value());
+    out.set_committed(status.committed.value());
+    out.set_applied(status.applied.value());
+    out.set_zxid(status.zxid.value());
+    out.set_nodes(status.nodes);
+    out.set_sessions(status.sessions);
+    out.set_connections(status.connections);
+    out.set_watches(status.watches);
+    out.set_state_hash(status.state_hash);
+    for (const MemberStatus& member : status.members) put(member, *out.add_members());
+  }
+};
+
+struct MessageEncoder {
+  api::ServerFrame& frame;
+
+  void operator()(const ClientReply& reply) const {
+    auto& out = *frame.mutable_reply();
+    out.set_id(reply.id);
+    out.set_code(static_cast<uint32_t>(reply.error.code));
+    if (!reply.error.message.empty()) out.set_message(reply.error.message);
+    out.set_zxid(reply.zxid.value());
+    std::visit(ReplyEncoder{out}, reply.body);
+  }
+  void operator()(const kv::WatchEvent& event) const {
+    auto& out = *frame.mutable_watch_event();
+    out.set_watch(event.watch);
+    out.set_kind(static_cast<uint32_t>(event.kind));
+    out.set_path(event.path);
+    out.set_zxid(event.zxid.value());
+  }
+  void operator()(const GrantEvent& event) const {
+    auto& out = *frame.mutable_granted();
+    out.set_node(event.grant.node);
+    out.set_token(event.grant.token.value());
+    out.set_zxid(event.grant.zxid.value());
+  }
+  void operator()(const SessionEndEvent& event) const {
+    frame.mutable_session_end()->set_session(event.session.value());
+    frame.mutable_session_end()->set_code(static_cast<uint32_t>(event.code));
+  }
+};
+
+}  // namespace
+
+// Frames are built and parsed in one arena whose first block stays: no allocation for the small ones.
+struct ClientCodec::Impl {
+  Impl() : arena(options(memory)) {}
+  static google::protobuf::ArenaOptions options(std::array<char, 8192>& memory) {
+    google::protobuf::ArenaOptions options;
+    options.initial_block = memory.data();
+    options.initial_block_size = memory.size();
+    return options;
+  }
+  template <class T>
+  T& fresh() {
+    arena.Reset();
+    return *google::protobuf::Arena::CreateMessage<T>(&arena);
+  }
+
+  alignas(16) std::array<char, 8192> memory{};
+  google::protobuf::Arena arena;
+  std::string bytes;
+};
+
+ClientCodec::ClientCodec() : impl_(std::make_unique<Impl>()) {}
+ClientCodec::~ClientCodec() = default;
+
+Result<ClientRequest> ClientCodec::decode(ConnectionId connection, std::string_view frame, uint64_t& id) {
+  auto& parsed = impl_->fresh<api::ClientFrame>();
+  if (!parsed.ParseFromArray(frame.data(), static_cast<int>(frame.size()))) {
+    return Error{ErrorCode::kMalformed, "a frame that does not parse"};
+  }
+  id = parsed.id();
+  auto body = body_of(parsed);
+  if (!body.ok()) return body.error();
+  return ClientRequest{connection, parsed.id(), std::move(*body)};
+}
+
+void ClientCodec::encode(const ClientMessage& message, OutputQueue& out) {
+  auto& frame = impl_->fresh<api::ServerFrame>();
+  std::visit(MessageEncoder{frame}, message.body);
+  std::string& bytes = impl_->bytes;
+  bytes.clear();
+  const size_t size = frame.ByteSizeLong();
+  CHECK(size <= UINT32_MAX);
+  bytes.resize(kLengthBytes + size);
+  const uint32_t length = static_cast<uint32_t>(size);
+  std::memcpy(bytes.data(), &length, sizeof(length));
+  frame.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(bytes.data()) + kLengthBytes);
+  out.copy(bytes);
+  if (bytes.capacity() > (256 << 10)) bytes = {};
+}
+
+Result<size_t> client_frame_size(std::string_view bytes, size_t bytes_max) {
+  if (bytes.size() < kLengthBytes) return size_t{0};
+  const uint32_t size = ByteReader(bytes).u32();
+  if (size > bytes_max) {
+    return Error{ErrorCode::kTooLarge, "a frame of " + std::to_string(size) + " bytes; the limit is " + std::to_string(bytes_max)};
+  }
+  return kLengthBytes + size;
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,340 @@
+#include "server/shell/client_listener.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+#include <vector>
+
+#include "base/check.h"
+#include "server/shell/input_buffer.h"
+#include "server/shell/log.h"
+#include "server/shell/net.h"
+
+namespace quorate::server {
+
+namespace {
+
+class ClientConnection;
+
+// What a connection asks of the listener.
+class ClientHub {
+ public:
+  virtual ~ClientHub() = default;
+  virtual const ClientListenerOptions& options() const = 0;
+  virtual ClientCodec& codec() = 0;
+  virtual void received(ClientRequest request) = 0;
+  virtual void closed(ConnectionId id) = 0;
+  virtual void has_output(const std::shared_ptr<ClientConnection>& connection) = 0;
+};
+
+class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
+ public:
+  ClientConnection(ClientHub& hub, ConnectionId id, Socket socket)
+      : hub_(hub), id_(id), socket_(std::move(socket)), accepted_(std::chrono::steady_clock::now()) {}
+
+  void start() {
+    boost::system::error_code ignored;
+    socket_.set_option(Tcp::no_delay(true), ignored);
+    socket_.set_option(Socket::keep_alive(true), ignored);
+    socket_.non_blocking(true, ignored);
+    read();
+  }
+  void send(const ClientMessage& message);
+  void close_after_output();
+  void flush();
+  void fail(const std::string& reason);
+  void close();
+
+  bool greeted() const { return greeted_; }
+  std::chrono::steady_clock::time_point accepted() const { return accepted_; }
+  ConnectionId id() const { return id_; }
+
+ private:
+  void read();
+  void handle_input();
+  bool handle_frame(std::string_view frame);
+  bool handle_magic();
+  void announce_output();
+  void wait_for_space();
+
+  ClientHub& hub_;
+  const ConnectionId id_;
+  Socket socket_;
+  const std::chrono::steady_clock::time_point accepted_;
+  bool open_ = true;
+  bool greeted_ = false;
+  bool closing_ = false;
+  bool announced_ = false;
+  bool waiting_for_space_ = false;
+  InputBuffer input_;
+  OutputQueue output_;
+};
+
+void ClientConnection::read() {
+  const std::span<char> space = input_.space();
+  socket_.async_read_some(boost::asio::buffer(space.data(), space.size()),
+                          [self = shared_from_this()](const boost::system::error_code& error, size_t count) {
+                            if (!self->open_) return;
+                            if (error) {
+                              if (!self->input_.bytes().empty()) {
+                                self->fail("it ended within a frame");
+                              } else {
+                                self->close();
+                              }
+                              return;
+                            }
+                            self->input_.filled(count);
+                            self->handle_input();
+                          });
+}
+
+bool ClientConnection::handle_magic() {
+  const std::string_view bytes = input_.bytes().substr(0, kClientMagic.size());
+  if (bytes != kClientMagic.substr(0, bytes.size())) {
+    fail("it does not speak the client protocol of Quorate");
+    return false;
+  }
+  if (bytes.size() == kClientMagic.size()) {
+    greeted_ = true;
+    input_.consume(kClientMagic.size());
+  }
+  return true;
+}
+
+void ClientConnection::handle_input() {
+  if (!greeted_ && !handle_magic()) return;
+  while (greeted_ && !closing_) {
+    const auto size = client_frame_size(input_.bytes(), hub_.options().frame_bytes_max);
+    if (!size.ok()) return fail(size.error().message);
+    if (*size == 0 || *size > input_.bytes().size()) break;
+    if (!handle_frame(input_.bytes().substr(4, *size - 4))) return;
+    input_.consume(*size);
+  }
+  if (closing_) input_.consume(input_.bytes().size());
+  read();
+}
+
+bool ClientConnection::handle_frame(std::string_view frame) {
+  uint64_t id = 0;
+  auto request = hub_.codec().decode(id_, frame, id);
+  if (request.ok()) {
+    hub_.received(std::move(*request));
+    return open_;
+  }
+  if (request.code() == ErrorCode::kMalformed) {
+    fail(request.error().message);
+    return false;
+  }
+  send({id_, ClientReply{id, request.error(), Zxid(), std::monostate()}});
+  return open_;
+}
+
+void ClientConnection::send(const ClientMessage& message) {
+  if (!open_ || closing_) return;
+  hub_.codec().encode(message, output_);
+  announce_output();
+}
+
+void ClientConnection::announce_output() {
+  if (announced_) return;
+  announced_ = true;
+  hub_.has_output(shared_from_this());
+}
+
+void ClientConnection::close_after_output() {
+  closing_ = true;
+  announce_output();
+}
+
+void ClientConnection::flush() {
+  announced_ = false;
+  if (!open_ || waiting_for_space_) return;
+  if (const int error = send_some(socket_.native_handle(), output_); error != 0) return close();
+  if (output_.bytes() > hub_.options().output_bytes_max) {
+    return fail(fmt::format("it does not read its answers: {} bytes are unsent", output_.bytes()));
+  }
+  if (!output_.empty()) {
+    wait_for_space();
+  } else if (closing_) {
+    close();
+  }
+}
+
+void ClientConnection::wait_for_space() {
+  waiting_for_space_ = true;
+  socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
+    self->waiting_for_space_ = false;
+    if (!error) self->flush();
+  });
+}
+
+void ClientConnection::fail(const std::string& reason) {
+  if (!open_) return;
+  log(LogLevel::kWarning, fmt::format("client connection {} from {} closed: {}", id_.value(), remote_name(socket_), reason));
+  close();
+}
+
+void ClientConnection::close() {
+  if (!open_) return;
+  open_ = false;
+  boost::system::error_code ignored;
+  socket_.shutdown(Socket::shutdown_both, ignored);
+  socket_.close(ignored);
+  hub_.closed(id_);
+}
+
+}  // namespace
+
+struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<ClientListener::Impl> {
+  Impl(boost::asio::io_context& loop, const ClientListenerOptions& options)
+      : loop_(loop), options_(options), sweep_(loop.get_executor()), accept_again_(loop.get_executor()) {}
+
+  const ClientListenerOptions& options() const override { return options_; }
+  ClientCodec& codec() override { return codec_; }
+  void received(ClientRequest request) override {
+    if (!stopped_) events_.received(std::move(request));
+  }
+  void closed(ConnectionId id) override {
+    connections_.erase(id);
+    if (!stopped_) events_.lost(id);
+  }
+  void has_output(const std::shared_ptr<ClientConnection>& connection) override { with_output_.push_back(connection); }
+
+  void accept();
+  void admit(Socket socket);
+  void arm_sweep();
+  void sweep();
+  void flush();
+
+  boost::asio::io_context& loop_;
+  const ClientListenerOptions options_;
+  Events events_;
+  ClientCodec codec_;
+  bool stopped_ = true;
+  std::unique_ptr<Acceptor> acceptor_;
+  Timer sweep_, accept_again_;
+  bool sweeping_ = false;
+  bool refusing_ = false;
+  ConnectionId last_id_;
+  std::unordered_map<ConnectionId, std::shared_ptr<ClientConnection>> connections_;
+  std::vector<std::shared_ptr<ClientConnection>> with_output_, flushing_;
+};
+
+void ClientListener::Impl::accept() {
+  acceptor_->async_accept([this, self = shared_from_this()](const boost::system::error_code& error, Socket socket) {
+    if (stopped_) return;
+    if (error) {
+      // Out of descriptors, most likely: not at once again, or the loop would spin.
+      log(LogLevel::kWarning, fmt::format("a client could not be accepted: {}", error.message()));
+      accept_again_.expires_after(std::chrono::milliseconds(100));
+      accept_again_.async_wait([this, self](const boost::system::error_code& cancelled) {
+        if (!cancelled && !stopped_) accept();
+      });
+      return;
+    }
+    admit(std::move(socket));
+    accept();
+  });
+}
+
+void ClientListener::Impl::admit(Socket socket) {
+  if (connections_.size() >= options_.connections_max) {
+    // Said once for each time that the limit is reached: who storms the port does not fill the log.
+    if (!refusing_) {
+      log(LogLevel::kWarning,
+          fmt::format("client connection from {} refused: {} connections are the limit (client-connections-max)",
+                      remote_name(socket), options_.connections_max));
+    }
+    refusing_ = true;
+    return;
+  }
+  refusing_ = false;
+  last_id_ = last_id_.next();
+  auto connection = std::make_shared<ClientConnection>(*this, last_id_, std::move(socket));
+  connections_[last_id_] = connection;
+  connection->start();
+  arm_sweep();
+}
+
+// Looks for connections without a magic, and only while there may be some: an idle server has no such timer.
+void ClientListener::Impl::arm_sweep() {
+  if (sweeping_) return;
+  sweeping_ = true;
+  sweep_.expires_after(std::min<Duration>(std::chrono::seconds(1), options_.magic_timeout / 4));
+  sweep_.async_wait([this, self = shared_from_this()](const boost::system::error_code& error) {
+    sweeping_ = false;
+    if (!error && !stopped_) sweep();
+  });
+}
+
+void ClientListener::Impl::sweep() {
+  std::vector<std::shared_ptr<ClientConnection>> silent;
+  bool more = false;
+  const auto now = std::chrono::steady_clock::now();
+  for (const auto& [id, connection] : connections_) {
+    if (connection->greeted()) continue;
+    if (now - connection->accepted() >= options_.magic_timeout) {
+      silent.push_back(connection);
+    } else {
+      more = true;
+    }
+  }
+  for (const auto& connection : silent) connection->fail("it said nothing in time");
+  if (more) arm_sweep();
+}
+
+void ClientListener::Impl::flush() {
+  flushing_.swap(with_output_);
+  for (const auto& connection : flushing_) connection->flush();
+  flushing_.clear();
+}
+
+ClientListener::ClientListener(boost::asio::io_context& loop, const ClientListenerOptions& options)
+    : impl_(std::make_shared<Impl>(loop, options)) {}
+
+ClientListener::~ClientListener() { stop(); }
+
+Status ClientListener::listen(const Address& address) {
+  auto acceptor = listen_on(impl_->loop_, address, "client port");
+  if (!acceptor.ok()) return acceptor.error();
+  impl_->acceptor_ = std::move(*acceptor);
+  return {};
+}
+
+uint16_t ClientListener::port() const { return impl_->acceptor_ ? impl_->acceptor_->local_endpoint().port() : uint16_t{0}; }
+
+void ClientListener::start(Events events) {
+  CHECK(impl_->stopped_ && impl_->acceptor_ != nullptr);
+  impl_->stopped_ = false;
+  impl_->events_ = std::move(events);
+  impl_->accept();
+}
+
+void ClientListener::send(const ClientMessage& message) {
+  const auto connection = impl_->connections_.find(message.connection);
+  if (connection != impl_->connections_.end()) connection->second->send(message);
+}
+
+void ClientListener::close(ConnectionId connection) {
+  const auto known = impl_->connections_.find(connection);
+  if (known != impl_->connections_.end()) known->second->close_after_output();
+}
+
+void ClientListener::flush() { impl_->flush(); }
+
+size_t ClientListener::connections() const { return impl_->connections_.size(); }
+
+void ClientListener::stop() {
+  if (impl_->stopped_) return;
+  impl_->flush();
+  impl_->stopped_ = true;
+  boost::system::error_code ignored;
+  if (impl_->acceptor_) impl_->acceptor_->close(ignored);
+  impl_->sweep_.cancel();
+  impl_->accept_again_.cancel();
+  const auto connections = impl_->connections_;
+  for (const auto& [id, connection] : connections) connection->close();
+  impl_->with_output_.clear();
+}
+
+}  // namespace quorate::server

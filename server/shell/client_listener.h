@@ -1,0 +1,66 @@
+// The client port. A connection says the magic, then sends framed requests; what it is answered is gathered and sent with one
+// write a flush.
+//
+// Thread safety: none; it lives on the loop's thread.
+//
+// Connections are closed with a logged reason: a wrong magic or none in time, a frame that is too long, cut, or does not parse,
+// answers that the client does not read.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "server/client_message.h"
+#include "server/shell/address.h"
+#include "server/shell/client_codec.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace quorate::server {
+
+struct ClientListenerOptions {
+  size_t frame_bytes_max = kClientFrameBytesMax;
+  size_t connections_max = 10'000;
+  // Unsent answers and events of one connection; beyond, it is dropped.
+  size_t output_bytes_max = 8 << 20;
+  // From the connect to the whole magic.
+  Duration magic_timeout = std::chrono::seconds(10);
+};
+
+class ClientListener {
+ public:
+  struct Events {
+    std::function<void(ClientRequest)> received;
+    std::function<void(ConnectionId)> lost;
+  };
+
+  ClientListener(boost::asio::io_context& loop, const ClientListenerOptions& options);
+  ~ClientListener();
+
+  // Binds the port; nobody is answered before start(). Errors: kInUse, kBadConfiguration.
+  Status listen(const Address& address);
+  // The port that listen() got.
+  uint16_t port() const;
+  void start(Events events);
+
+  // Queues it; flush() sends. Nothing happens if the connection is gone.
+  void send(const ClientMessage& message);
+  // Closes it when what was queued is sent; its requests are not read any more.
+  void close(ConnectionId connection);
+  void flush();
+  size_t connections() const;
+  // No more events; every connection is closed behind what its socket still takes.
+  void stop();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::server

@@ -1,0 +1,249 @@
+#include "server/shell/config.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <functional>
+#include <map>
+
+#include "server/shell/config_file.h"
+
+namespace quorate::server {
+
+namespace {
+
+constexpr int kExitUsage = 2;
+
+Error bad(std::string message) { return {ErrorCode::kBadConfiguration, std::move(message)}; }
+
+// One flag: what it is called in both places, and what its text does to the configuration.
+struct Flag {
+  const char* name;
+  const char* type;
+  const char* help;
+  std::function<Status(ServerConfig&, const std::string&)> set;
+};
+
+template <class Field>
+Status set_duration(Field& field, const std::string& text) {
+  auto value = parse_duration(text);
+  if (!value.ok()) return value.error();
+  field = *value;
+  return {};
+}
+
+template <class Field>
+Status set_bytes(Field& field, const std::string& text) {
+  auto value = parse_bytes(text);
+  if (!value.ok()) return value.error();
+  if (*value == 0) return bad("0 is no limit");
+  field = static_cast<Field>(*value);
+  return {};
+}
+
+Status set_number(uint64_t& field, const std::string& text, uint64_t least, uint64_t most) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), field);
+  if (error != std::errc() || end != text.data() + text.size() || field < least || field > most) {
+    return bad(fmt::format("'{}' is no number from {} to {}", text, least, most));
+  }
+  return {};
+}
+
+Status set_address(Address& field, const std::string& text) {
+  auto value = parse_address(text);
+  if (!value.ok()) return value.error();
+  field = *value;
+  return {};
+}
+
+Status set_milliseconds(uint32_t& field, const std::string& text) {
+  Duration value{};
+  if (Status status = set_duration(value, text); !status.ok()) return status;
+  if (to_ms(value) < 1 || to_ms(value) > INT32_MAX) return bad(fmt::format("'{}' is out of range", text));
+  field = static_cast<uint32_t>(to_ms(value));
+  return {};
+}
+
+Status set_log_level(LogLevel& field, const std::string& text) {
+  const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
+                                                  {"info", LogLevel::kInfo},
+                                                  {"warning", LogLevel::kWarning},
+                                                  {"error", LogLevel::kError}};
+  const auto level = levels.find(text);
+  if (level == levels.end()) return bad(fmt::format("'{}' is no level: choose debug, info, warning or error", text));
+  field = level->second;
+  return {};
+}
+
+Status set_cluster(ServerConfig& config, const std::string& text) {
+  auto members = parse_cluster(text);
+  if (!members.ok()) return members.error();
+  config.cluster = std::move(*members);
+  return {};
+}
+
+const std::vector<Flag>& flags() {
+  using C = ServerConfig;
+  using S = const std::string;
+  static const std::vector<Flag> all = {
+      {"id", "ID", "this server's id in --cluster, 1 to 255",
+       [](C& c, S& text) {
+         uint64_t id = 0;
+         Status status = set_number(id, text, 1, 255);
+         c.id = ServerId(static_cast<uint32_t>(id));
+         return status;
+       }},
+      {"data", "DIR", "data folder (default ./quorate-data)",
+       [](C& c, S& text) { return text.empty() ? Status(bad("a folder is needed")) : (c.data = text, Status()); }},
+      {"cluster", "ID=HOST:PORT,...", "every server that forms the cluster; the log knows them afterwards", set_cluster},
+      {"client", "HOST:PORT", "where clients are served (default 127.0.0.1:2181)",
+       [](C& c, S& text) { return set_address(c.listen_client, text); }},
+      {"advertise-client", "HOST:PORT", "where clients reach this server (default: --client)",
+       [](C& c, S& text) {
+         Address checked;
+         c.advertise_client = text;
+         return set_address(checked, text);
+       }},
+      {"listen-peer", "HOST:PORT", "where peers are served (default: our address in --cluster)",
+       [](C& c, S& text) { return set_address(c.listen_peer.emplace(), text); }},
+      {"log-level", "LEVEL", "debug, info, warning or error (default info)",
+       [](C& c, S& text) { return set_log_level(c.log_level, text); }},
+      {"log-file", "FILE", "where the log of events goes (default: standard error)",
+       [](C& c, S& text) { return c.log_file = text, Status(); }},
+      {"election-timeout", "TIME", "shortest time without a leader before an election; the longest is twice that (default 150ms)",
+       [](C& c, S& text) {
+         Status status = set_duration(c.raft.election_timeout_min, text);
+         c.raft.election_timeout_max = 2 * c.raft.election_timeout_min;
+         return status;
+       }},
+      {"heartbeat", "TIME", "between a leader's heartbeats; the lease of its followers is three (default 10ms)",
+       [](C& c, S& text) {
+         Status status = set_duration(c.raft.heartbeat_interval, text);
+         c.raft.lease = 3 * c.raft.heartbeat_interval;
+         return status;
+       }},
+      {"segment-bytes", "SIZE", "one file of the log (default 64MiB)",
+       [](C& c, S& text) { return set_bytes(c.wal.segment_bytes, text); }},
+      {"uncommitted-bytes-max", "SIZE", "entries without a quorum, beyond which writes are refused (default 64MiB)",
+       [](C& c, S& text) { return set_bytes(c.raft.uncommitted_bytes_max, text); }},
+      {"session-timeout-min", "TIME", "shortest timeout that a session gets (default 1s)",
+       [](C& c, S& text) { return set_milliseconds(c.kv.session_timeout_min_ms, text); }},
+      {"session-timeout-max", "TIME", "longest timeout that a session gets (default 60s)",
+       [](C& c, S& text) { return set_milliseconds(c.kv.session_timeout_max_ms, text); }},
+      {"client-connections-max", "COUNT", "open client connections (default 10000)",
+       [](C& c, S& text) {
+         uint64_t count = 0;
+         Status status = set_number(count, text, 1, 1'000'000);
+         c.clients.connections_max = count;
+         return status;
+       }},
+      {"client-frame-bytes-max", "SIZE", "one request (default 2MiB)",
+       [](C& c, S& text) { return set_bytes(c.clients.frame_bytes_max, text); }},
+      {"client-output-bytes-max", "SIZE", "answers that a client has not read (default 8MiB)",
+       [](C& c, S& text) { return set_bytes(c.clients.output_bytes_max, text); }},
+      {"client-magic-timeout", "TIME", "from a client's connect to its first eight bytes (default 10s)",
+       [](C& c, S& text) { return set_duration(c.clients.magic_timeout, text); }},
+      {"peer-frame-bytes-max", "SIZE", "one message between servers (default 16MiB)",
+       [](C& c, S& text) { return set_bytes(c.peers.frame_bytes_max, text); }},
+      {"peer-output-bytes-max", "SIZE", "messages that a peer has not read (default 64MiB)",
+       [](C& c, S& text) { return set_bytes(c.peers.output_bytes_max, text); }},
+  };
+  return all;
+}
+
+// What only the whole can tell.
+Status check_whole(ServerConfig& config, bool has_id, bool has_cluster) {
+  if (!has_cluster) {
+    if (config.listen_peer) return bad("--listen-peer without --cluster: a server alone has no peers");
+    config.cluster = {{config.id, ""}};
+  } else {
+    if (!has_id && config.cluster.size() > 1) return bad("--id is missing: say which server of --cluster this is");
+    const PlannedMember* self = nullptr;
+    for (const PlannedMember& member : config.cluster) {
+      if (member.id == config.id) self = &member;
+    }
+    if (self == nullptr) {
+      return bad(fmt::format("--id {} is not in --cluster: add {}=HOST:PORT there, or choose an id that is", config.id.value(),
+                             config.id.value()));
+    }
+    if (!config.listen_peer) {
+      auto own = parse_address(self->address);
+      if (!own.ok()) return own.error();
+      config.listen_peer = *own;
+    }
+  }
+  const raft::Options& raft = config.raft;
+  if (raft.heartbeat_interval < std::chrono::milliseconds(1)) return bad("--heartbeat must be at least 1ms");
+  if (raft.election_timeout_min < raft.lease) {
+    return bad("--election-timeout must be at least three times --heartbeat: raise it or lower the heartbeat");
+  }
+  if (config.kv.session_timeout_min_ms > config.kv.session_timeout_max_ms) {
+    return bad("--session-timeout-min is above --session-timeout-max");
+  }
+  if (config.wal.segment_bytes % 4096 != 0 || config.wal.segment_bytes < (4 << 20)) {
+    return bad("--segment-bytes must be a multiple of 4KiB and at least 4MiB");
+  }
+  if (config.peers.frame_bytes_max < (4 << 20)) return bad("--peer-frame-bytes-max must be at least 4MiB");
+  return {};
+}
+
+std::string one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+CommandLine mistake(const std::string& what) {
+  return {std::nullopt, fmt::format("quorated: {} (see quorated --help)\n", one_line(what)), kExitUsage};
+}
+
+}  // namespace
+
+CommandLine parse_command_line(int argc, const char* const* argv) {
+  CLI::App app("Quorate's server. Without flags: one server alone, in ./quorate-data, for clients on 127.0.0.1:2181.", "quorated");
+  std::map<std::string, std::string> given;
+  std::string config_path;
+  app.add_option("--config", config_path, "TOML file with the same names as the flags; flags win")->type_name("FILE");
+  for (const Flag& flag : flags()) {
+    app.add_option_function<std::string>(
+           fmt::format("--{}", flag.name), [&given, &flag](const std::string& text) { given[flag.name] = text; }, flag.help)
+        ->type_name(flag.type);
+  }
+  app.set_version_flag("--version", "quorated " QUORATE_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return {std::nullopt, app.help(), 0};
+  } catch (const CLI::CallForVersion&) {
+    return {std::nullopt, "quorated " QUORATE_VERSION "\n", 0};
+  } catch (const CLI::ParseError& error) {
+    return mistake(error.what());
+  }
+
+  if (!config_path.empty()) {
+    auto file = read_config_file(config_path);
+    if (!file.ok()) return mistake(file.error().message);
+    for (const ConfigFileValue& value : *file) {
+      const auto known = std::find_if(flags().begin(), flags().end(), [&](const Flag& flag) { return flag.name == value.key; });
+      if (known == flags().end()) {
+        return mistake(fmt::format("{}:{}: '{}' is no setting", config_path, value.line, value.key));
+      }
+      given.emplace(value.key, value.text);
+    }
+  }
+  ServerConfig config;
+  for (const Flag& flag : flags()) {
+    const auto text = given.find(flag.name);
+    if (text == given.end()) continue;
+    if (const Status set = flag.set(config, text->second); !set.ok()) {
+      return mistake(fmt::format("--{}: {}", flag.name, set.error().message));
+    }
+  }
+  if (const Status whole = check_whole(config, given.contains("id"), given.contains("cluster")); !whole.ok()) {
+    return mistake(whole.error().message);
+  }
+  return {std::move(config), {}, 0};
+}
+
+}  // namespace quorate::server

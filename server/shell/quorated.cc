@@ -1,0 +1,79 @@
+// The server's program: reads the command line, binds both ports, opens the data folder, and runs the loop.
+//
+// The order is what keeps a refused start harmless: ports are bound before the data folder is touched, and the folder is looked at
+// before anything in it is written.
+#include <sys/random.h>
+
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "base/check.h"
+#include "server/shell/config.h"
+#include "server/shell/driver.h"
+#include "server/shell/log.h"
+#include "server/shell/start.h"
+
+namespace quorate::server {
+
+namespace {
+
+constexpr int kExitRefused = 1;
+
+uint64_t random_number() {
+  uint64_t number = 0;
+  while (number == 0) CHECK(::getrandom(&number, sizeof(number), 0) == sizeof(number));
+  return number;
+}
+
+int refuse(const Error& error) {
+  std::fprintf(stderr, "quorated: %s\n", error.message.c_str());
+  return kExitRefused;
+}
+
+int run(ServerConfig config) {
+  if (const Status set_up = set_up_log(config.log_level, config.log_file); !set_up.ok()) return refuse(set_up.error());
+  boost::asio::io_context loop(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE);
+  PeerTransport peers(loop, config.peers, random_number());
+  ClientListener clients(loop, config.clients);
+  if (config.listen_peer) {
+    if (const Status bound = peers.listen(*config.listen_peer); !bound.ok()) return refuse(bound.error());
+  }
+  if (const Status bound = clients.listen(config.listen_client); !bound.ok()) return refuse(bound.error());
+  if (config.advertise_client.empty()) {
+    config.advertise_client = to_string(Address{config.listen_client.host, clients.port()});
+  }
+  auto folder = open_folder(config, Incarnation(random_number()));
+  if (!folder.ok()) return refuse(folder.error());
+  for (const LogLine& line : describe_start(config, *folder)) log(line.level, line.text);
+
+  Driver driver(loop, driver_options(config, *folder, BootNonce(random_number()), random_number()), std::move(folder->recovered),
+                std::move(folder->wal), folder->create_log, peers, clients);
+  boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (error) return;
+    // A second signal has its default effect: the process ends at once, which is as safe as a crash.
+    signals.clear();
+    driver.stop();
+  });
+  const int exit_code = driver.run();
+  log(LogLevel::kInfo, "stopped");
+  return exit_code;
+}
+
+}  // namespace
+
+}  // namespace quorate::server
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);
+  quorate::server::CommandLine line = quorate::server::parse_command_line(argc, argv);
+  if (!line.config) {
+    std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);
+    return line.exit_code;
+  }
+  return quorate::server::run(std::move(*line.config));
+}
