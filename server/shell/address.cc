@@ -8,8 +8,9 @@ namespace quorate::server {
 
 Result<Address> parse_address(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return Error{ErrorCode::kBadConfiguration,
-                 fmt::format("'{}' is no address: {}; write HOST:PORT, for example 127.0.0.1:2181", text, why)};
+    return Error{
+        ErrorCode::kBadConfiguration,
+        fmt::format("'{}' is no address: {}; write HOST:PORT, for example 127.0.0.1:2181", text, why)};
   };
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad("the port is missing");
@@ -31,7 +32,8 @@ Result<Address> parse_address(std::string_view text) {
 
 std::string to_string(const Address& address) {
   const bool bracketed = address.host.find(':') != std::string::npos;
-  return bracketed ? fmt::format("[{}]:{}", address.host, address.port) : fmt::format("{}:{}", address.host, address.port);
+  return bracketed ? fmt::format("[{}]:{}", address.host, address.port)
+                   : fmt::format("{}:{}", address.host, address.port);
 }
 
 }  // namespace quorate::server

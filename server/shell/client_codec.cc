@@ -49,8 +49,8 @@ Result<RequestBody> write(api::Write& in) {
   switch (in.operation_case()) {
     case api::Write::kCreate: {
       auto& op = *in.mutable_create();
-      out.operation = kv::CreateOp{std::move(*op.mutable_path()), std::move(*op.mutable_data()), op.ephemeral(),
-                                   op.sequential(), op.parents()};
+      out.operation = kv::CreateOp{std::move(*op.mutable_path()), std::move(*op.mutable_data()),
+                                   op.ephemeral(), op.sequential(), op.parents()};
       break;
     }
     case api::Write::kSet: {
@@ -71,9 +71,12 @@ Result<RequestBody> write(api::Write& in) {
     case api::Write::kRelease:
       out.operation = kv::ReleaseOp{std::move(*in.mutable_release()->mutable_node())};
       break;
-    case api::Write::kCloseSession: out.operation = kv::CloseSessionOp{}; break;
+    case api::Write::kCloseSession:
+      out.operation = kv::CloseSessionOp{};
+      break;
     case api::Write::OPERATION_NOT_SET:
-      return Error{ErrorCode::kUnsupported, "this server does not know that operation: it may be older than the client"};
+      return Error{ErrorCode::kUnsupported,
+                   "this server does not know that operation: it may be older than the client"};
   }
   return RequestBody(std::move(out));
 }
@@ -83,8 +86,8 @@ Result<RequestBody> resume_watch(api::ResumeWatch& in) {
       in.kind() != static_cast<uint32_t>(kv::WatchKind::kChildren)) {
     return refused("a watch is of kind 1 (data) or 2 (children)");
   }
-  return RequestBody(ResumeWatchRequest{in.watch(), static_cast<kv::WatchKind>(in.kind()), std::move(*in.mutable_path()),
-                                        Zxid(in.seen()), in.existed()});
+  return RequestBody(ResumeWatchRequest{in.watch(), static_cast<kv::WatchKind>(in.kind()),
+                                        std::move(*in.mutable_path()), Zxid(in.seen()), in.existed()});
 }
 
 RequestBody lock_list(api::LockList& in) {
@@ -97,10 +100,14 @@ RequestBody lock_list(api::LockList& in) {
 Result<RequestBody> body_of(api::ClientFrame& in) {
   using Frame = api::ClientFrame;
   switch (in.body_case()) {
-    case Frame::kOpenSession: return open_session(in.open_session());
-    case Frame::kAttachSession: return attach_session(in.attach_session());
-    case Frame::kPing: return RequestBody(PingRequest{});
-    case Frame::kWrite: return write(*in.mutable_write());
+    case Frame::kOpenSession:
+      return open_session(in.open_session());
+    case Frame::kAttachSession:
+      return attach_session(in.attach_session());
+    case Frame::kPing:
+      return RequestBody(PingRequest{});
+    case Frame::kWrite:
+      return write(*in.mutable_write());
     case Frame::kGet: {
       auto& get = *in.mutable_get();
       return RequestBody(GetRequest{std::move(*get.mutable_path()), get.with_data(), get.watch()});
@@ -109,16 +116,25 @@ Result<RequestBody> body_of(api::ClientFrame& in) {
       auto& children = *in.mutable_children();
       return RequestBody(ChildrenRequest{std::move(*children.mutable_path()), children.watch()});
     }
-    case Frame::kResumeWatch: return resume_watch(*in.mutable_resume_watch());
-    case Frame::kRemoveWatch: return RequestBody(RemoveWatchRequest{in.remove_watch().watch()});
-    case Frame::kLockPlace: return RequestBody(LockPlaceRequest{std::move(*in.mutable_lock_place()->mutable_node())});
-    case Frame::kLockShow: return RequestBody(LockShowRequest{std::move(*in.mutable_lock_show()->mutable_path())});
-    case Frame::kLockList: return lock_list(*in.mutable_lock_list());
-    case Frame::kStatus: return RequestBody(StatusRequest{});
-    case Frame::kTransfer: return RequestBody(TransferRequest{ServerId(in.transfer().target())});
-    case Frame::BODY_NOT_SET: break;
+    case Frame::kResumeWatch:
+      return resume_watch(*in.mutable_resume_watch());
+    case Frame::kRemoveWatch:
+      return RequestBody(RemoveWatchRequest{in.remove_watch().watch()});
+    case Frame::kLockPlace:
+      return RequestBody(LockPlaceRequest{std::move(*in.mutable_lock_place()->mutable_node())});
+    case Frame::kLockShow:
+      return RequestBody(LockShowRequest{std::move(*in.mutable_lock_show()->mutable_path())});
+    case Frame::kLockList:
+      return lock_list(*in.mutable_lock_list());
+    case Frame::kStatus:
+      return RequestBody(StatusRequest{});
+    case Frame::kTransfer:
+      return RequestBody(TransferRequest{ServerId(in.transfer().target())});
+    case Frame::BODY_NOT_SET:
+      break;
   }
-  return Error{ErrorCode::kUnsupported, "this server does not know that request: it may be older than the client"};
+  return Error{ErrorCode::kUnsupported,
+               "this server does not know that request: it may be older than the client"};
 }
 
 // ---- replies and events
@@ -305,7 +321,8 @@ Result<size_t> client_frame_size(std::string_view bytes, size_t bytes_max) {
   if (bytes.size() < kLengthBytes) return size_t{0};
   const uint32_t size = ByteReader(bytes).u32();
   if (size > bytes_max) {
-    return Error{ErrorCode::kTooLarge, "a frame of " + std::to_string(size) + " bytes; the limit is " + std::to_string(bytes_max)};
+    return Error{ErrorCode::kTooLarge,
+                 "a frame of " + std::to_string(size) + " bytes; the limit is " + std::to_string(bytes_max)};
   }
   return kLengthBytes + size;
 }

@@ -34,8 +34,8 @@ class ClientCodec {
   std::unique_ptr<Impl> impl_;
 };
 
-// The size of the whole frame that `bytes` begins with, its length field included, or 0 if the length is not there yet.
-// Errors: kTooLarge over `bytes_max`.
+// The size of the whole frame that `bytes` begins with, its length field included, or 0 if the length is not
+// there yet. Errors: kTooLarge over `bytes_max`.
 Result<size_t> client_frame_size(std::string_view bytes, size_t bytes_max);
 
 }  // namespace quorate::server

@@ -170,7 +170,8 @@ void ClientConnection::wait_for_space() {
 
 void ClientConnection::fail(const std::string& reason) {
   if (!open_) return;
-  log(LogLevel::kWarning, fmt::format("client connection {} from {} closed: {}", id_.value(), remote_name(socket_), reason));
+  log(LogLevel::kWarning,
+      fmt::format("client connection {} from {} closed: {}", id_.value(), remote_name(socket_), reason));
   close();
 }
 
@@ -198,7 +199,9 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
     connections_.erase(id);
     if (!stopped_) events_.lost(id);
   }
-  void has_output(const std::shared_ptr<ClientConnection>& connection) override { with_output_.push_back(connection); }
+  void has_output(const std::shared_ptr<ClientConnection>& connection) override {
+    with_output_.push_back(connection);
+  }
 
   void accept();
   void admit(Socket socket);
@@ -221,20 +224,21 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
 };
 
 void ClientListener::Impl::accept() {
-  acceptor_->async_accept([this, self = shared_from_this()](const boost::system::error_code& error, Socket socket) {
-    if (stopped_) return;
-    if (error) {
-      // Out of descriptors, most likely: not at once again, or the loop would spin.
-      log(LogLevel::kWarning, fmt::format("a client could not be accepted: {}", error.message()));
-      accept_again_.expires_after(std::chrono::milliseconds(100));
-      accept_again_.async_wait([this, self](const boost::system::error_code& cancelled) {
-        if (!cancelled && !stopped_) accept();
+  acceptor_->async_accept(
+      [this, self = shared_from_this()](const boost::system::error_code& error, Socket socket) {
+        if (stopped_) return;
+        if (error) {
+          // Out of descriptors, most likely: not at once again, or the loop would spin.
+          log(LogLevel::kWarning, fmt::format("a client could not be accepted: {}", error.message()));
+          accept_again_.expires_after(std::chrono::milliseconds(100));
+          accept_again_.async_wait([this, self](const boost::system::error_code& cancelled) {
+            if (!cancelled && !stopped_) accept();
+          });
+          return;
+        }
+        admit(std::move(socket));
+        accept();
       });
-      return;
-    }
-    admit(std::move(socket));
-    accept();
-  });
 }
 
 void ClientListener::Impl::admit(Socket socket) {
@@ -242,8 +246,9 @@ void ClientListener::Impl::admit(Socket socket) {
     // Said once for each time that the limit is reached: who storms the port does not fill the log.
     if (!refusing_) {
       log(LogLevel::kWarning,
-          fmt::format("client connection from {} refused: {} connections are the limit (client-connections-max)",
-                      remote_name(socket), options_.connections_max));
+          fmt::format(
+              "client connection from {} refused: {} connections are the limit (client-connections-max)",
+              remote_name(socket), options_.connections_max));
     }
     refusing_ = true;
     return;
@@ -301,7 +306,9 @@ Status ClientListener::listen(const Address& address) {
   return {};
 }
 
-uint16_t ClientListener::port() const { return impl_->acceptor_ ? impl_->acceptor_->local_endpoint().port() : uint16_t{0}; }
+uint16_t ClientListener::port() const {
+  return impl_->acceptor_ ? impl_->acceptor_->local_endpoint().port() : uint16_t{0};
+}
 
 void ClientListener::start(Events events) {
   CHECK(impl_->stopped_ && impl_->acceptor_ != nullptr);

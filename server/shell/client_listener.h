@@ -1,10 +1,10 @@
-// The client port. A connection says the magic, then sends framed requests; what it is answered is gathered and sent with one
-// write a flush.
+// The client port. A connection says the magic, then sends framed requests; what it is answered is gathered
+// and sent with one write a flush.
 //
 // Thread safety: none; it lives on the loop's thread.
 //
-// Connections are closed with a logged reason: a wrong magic or none in time, a frame that is too long, cut, or does not parse,
-// answers that the client does not read.
+// Connections are closed with a logged reason: a wrong magic or none in time, a frame that is too long, cut,
+// or does not parse, answers that the client does not read.
 #pragma once
 
 #include <cstddef>

@@ -7,8 +7,8 @@
 
 namespace quorate::server {
 
-// CLOCK_BOOTTIME, which also runs while the machine is suspended, and the wall clock. Sampled after the last byte of an input was
-// read, so that a read which arrives after a pause never meets a stale clock.
+// CLOCK_BOOTTIME, which also runs while the machine is suspended, and the wall clock. Sampled after the last
+// byte of an input was read, so that a read which arrives after a pause never meets a stale clock.
 Now sample_now();
 Instant monotonic_now();
 

@@ -71,7 +71,8 @@ Status set_log_level(LogLevel& field, const std::string& text) {
                                                   {"warning", LogLevel::kWarning},
                                                   {"error", LogLevel::kError}};
   const auto level = levels.find(text);
-  if (level == levels.end()) return bad(fmt::format("'{}' is no level: choose debug, info, warning or error", text));
+  if (level == levels.end())
+    return bad(fmt::format("'{}' is no level: choose debug, info, warning or error", text));
   field = level->second;
   return {};
 }
@@ -95,8 +96,11 @@ const std::vector<Flag>& flags() {
          return status;
        }},
       {"data", "DIR", "data folder (default ./quorate-data)",
-       [](C& c, S& text) { return text.empty() ? Status(bad("a folder is needed")) : (c.data = text, Status()); }},
-      {"cluster", "ID=HOST:PORT,...", "every server that forms the cluster; the log knows them afterwards", set_cluster},
+       [](C& c, S& text) {
+         return text.empty() ? Status(bad("a folder is needed")) : (c.data = text, Status());
+       }},
+      {"cluster", "ID=HOST:PORT,...", "every server that forms the cluster; the log knows them afterwards",
+       set_cluster},
       {"client", "HOST:PORT", "where clients are served (default 127.0.0.1:2181)",
        [](C& c, S& text) { return set_address(c.listen_client, text); }},
       {"advertise-client", "HOST:PORT", "where clients reach this server (default: --client)",
@@ -111,13 +115,15 @@ const std::vector<Flag>& flags() {
        [](C& c, S& text) { return set_log_level(c.log_level, text); }},
       {"log-file", "FILE", "where the log of events goes (default: standard error)",
        [](C& c, S& text) { return c.log_file = text, Status(); }},
-      {"election-timeout", "TIME", "shortest time without a leader before an election; the longest is twice that (default 150ms)",
+      {"election-timeout", "TIME",
+       "shortest time without a leader before an election; the longest is twice that (default 150ms)",
        [](C& c, S& text) {
          Status status = set_duration(c.raft.election_timeout_min, text);
          c.raft.election_timeout_max = 2 * c.raft.election_timeout_min;
          return status;
        }},
-      {"heartbeat", "TIME", "between a leader's heartbeats; the lease of its followers is three (default 10ms)",
+      {"heartbeat", "TIME",
+       "between a leader's heartbeats; the lease of its followers is three (default 10ms)",
        [](C& c, S& text) {
          Status status = set_duration(c.raft.heartbeat_interval, text);
          c.raft.lease = 3 * c.raft.heartbeat_interval;
@@ -125,7 +131,8 @@ const std::vector<Flag>& flags() {
        }},
       {"segment-bytes", "SIZE", "one file of the log (default 64MiB)",
        [](C& c, S& text) { return set_bytes(c.wal.segment_bytes, text); }},
-      {"uncommitted-bytes-max", "SIZE", "entries without a quorum, beyond which writes are refused (default 64MiB)",
+      {"uncommitted-bytes-max", "SIZE",
+       "entries without a quorum, beyond which writes are refused (default 64MiB)",
        [](C& c, S& text) { return set_bytes(c.raft.uncommitted_bytes_max, text); }},
       {"session-timeout-min", "TIME", "shortest timeout that a session gets (default 1s)",
        [](C& c, S& text) { return set_milliseconds(c.kv.session_timeout_min_ms, text); }},
@@ -158,14 +165,15 @@ Status check_whole(ServerConfig& config, bool has_id, bool has_cluster) {
     if (config.listen_peer) return bad("--listen-peer without --cluster: a server alone has no peers");
     config.cluster = {{config.id, ""}};
   } else {
-    if (!has_id && config.cluster.size() > 1) return bad("--id is missing: say which server of --cluster this is");
+    if (!has_id && config.cluster.size() > 1)
+      return bad("--id is missing: say which server of --cluster this is");
     const PlannedMember* self = nullptr;
     for (const PlannedMember& member : config.cluster) {
       if (member.id == config.id) self = &member;
     }
     if (self == nullptr) {
-      return bad(fmt::format("--id {} is not in --cluster: add {}=HOST:PORT there, or choose an id that is", config.id.value(),
-                             config.id.value()));
+      return bad(fmt::format("--id {} is not in --cluster: add {}=HOST:PORT there, or choose an id that is",
+                             config.id.value(), config.id.value()));
     }
     if (!config.listen_peer) {
       auto own = parse_address(self->address);
@@ -176,7 +184,8 @@ Status check_whole(ServerConfig& config, bool has_id, bool has_cluster) {
   const raft::Options& raft = config.raft;
   if (raft.heartbeat_interval < std::chrono::milliseconds(1)) return bad("--heartbeat must be at least 1ms");
   if (raft.election_timeout_min < raft.lease) {
-    return bad("--election-timeout must be at least three times --heartbeat: raise it or lower the heartbeat");
+    return bad(
+        "--election-timeout must be at least three times --heartbeat: raise it or lower the heartbeat");
   }
   if (config.kv.session_timeout_min_ms > config.kv.session_timeout_max_ms) {
     return bad("--session-timeout-min is above --session-timeout-max");
@@ -201,13 +210,17 @@ CommandLine mistake(const std::string& what) {
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
-  CLI::App app("Quorate's server. Without flags: one server alone, in ./quorate-data, for clients on 127.0.0.1:2181.", "quorated");
+  CLI::App app(
+      "Quorate's server. Without flags: one server alone, in ./quorate-data, for clients on 127.0.0.1:2181.",
+      "quorated");
   std::map<std::string, std::string> given;
   std::string config_path;
-  app.add_option("--config", config_path, "TOML file with the same names as the flags; flags win")->type_name("FILE");
+  app.add_option("--config", config_path, "TOML file with the same names as the flags; flags win")
+      ->type_name("FILE");
   for (const Flag& flag : flags()) {
     app.add_option_function<std::string>(
-           fmt::format("--{}", flag.name), [&given, &flag](const std::string& text) { given[flag.name] = text; }, flag.help)
+           fmt::format("--{}", flag.name),
+           [&given, &flag](const std::string& text) { given[flag.name] = text; }, flag.help)
         ->type_name(flag.type);
   }
   app.set_version_flag("--version", "quorated " QUORATE_VERSION);
@@ -225,7 +238,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     auto file = read_config_file(config_path);
     if (!file.ok()) return mistake(file.error().message);
     for (const ConfigFileValue& value : *file) {
-      const auto known = std::find_if(flags().begin(), flags().end(), [&](const Flag& flag) { return flag.name == value.key; });
+      const auto known = std::find_if(flags().begin(), flags().end(),
+                                      [&](const Flag& flag) { return flag.name == value.key; });
       if (known == flags().end()) {
         return mistake(fmt::format("{}:{}: '{}' is no setting", config_path, value.line, value.key));
       }
@@ -240,7 +254,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       return mistake(fmt::format("--{}: {}", flag.name, set.error().message));
     }
   }
-  if (const Status whole = check_whole(config, given.contains("id"), given.contains("cluster")); !whole.ok()) {
+  if (const Status whole = check_whole(config, given.contains("id"), given.contains("cluster"));
+      !whole.ok()) {
     return mistake(whole.error().message);
   }
   return {std::move(config), {}, 0};

@@ -23,8 +23,8 @@ Result<std::vector<ConfigFileValue>> read_config_file(const std::string& path) {
     } else if (const auto* number = node.as_integer()) {
       value.text = std::to_string(number->get());
     } else {
-      return Error{ErrorCode::kBadConfiguration,
-                   fmt::format("{}:{}: '{}' must be a string or a whole number", path, value.line, value.key)};
+      return Error{ErrorCode::kBadConfiguration, fmt::format("{}:{}: '{}' must be a string or a whole number",
+                                                             path, value.line, value.key)};
     }
     values.push_back(std::move(value));
   }

@@ -14,7 +14,8 @@ struct ConfigFileValue {
   unsigned line = 0;
 };
 
-// Errors: kBadConfiguration: the file cannot be read or is no TOML (with the line), or a value is neither a string nor a number.
+// Errors: kBadConfiguration: the file cannot be read or is no TOML (with the line), or a value is neither a
+// string nor a number.
 Result<std::vector<ConfigFileValue>> read_config_file(const std::string& path);
 
 }  // namespace quorate::server

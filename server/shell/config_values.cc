@@ -23,8 +23,10 @@ std::optional<std::pair<uint64_t, std::string>> split_unit(const std::string& te
 }  // namespace
 
 Result<Duration> parse_duration(const std::string& text) {
-  constexpr std::pair<std::string_view, Duration> kUnits[] = {
-      {"ms", std::chrono::milliseconds(1)}, {"s", std::chrono::seconds(1)}, {"m", std::chrono::minutes(1)}, {"h", std::chrono::hours(1)}};
+  constexpr std::pair<std::string_view, Duration> kUnits[] = {{"ms", std::chrono::milliseconds(1)},
+                                                              {"s", std::chrono::seconds(1)},
+                                                              {"m", std::chrono::minutes(1)},
+                                                              {"h", std::chrono::hours(1)}};
   constexpr uint64_t kHoursMax = 24 * 365;
   const auto split = split_unit(text);
   for (const auto& [unit, length] : kUnits) {
@@ -33,7 +35,8 @@ Result<Duration> parse_duration(const std::string& text) {
     if (split->first > most) return bad(fmt::format("'{}' is too long", text));
     return length * static_cast<int64_t>(split->first);
   }
-  return bad(fmt::format("'{}' is no duration: write a number with a unit, for example 150ms, 10s or 2m", text));
+  return bad(
+      fmt::format("'{}' is no duration: write a number with a unit, for example 150ms, 10s or 2m", text));
 }
 
 Result<uint64_t> parse_bytes(const std::string& text) {
@@ -44,7 +47,8 @@ Result<uint64_t> parse_bytes(const std::string& text) {
     if (split->first > (UINT64_MAX >> shift)) return bad(fmt::format("'{}' is too large", text));
     return split->first << shift;
   }
-  return bad(fmt::format("'{}' is no size: write a number with a unit, for example 64MiB, 512KiB or 1000B", text));
+  return bad(
+      fmt::format("'{}' is no size: write a number with a unit, for example 64MiB, 512KiB or 1000B", text));
 }
 
 Result<std::vector<PlannedMember>> parse_cluster(const std::string& text) {
@@ -57,12 +61,14 @@ Result<std::vector<PlannedMember>> parse_cluster(const std::string& text) {
     const size_t equals = item.find('=');
     uint32_t id = 0;
     const auto parsed = std::from_chars(item.data(), item.data() + std::min(equals, item.size()), id);
-    if (equals == std::string::npos || parsed.ec != std::errc() || parsed.ptr != item.data() + equals || id < 1 || id > 255) {
+    if (equals == std::string::npos || parsed.ec != std::errc() || parsed.ptr != item.data() + equals ||
+        id < 1 || id > 255) {
       return bad(fmt::format("'{}' is no member: write ID=HOST:PORT with an id from 1 to 255", item));
     }
     auto address = parse_address(item.substr(equals + 1));
     if (!address.ok()) return address.error();
-    if (address->port == 0) return bad(fmt::format("'{}' is no member: its peers need a port to dial, not 0", item));
+    if (address->port == 0)
+      return bad(fmt::format("'{}' is no member: its peers need a port to dial, not 0", item));
     members.push_back({ServerId(id), to_string(*address)});
   }
   std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
@@ -74,8 +80,8 @@ Result<std::vector<PlannedMember>> parse_cluster(const std::string& text) {
   for (size_t i = 0; i < members.size(); ++i) {
     for (size_t j = i + 1; j < members.size(); ++j) {
       if (members[i].address == members[j].address) {
-        return bad(fmt::format("servers {} and {} have the same address {}", members[i].id.value(), members[j].id.value(),
-                               members[i].address));
+        return bad(fmt::format("servers {} and {} have the same address {}", members[i].id.value(),
+                               members[j].id.value(), members[i].address));
       }
     }
   }

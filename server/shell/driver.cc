@@ -12,12 +12,13 @@
 
 namespace quorate::server {
 
-// Handlers run before the replica's output is taken: what one look at the sockets finds ready, and no endless stream of it.
+// Handlers run before the replica's output is taken: what one look at the sockets finds ready, and no endless
+// stream of it.
 constexpr int kHandlersPerTurn = 512;
 
 struct Driver::Impl {
-  Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered, std::unique_ptr<Wal> wal, CreateLog create,
-       PeerTransport& peer_transport, ClientListener& client_listener);
+  Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered, std::unique_ptr<Wal> wal,
+       CreateLog create, PeerTransport& peer_transport, ClientListener& client_listener);
 
   bool run_once();
   void stop();
@@ -46,8 +47,9 @@ struct Driver::Impl {
   int exit_code = 0;
 };
 
-Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered, std::unique_ptr<Wal> wal,
-                   CreateLog create_function, PeerTransport& peer_transport, ClientListener& client_listener)
+Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered,
+                   std::unique_ptr<Wal> wal, CreateLog create_function, PeerTransport& peer_transport,
+                   ClientListener& client_listener)
     : loop(io),
       options(std::move(opts)),
       create(std::move(create_function)),
@@ -59,7 +61,8 @@ Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecov
       timer(io.get_executor()),
       stop_timer(io.get_executor()) {
   const raft::Options& self = options.replica.raft;
-  peers.start(PeerIdentity{self.id, self.incarnation, self.boot, options.cluster, options.client_address}, options.replica.plan,
+  peers.start(PeerIdentity{self.id, self.incarnation, self.boot, options.cluster, options.client_address},
+              options.replica.plan,
               {[this](PeerMessage message) { step(PeerReceived{std::move(message)}); },
                [this](ServerId peer) { step(PeerLost{peer}); }});
   clients.start({[this](ClientRequest request) { step(ClientReceived{std::move(request)}); },
@@ -86,17 +89,19 @@ Output Driver::Impl::take_output() {
   return output;
 }
 
-// The clock is asked again only after everything that was ready has been handed in: a session is not expired while a sign of
-// its life waits in a socket.
+// The clock is asked again only after everything that was ready has been handed in: a session is not expired
+// while a sign of its life waits in a socket.
 void Driver::Impl::process() {
   if (!done && replica.deadline() <= monotonic_now()) step(Tick{});
-  // Ends when nothing is left to write: "durable" is an input, and what follows from it is an output of the same turn.
+  // Ends when nothing is left to write: "durable" is an input, and what follows from it is an output of the
+  // same turn.
   while (has_input && !done) {
     has_input = false;
     Output output = take_output();
     dispatch(output);
     if (done || output.ticket == Ticket()) continue;
-    if (const Status written = log_writer.write(output.hard_state, output.entries, output.ticket); !written.ok()) {
+    if (const Status written = log_writer.write(output.hard_state, output.entries, output.ticket);
+        !written.ok()) {
       log(LogLevel::kError, fmt::format("the log failed, the server ends: {}", written.error().message));
       exit_code = 1;
       done = true;
@@ -111,7 +116,8 @@ void Driver::Impl::dispatch(Output& output) {
   if (output.create_log && !create_log(*output.create_log)) return;
   if (output.configuration) {
     std::vector<PlannedMember> members;
-    for (const raft::Member& member : output.configuration->members) members.push_back({member.id, member.address});
+    for (const raft::Member& member : output.configuration->members)
+      members.push_back({member.id, member.address});
     peers.set_peers(members);
   }
   for (const PeerMessage& message : output.peers) peers.send(message);
@@ -152,8 +158,8 @@ void Driver::Impl::complete_status(ServerStatus& status) const {
   }
 }
 
-// The timer is moved only when it must ring earlier: while the deadline moves ahead with every message, it rings once too early
-// now and then instead of costing a system call each time.
+// The timer is moved only when it must ring earlier: while the deadline moves ahead with every message, it
+// rings once too early now and then instead of costing a system call each time.
 void Driver::Impl::arm_timer() {
   const Instant deadline = replica.deadline();
   if (deadline == kNever || timer_at <= deadline) return;
@@ -189,10 +195,10 @@ void Driver::Impl::stop() {
   });
 }
 
-Driver::Driver(boost::asio::io_context& loop, DriverOptions options, ReplicaRecovered recovered, std::unique_ptr<Wal> wal,
-               CreateLog create_log, PeerTransport& peers, ClientListener& clients)
-    : impl_(std::make_unique<Impl>(loop, std::move(options), std::move(recovered), std::move(wal), std::move(create_log), peers,
-                                   clients)) {}
+Driver::Driver(boost::asio::io_context& loop, DriverOptions options, ReplicaRecovered recovered,
+               std::unique_ptr<Wal> wal, CreateLog create_log, PeerTransport& peers, ClientListener& clients)
+    : impl_(std::make_unique<Impl>(loop, std::move(options), std::move(recovered), std::move(wal),
+                                   std::move(create_log), peers, clients)) {}
 
 Driver::~Driver() {
   impl_->done = true;

@@ -1,5 +1,6 @@
-// The server's one loop: it drains what is ready, steps the Replica with each input, sends to the peers, writes and syncs the log in
-// place, hands "durable" back in, and flushes the answers of clients, one write for each connection.
+// The server's one loop: it drains what is ready, steps the Replica with each input, sends to the peers,
+// writes and syncs the log in place, hands "durable" back in, and flushes the answers of clients, one write
+// for each connection.
 //
 // Why the log is synced in place: with two cores the hand-over to a thread costs more than it hides.
 //
@@ -42,12 +43,14 @@ class Driver {
   // Makes the log when the cluster is formed.
   using CreateLog = std::function<Result<std::unique_ptr<Wal>>(ClusterId)>;
 
-  // `peers` and `clients` are bound and not started; they outlive the driver. `wal` is null when there is no log yet.
-  Driver(boost::asio::io_context& loop, DriverOptions options, ReplicaRecovered recovered, std::unique_ptr<Wal> wal,
-         CreateLog create_log, PeerTransport& peers, ClientListener& clients);
+  // `peers` and `clients` are bound and not started; they outlive the driver. `wal` is null when there is no
+  // log yet.
+  Driver(boost::asio::io_context& loop, DriverOptions options, ReplicaRecovered recovered,
+         std::unique_ptr<Wal> wal, CreateLog create_log, PeerTransport& peers, ClientListener& clients);
   ~Driver();
 
-  // Until stop() has done its work or the log failed. The exit code: 0, or 1 after a failure (which was logged).
+  // Until stop() has done its work or the log failed. The exit code: 0, or 1 after a failure (which was
+  // logged).
   int run();
   // One turn of the loop: waits for something to be ready, handles it. False when run() would return.
   bool run_once();

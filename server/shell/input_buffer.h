@@ -1,5 +1,5 @@
-// Bytes as they came from one connection, in one piece, until whole frames are taken from the front. Grows only with what really
-// arrived, never because of a length that somebody claims.
+// Bytes as they came from one connection, in one piece, until whole frames are taken from the front. Grows
+// only with what really arrived, never because of a length that somebody claims.
 //
 // Thread safety: none.
 #pragma once
@@ -17,8 +17,8 @@ namespace quorate::server {
 
 class InputBuffer {
  public:
-  // The space to read into next; at least half of the buffer, which doubles for this when it is nearly full, and when the
-  // last read filled all there was.
+  // The space to read into next; at least half of the buffer, which doubles for this when it is nearly full,
+  // and when the last read filled all there was.
   std::span<char> space() {
     if (begin_ == end_) begin_ = end_ = 0;
     if (last_read_was_full_ && capacity_ < kBytesRead) make_room();

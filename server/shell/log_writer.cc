@@ -14,8 +14,8 @@ namespace {
 
 // The log is looked after when nothing was written for this long ...
 constexpr Duration kQuiet = std::chrono::milliseconds(100);
-// ... or, under a load without pauses, this often: else a segment would end with no spare one ready, and be zero-filled while
-// everybody waits.
+// ... or, under a load without pauses, this often: else a segment would end with no spare one ready, and be
+// zero-filled while everybody waits.
 constexpr Duration kCareUnderLoad = std::chrono::milliseconds(50);
 // Between two pieces of that work, so that what arrives meanwhile is served.
 constexpr Duration kCareStep = std::chrono::milliseconds(5);
@@ -23,8 +23,8 @@ constexpr Duration kFinishLimit = std::chrono::milliseconds(200);
 
 }  // namespace
 
-LogWriter::LogWriter(boost::asio::io_context& loop, std::unique_ptr<Wal> wal, Duration slow_sync, Duration no_space_retry,
-                     std::function<void(Ticket)> durable)
+LogWriter::LogWriter(boost::asio::io_context& loop, std::unique_ptr<Wal> wal, Duration slow_sync,
+                     Duration no_space_retry, std::function<void(Ticket)> durable)
     : wal_(std::move(wal)),
       slow_sync_(slow_sync),
       no_space_retry_(no_space_retry),
@@ -41,7 +41,8 @@ void LogWriter::set_wal(std::unique_ptr<Wal> wal) {
   wal_ = std::move(wal);
 }
 
-Status LogWriter::write(const std::optional<raft::HardState>& hard_state, const std::vector<raft::Entry>& entries, Ticket ticket) {
+Status LogWriter::write(const std::optional<raft::HardState>& hard_state,
+                        const std::vector<raft::Entry>& entries, Ticket ticket) {
   CHECK_MSG(wal_ != nullptr, "something is to be written before there is a log");
   if (Status appended = wal_->append(hard_state, entries); !appended.ok()) return appended;
   waiting_ = ticket;
@@ -55,12 +56,14 @@ Status LogWriter::sync() {
   const Instant after = monotonic_now();
   if (!synced.ok()) {
     if (synced.code() != ErrorCode::kNoSpace) return synced;
-    log(LogLevel::kWarning, fmt::format("nothing can be written until there is room again: {}", synced.error().message));
+    log(LogLevel::kWarning,
+        fmt::format("nothing can be written until there is room again: {}", synced.error().message));
     no_space_ = true;
     retry_later();
     return {};
   }
-  if (after - before >= slow_sync_) log(LogLevel::kWarning, fmt::format("slow sync of the log: {} ms", to_ms(after - before)));
+  if (after - before >= slow_sync_)
+    log(LogLevel::kWarning, fmt::format("slow sync of the log: {} ms", to_ms(after - before)));
   if (no_space_) log(LogLevel::kInfo, "there is room again, the log goes on");
   no_space_ = false;
   last_write_ = after;

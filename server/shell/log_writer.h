@@ -1,7 +1,9 @@
-// Writes what the replica wants to be durable, in place, and says when it is; and what the log asks for between writes.
+// Writes what the replica wants to be durable, in place, and says when it is; and what the log asks for
+// between writes.
 //
-// A full disk is the one failure that is waited out: groups are kept in their order and tried again, nothing of them is reported, and
-// the consensus above sees a stalled disk and hands leadership on. Every other failure ends the process.
+// A full disk is the one failure that is waited out: groups are kept in their order and tried again, nothing
+// of them is reported, and the consensus above sees a stalled disk and hands leadership on. Every other
+// failure ends the process.
 //
 // Thread safety: none; it lives on the loop's thread.
 #pragma once
@@ -21,14 +23,16 @@ namespace quorate::server {
 
 class LogWriter {
  public:
-  // `wal` may be null until set_wal(). `durable` is called from write(), or from a later turn of the loop after a full disk.
-  LogWriter(boost::asio::io_context& loop, std::unique_ptr<Wal> wal, Duration slow_sync, Duration no_space_retry,
-            std::function<void(Ticket)> durable);
+  // `wal` may be null until set_wal(). `durable` is called from write(), or from a later turn of the loop
+  // after a full disk.
+  LogWriter(boost::asio::io_context& loop, std::unique_ptr<Wal> wal, Duration slow_sync,
+            Duration no_space_retry, std::function<void(Ticket)> durable);
   ~LogWriter();
 
   void set_wal(std::unique_ptr<Wal> wal);
   // Appends and syncs one group. Errors: the log is unusable.
-  Status write(const std::optional<raft::HardState>& hard_state, const std::vector<raft::Entry>& entries, Ticket ticket);
+  Status write(const std::optional<raft::HardState>& hard_state, const std::vector<raft::Entry>& entries,
+               Ticket ticket);
   // Before a clean shutdown: leaves the log as well marked as a bounded time allows.
   void finish();
 

@@ -4,13 +4,16 @@
 
 namespace quorate::server {
 
-Result<std::unique_ptr<Acceptor>> listen_on(boost::asio::io_context& loop, const Address& address, const char* what) {
+Result<std::unique_ptr<Acceptor>> listen_on(boost::asio::io_context& loop, const Address& address,
+                                            const char* what) {
   boost::system::error_code error;
   Resolver resolver(loop);
-  const auto found = resolver.resolve(address.host, std::to_string(address.port), Tcp::resolver::passive, error);
+  const auto found =
+      resolver.resolve(address.host, std::to_string(address.port), Tcp::resolver::passive, error);
   if (error || found.empty()) {
     return Error{ErrorCode::kBadConfiguration,
-                 fmt::format("the {} {} cannot be used: the host is not known ({})", what, to_string(address), error.message())};
+                 fmt::format("the {} {} cannot be used: the host is not known ({})", what, to_string(address),
+                             error.message())};
   }
   const Tcp::endpoint endpoint = found.begin()->endpoint();
   auto acceptor = std::make_unique<Acceptor>(loop.get_executor());
@@ -20,8 +23,9 @@ Result<std::unique_ptr<Acceptor>> listen_on(boost::asio::io_context& loop, const
   if (!error) acceptor->listen(boost::asio::socket_base::max_listen_connections, error);
   if (!error) acceptor->non_blocking(true, error);
   if (error == boost::asio::error::address_in_use) {
-    return Error{ErrorCode::kInUse, fmt::format("the {} {} is in use by another process: stop it or choose another port",
-                                                what, to_string(address))};
+    return Error{ErrorCode::kInUse,
+                 fmt::format("the {} {} is in use by another process: stop it or choose another port", what,
+                             to_string(address))};
   }
   if (error) {
     return Error{ErrorCode::kBadConfiguration,

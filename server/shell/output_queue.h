@@ -1,5 +1,5 @@
-// Bytes that wait to be sent on one connection: small ones gathered into strings of the queue's own, large ones as views of the
-// blocks they are in, so that the entries of a batch leave without a copy.
+// Bytes that wait to be sent on one connection: small ones gathered into strings of the queue's own, large
+// ones as views of the blocks they are in, so that the entries of a batch leave without a copy.
 //
 // Thread safety: none.
 //
@@ -45,7 +45,8 @@ class OutputQueue {
   size_t bytes_ = 0;
 };
 
-// Sends what the (non-blocking) socket takes. Returns 0, or the errno that ended the connection; a full socket is no error.
+// Sends what the (non-blocking) socket takes. Returns 0, or the errno that ended the connection; a full
+// socket is no error.
 int send_some(int socket, OutputQueue& queue);
 
 }  // namespace quorate::server

@@ -170,8 +170,10 @@ Result<raft::AppendRequest> decode_append(const peer::AppendRequest& in, Term te
   Index index = out.prev_index;
   Term last = out.prev_term;
   for (const raft::Entry& entry : *entries) {
-    if (index.value() == UINT64_MAX || entry.index != index.next()) return malformed("entries that do not follow each other");
-    if (entry.term < last || entry.term > term) return malformed("an entry with a term that cannot stand there");
+    if (index.value() == UINT64_MAX || entry.index != index.next())
+      return malformed("entries that do not follow each other");
+    if (entry.term < last || entry.term > term)
+      return malformed("an entry with a term that cannot stand there");
     index = entry.index;
     last = entry.term;
   }
@@ -210,8 +212,10 @@ Result<raft::Body> decode_raft_body(const peer::RaftHeader& in, const Bytes& bod
       const auto& m = in.snapshot_response();
       return raft::Body(raft::SnapshotResponse{m.installed(), Index(m.last_index())});
     }
-    case Header::kTimeoutNow: return raft::Body(raft::TimeoutNow{});
-    case Header::BODY_NOT_SET: break;
+    case Header::kTimeoutNow:
+      return raft::Body(raft::TimeoutNow{});
+    case Header::BODY_NOT_SET:
+      break;
   }
   return malformed("a Raft message of no known kind");
 }
@@ -222,7 +226,8 @@ Result<PeerBody> decode_forward(const Bytes& body) {
   while (offset < body.size()) {
     ByteReader in(body.view().substr(offset));
     const uint32_t size = in.u32();
-    if (in.failed() || size > in.remaining()) return malformed("a forwarded command that goes beyond its frame");
+    if (in.failed() || size > in.remaining())
+      return malformed("a forwarded command that goes beyond its frame");
     out.commands.push_back(body.slice(offset + kLengthBytes, size));
     offset += kLengthBytes + size;
   }
@@ -233,7 +238,8 @@ PeerBody decode_forward_refused(const peer::ForwardRefused& in) {
   ForwardRefused out;
   out.asker = BootNonce(in.asker());
   out.code = static_cast<ErrorCode>(in.code());
-  for (const auto& item : in.items()) out.items.push_back({SessionId(item.session()), item.number(), item.counter()});
+  for (const auto& item : in.items())
+    out.items.push_back({SessionId(item.session()), item.number(), item.counter()});
   return out;
 }
 
@@ -261,19 +267,26 @@ Result<PeerBody> decode_body(const peer::PeerHeader& in, const PeerEnvelope& env
     case Header::kRaft: {
       auto raft_body = decode_raft_body(in.raft(), body);
       if (!raft_body.ok()) return raft_body.error();
-      return PeerBody(raft::Message{envelope.from, envelope.to, Term(in.raft().term()), envelope.boot, in.raft().counts(),
-                                    std::move(*raft_body)});
+      return PeerBody(raft::Message{envelope.from, envelope.to, Term(in.raft().term()), envelope.boot,
+                                    in.raft().counts(), std::move(*raft_body)});
     }
-    case Header::kProbe: return PeerBody(Probe{Incarnation(in.probe().incarnation()), in.probe().plan()});
+    case Header::kProbe:
+      return PeerBody(Probe{Incarnation(in.probe().incarnation()), in.probe().plan()});
     case Header::kProbeReply:
       return PeerBody(ProbeReply{Incarnation(in.probe_reply().incarnation()), in.probe_reply().plan()});
-    case Header::kFounding: return PeerBody(Founding{body});
-    case Header::kForward: return decode_forward(body);
-    case Header::kForwardRefused: return decode_forward_refused(in.forward_refused());
-    case Header::kBarrier: return decode_barrier(in.barrier());
-    case Header::kBarrierReply: return decode_barrier_reply(in.barrier_reply());
+    case Header::kFounding:
+      return PeerBody(Founding{body});
+    case Header::kForward:
+      return decode_forward(body);
+    case Header::kForwardRefused:
+      return decode_forward_refused(in.forward_refused());
+    case Header::kBarrier:
+      return decode_barrier(in.barrier());
+    case Header::kBarrierReply:
+      return decode_barrier_reply(in.barrier_reply());
     case Header::kHandshake:
-    case Header::BODY_NOT_SET: break;
+    case Header::BODY_NOT_SET:
+      break;
   }
   return malformed("a message of no known kind");
 }
@@ -287,7 +300,7 @@ bool may_have_body(const peer::PeerHeader& in) {
 }
 
 Handshake decode_handshake(const peer::Handshake& in) {
-  return {in.protocol_version(),      ServerId(in.from()),  ServerId(in.to()), ClusterId(in.cluster_id()),
+  return {in.protocol_version(),         ServerId(in.from()),  ServerId(in.to()),  ClusterId(in.cluster_id()),
           Incarnation(in.incarnation()), BootNonce(in.boot()), in.client_address()};
 }
 
@@ -366,7 +379,8 @@ Result<size_t> peer_frame_size(std::string_view bytes, size_t bytes_max) {
   if (bytes.size() < kLengthBytes) return size_t{0};
   const uint32_t size = ByteReader(bytes).u32();
   if (size > bytes_max) {
-    return Error{ErrorCode::kTooLarge, "a frame of " + std::to_string(size) + " bytes; the limit is " + std::to_string(bytes_max)};
+    return Error{ErrorCode::kTooLarge,
+                 "a frame of " + std::to_string(size) + " bytes; the limit is " + std::to_string(bytes_max)};
   }
   return 2 * kLengthBytes + size;
 }

@@ -1,5 +1,6 @@
-// What servers say to each other, as bytes: proto/peer.proto describes the frame. Entries and commands travel as they are,
-// behind the header; a decoded message's are views of the one block that the body was received in.
+// What servers say to each other, as bytes: proto/peer.proto describes the frame. Entries and commands travel
+// as they are, behind the header; a decoded message's are views of the one block that the body was received
+// in.
 //
 // Thread safety: a codec is one owner's; the functions are free of state.
 #pragma once
@@ -50,8 +51,8 @@ class PeerCodec {
 
   void encode(const Handshake& handshake, OutputQueue& out);
   void encode(const PeerMessage& message, OutputQueue& out);
-  // `frame` is what follows the first length. The body is copied once, into a block of its own size: a view of the receive
-  // buffer would keep all of it in memory for as long as one small entry lives in the log.
+  // `frame` is what follows the first length. The body is copied once, into a block of its own size: a view
+  // of the receive buffer would keep all of it in memory for as long as one small entry lives in the log.
   // Errors: kMalformed, kCorruption (an entry's checksum) with what is wrong.
   Result<PeerFrame> decode(std::string_view frame, const PeerEnvelope& envelope);
 
@@ -60,8 +61,8 @@ class PeerCodec {
   std::unique_ptr<Impl> impl_;
 };
 
-// The size of the whole frame that `bytes` begins with, its length field included, or 0 if the length is not there yet.
-// Errors: kTooLarge over `bytes_max`, kMalformed for a length that no frame has.
+// The size of the whole frame that `bytes` begins with, its length field included, or 0 if the length is not
+// there yet. Errors: kTooLarge over `bytes_max`, kMalformed for a length that no frame has.
 Result<size_t> peer_frame_size(std::string_view bytes, size_t bytes_max);
 
 }  // namespace quorate::server

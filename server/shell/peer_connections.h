@@ -1,8 +1,8 @@
-// The two kinds of connection of the peer transport: the one we dialled, to send on, and the one we accepted, to receive from.
-// For peer_transport.cc and its two parts only.
+// The two kinds of connection of the peer transport: the one we dialled, to send on, and the one we accepted,
+// to receive from. For peer_transport.cc and its two parts only.
 //
-// Thread safety: none. Lifetime: every pending operation holds a reference, so that a closed connection stays until its last handler
-// has run; closed() is asked first in each.
+// Thread safety: none. Lifetime: every pending operation holds a reference, so that a closed connection stays
+// until its last handler has run; closed() is asked first in each.
 #pragma once
 
 #include <map>
@@ -32,7 +32,8 @@ class PeerHub {
   // Why this handshake is refused, or nothing. `expected`: whom we dialled; 0 for one who dialled us.
   virtual std::string objection(const Handshake& handshake, ServerId expected) const = 0;
   // An accepted connection said who it is: it replaces an earlier one of the same peer.
-  virtual void introduced(const Handshake& handshake, const std::shared_ptr<class PeerInbound>& connection) = 0;
+  virtual void introduced(const Handshake& handshake,
+                          const std::shared_ptr<class PeerInbound>& connection) = 0;
   virtual void closed(const std::shared_ptr<class PeerInbound>& connection) = 0;
   virtual void heard_address(ServerId peer, const std::string& client_address) = 0;
 };

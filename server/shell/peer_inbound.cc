@@ -12,7 +12,8 @@ void PeerInbound::start() {
   boost::system::error_code ignored;
   socket_.set_option(Tcp::no_delay(true), ignored);
   socket_.non_blocking(true, ignored);
-  // A peer that vanishes without a word (its machine is off) is noticed by the kernel's probes; Raft notices much earlier.
+  // A peer that vanishes without a word (its machine is off) is noticed by the kernel's probes; Raft notices
+  // much earlier.
   socket_.set_option(Socket::keep_alive(true), ignored);
   timer_.expires_after(hub_.options().handshake_timeout);
   timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
@@ -83,8 +84,9 @@ bool PeerInbound::handle_handshake(const Handshake& handshake) {
   // Answered also when it is refused, so that the other end can say why.
   const PeerIdentity& own = hub_.identity();
   OutputQueue answer;
-  hub_.codec().encode(
-      Handshake{kPeerProtocolVersion, own.id, handshake.from, own.cluster, own.incarnation, own.boot, own.client_address}, answer);
+  hub_.codec().encode(Handshake{kPeerProtocolVersion, own.id, handshake.from, own.cluster, own.incarnation,
+                                own.boot, own.client_address},
+                      answer);
   send_some(socket_.native_handle(), answer);
   if (!objection.empty()) {
     fail(objection, false);

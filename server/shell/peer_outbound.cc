@@ -19,14 +19,15 @@ PeerOutbound::PeerOutbound(PeerHub& hub, ServerId peer, std::string address)
 // One timer serves the back-off and the limit of an attempt: never both at once.
 void PeerOutbound::arm(Duration after, bool gives_up) {
   timer_.expires_after(after);
-  timer_.async_wait([self = shared_from_this(), attempt = attempt_, gives_up](const boost::system::error_code& error) {
-    if (error || attempt != self->attempt_ || self->state_ == State::kStopped) return;
-    if (gives_up) {
-      self->fail("it does not answer", false);
-    } else {
-      self->dial();
-    }
-  });
+  timer_.async_wait(
+      [self = shared_from_this(), attempt = attempt_, gives_up](const boost::system::error_code& error) {
+        if (error || attempt != self->attempt_ || self->state_ == State::kStopped) return;
+        if (gives_up) {
+          self->fail("it does not answer", false);
+        } else {
+          self->dial();
+        }
+      });
 }
 
 void PeerOutbound::dial() {
@@ -57,7 +58,8 @@ void PeerOutbound::resolve() {
   // A name: looked up each time, because it may have moved. This is what starts Asio's resolver thread.
   resolver_.async_resolve(
       address->host, std::to_string(address->port),
-      [self = shared_from_this(), attempt = attempt_](const boost::system::error_code& why, const Tcp::resolver::results_type& found) {
+      [self = shared_from_this(), attempt = attempt_](const boost::system::error_code& why,
+                                                      const Tcp::resolver::results_type& found) {
         if (attempt != self->attempt_ || self->state_ != State::kResolving) return;
         if (why || found.empty()) {
           self->fail("its name is not found: " + why.message(), false);
@@ -73,14 +75,15 @@ void PeerOutbound::resolve() {
 void PeerOutbound::connect(const Tcp::endpoint& endpoint) {
   state_ = State::kConnecting;
   socket_ = std::make_unique<Socket>(hub_.loop().get_executor());
-  socket_->async_connect(endpoint, [self = shared_from_this(), attempt = attempt_](const boost::system::error_code& error) {
-    if (attempt != self->attempt_ || self->state_ != State::kConnecting) return;
-    if (error) {
-      self->fail(error.message(), error == boost::asio::error::connection_refused);
-      return;
-    }
-    self->shake_hands();
-  });
+  socket_->async_connect(
+      endpoint, [self = shared_from_this(), attempt = attempt_](const boost::system::error_code& error) {
+        if (attempt != self->attempt_ || self->state_ != State::kConnecting) return;
+        if (error) {
+          self->fail(error.message(), error == boost::asio::error::connection_refused);
+          return;
+        }
+        self->shake_hands();
+      });
 }
 
 void PeerOutbound::shake_hands() {
@@ -100,7 +103,8 @@ void PeerOutbound::shake_hands() {
 void PeerOutbound::send_handshake() {
   if (state_ != State::kShakingHands && state_ != State::kConnected) return;
   const PeerIdentity& own = hub_.identity();
-  hub_.codec().encode(Handshake{kPeerProtocolVersion, own.id, peer_, own.cluster, own.incarnation, own.boot, own.client_address},
+  hub_.codec().encode(Handshake{kPeerProtocolVersion, own.id, peer_, own.cluster, own.incarnation, own.boot,
+                                own.client_address},
                       output_);
 }
 
@@ -108,8 +112,9 @@ void PeerOutbound::send(const PeerMessage& message) {
   if (state_ != State::kConnected) return;
   if (output_.bytes() > hub_.options().output_bytes_max) {
     if (!dropping_) {
-      log(LogLevel::kWarning, fmt::format("server {} reads too slowly: {} bytes are unsent, messages to it are dropped", peer_.value(),
-                                          output_.bytes()));
+      log(LogLevel::kWarning,
+          fmt::format("server {} reads too slowly: {} bytes are unsent, messages to it are dropped",
+                      peer_.value(), output_.bytes()));
     }
     dropping_ = true;
     return;
@@ -119,7 +124,9 @@ void PeerOutbound::send(const PeerMessage& message) {
 }
 
 void PeerOutbound::flush() {
-  if (waiting_for_space_ || output_.empty() || (state_ != State::kShakingHands && state_ != State::kConnected)) return;
+  if (waiting_for_space_ || output_.empty() ||
+      (state_ != State::kShakingHands && state_ != State::kConnected))
+    return;
   if (const int error = send_some(socket_->native_handle(), output_); error != 0) {
     fail(boost::system::error_code(error, boost::system::system_category()).message(), true);
     return;
@@ -129,7 +136,8 @@ void PeerOutbound::flush() {
 
 void PeerOutbound::wait_for_space() {
   waiting_for_space_ = true;
-  socket_->async_wait(Socket::wait_write, [self = shared_from_this(), attempt = attempt_](const boost::system::error_code& error) {
+  socket_->async_wait(Socket::wait_write, [self = shared_from_this(),
+                                           attempt = attempt_](const boost::system::error_code& error) {
     if (attempt != self->attempt_) return;
     self->waiting_for_space_ = false;
     if (!error) self->flush();
@@ -139,17 +147,18 @@ void PeerOutbound::wait_for_space() {
 // Only the other end's handshake comes this way, and the news that it has gone.
 void PeerOutbound::read() {
   const std::span<char> space = input_.space();
-  socket_->async_read_some(boost::asio::buffer(space.data(), space.size()),
-                           [self = shared_from_this(), attempt = attempt_](const boost::system::error_code& error, size_t count) {
-                             if (attempt != self->attempt_ || self->state_ == State::kStopped) return;
-                             if (error) {
-                               const bool shaking = self->state_ == State::kShakingHands;
-                               self->fail(shaking ? "it closed the connection in the handshake" : error.message(), !shaking);
-                               return;
-                             }
-                             self->input_.filled(count);
-                             self->handle_input();
-                           });
+  socket_->async_read_some(
+      boost::asio::buffer(space.data(), space.size()),
+      [self = shared_from_this(), attempt = attempt_](const boost::system::error_code& error, size_t count) {
+        if (attempt != self->attempt_ || self->state_ == State::kStopped) return;
+        if (error) {
+          const bool shaking = self->state_ == State::kShakingHands;
+          self->fail(shaking ? "it closed the connection in the handshake" : error.message(), !shaking);
+          return;
+        }
+        self->input_.filled(count);
+        self->handle_input();
+      });
 }
 
 void PeerOutbound::handle_input() {
@@ -198,7 +207,8 @@ void PeerOutbound::fail(const std::string& reason, bool is_lost) {
 void PeerOutbound::log_once(const std::string& reason) {
   if (reason == logged_) return;
   logged_ = reason;
-  log(LogLevel::kWarning, fmt::format("no connection to server {} at {}: {}; trying again", peer_.value(), address_, reason));
+  log(LogLevel::kWarning,
+      fmt::format("no connection to server {} at {}: {}; trying again", peer_.value(), address_, reason));
 }
 
 void PeerOutbound::stop() {

@@ -10,7 +10,8 @@
 
 namespace quorate::server {
 
-// Connections refer to it without owning it: stop() ends them before it goes, and their handlers look at themselves first.
+// Connections refer to it without owning it: stop() ends them before it goes, and their handlers look at
+// themselves first.
 struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTransport::Impl> {
   Impl(boost::asio::io_context& loop, const PeerTransportOptions& options, uint64_t seed)
       : loop_(loop), options_(options), random_(seed) {}
@@ -52,26 +53,31 @@ struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTra
 
 std::string PeerTransport::Impl::objection(const Handshake& handshake, ServerId expected) const {
   if (handshake.protocol_version != kPeerProtocolVersion) {
-    return fmt::format("it speaks version {} of the peer protocol, this server speaks {}", handshake.protocol_version,
-                       kPeerProtocolVersion);
+    return fmt::format("it speaks version {} of the peer protocol, this server speaks {}",
+                       handshake.protocol_version, kPeerProtocolVersion);
   }
   const bool both_formed = handshake.cluster != ClusterId() && identity_.cluster != ClusterId();
   if (both_formed && handshake.cluster != identity_.cluster) {
-    return fmt::format("it belongs to cluster {:016x}, this server to {:016x}", handshake.cluster.value(), identity_.cluster.value());
+    return fmt::format("it belongs to cluster {:016x}, this server to {:016x}", handshake.cluster.value(),
+                       identity_.cluster.value());
   }
   if (expected != ServerId() && handshake.from != expected) {
-    return fmt::format("it is server {}, not {}: the address belongs to another server", handshake.from.value(), expected.value());
+    return fmt::format("it is server {}, not {}: the address belongs to another server",
+                       handshake.from.value(), expected.value());
   }
   if (handshake.to != identity_.id) {
-    return fmt::format("it looks for server {}, this is server {}", handshake.to.value(), identity_.id.value());
+    return fmt::format("it looks for server {}, this is server {}", handshake.to.value(),
+                       identity_.id.value());
   }
   if (!outbound_.contains(handshake.from)) {
-    return fmt::format("it says it is server {}, which is no other member of this cluster", handshake.from.value());
+    return fmt::format("it says it is server {}, which is no other member of this cluster",
+                       handshake.from.value());
   }
   return {};
 }
 
-void PeerTransport::Impl::introduced(const Handshake& handshake, const std::shared_ptr<PeerInbound>& connection) {
+void PeerTransport::Impl::introduced(const Handshake& handshake,
+                                     const std::shared_ptr<PeerInbound>& connection) {
   strangers_.erase(connection);
   const auto earlier = inbound_.find(handshake.from);
   if (earlier != inbound_.end()) {
@@ -91,27 +97,29 @@ void PeerTransport::Impl::closed(const std::shared_ptr<PeerInbound>& connection)
 }
 
 void PeerTransport::Impl::accept() {
-  acceptor_->async_accept([this, self = shared_from_this()](const boost::system::error_code& error, Socket socket) {
-    if (stopped_) return;
-    if (error) {
-      // Out of descriptors, most likely: not at once again, or the loop would spin.
-      log(LogLevel::kWarning, fmt::format("a peer could not be accepted: {}", error.message()));
-      accept_again_->expires_after(std::chrono::milliseconds(100));
-      accept_again_->async_wait([this, self](const boost::system::error_code& cancelled) {
-        if (!cancelled && !stopped_) accept();
+  acceptor_->async_accept(
+      [this, self = shared_from_this()](const boost::system::error_code& error, Socket socket) {
+        if (stopped_) return;
+        if (error) {
+          // Out of descriptors, most likely: not at once again, or the loop would spin.
+          log(LogLevel::kWarning, fmt::format("a peer could not be accepted: {}", error.message()));
+          accept_again_->expires_after(std::chrono::milliseconds(100));
+          accept_again_->async_wait([this, self](const boost::system::error_code& cancelled) {
+            if (!cancelled && !stopped_) accept();
+          });
+          return;
+        }
+        if (strangers_.size() >= options_.strangers_max) {
+          log(LogLevel::kWarning,
+              fmt::format("peer connection from {} refused: {} others have not said who they are",
+                          remote_name(socket), strangers_.size()));
+        } else {
+          auto connection = std::make_shared<PeerInbound>(*this, std::move(socket));
+          strangers_.insert(connection);
+          connection->start();
+        }
+        accept();
       });
-      return;
-    }
-    if (strangers_.size() >= options_.strangers_max) {
-      log(LogLevel::kWarning, fmt::format("peer connection from {} refused: {} others have not said who they are",
-                                          remote_name(socket), strangers_.size()));
-    } else {
-      auto connection = std::make_shared<PeerInbound>(*this, std::move(socket));
-      strangers_.insert(connection);
-      connection->start();
-    }
-    accept();
-  });
 }
 
 void PeerTransport::Impl::set_peers(const std::vector<PlannedMember>& peers) {
@@ -136,7 +144,8 @@ void PeerTransport::Impl::set_peers(const std::vector<PlannedMember>& peers) {
   for (const auto& connection : strangers) connection->close();
 }
 
-PeerTransport::PeerTransport(boost::asio::io_context& loop, const PeerTransportOptions& options, uint64_t seed)
+PeerTransport::PeerTransport(boost::asio::io_context& loop, const PeerTransportOptions& options,
+                             uint64_t seed)
     : impl_(std::make_shared<Impl>(loop, options, seed)) {}
 
 PeerTransport::~PeerTransport() { stop(); }
@@ -149,7 +158,9 @@ Status PeerTransport::listen(const Address& address) {
   return {};
 }
 
-uint16_t PeerTransport::port() const { return impl_->acceptor_ ? impl_->acceptor_->local_endpoint().port() : uint16_t{0}; }
+uint16_t PeerTransport::port() const {
+  return impl_->acceptor_ ? impl_->acceptor_->local_endpoint().port() : uint16_t{0};
+}
 
 void PeerTransport::start(PeerIdentity identity, const std::vector<PlannedMember>& peers, Events events) {
   CHECK(impl_->stopped_);

@@ -1,10 +1,10 @@
-// Messages between servers over TCP. Each server dials every other one; messages flow from the one that dialled, so between two
-// servers there are two connections. Both begin with a handshake each way; a stranger is refused with one logged reason at
-// either end.
+// Messages between servers over TCP. Each server dials every other one; messages flow from the one that
+// dialled, so between two servers there are two connections. Both begin with a handshake each way; a stranger
+// is refused with one logged reason at either end.
 //
-// A connection that is reset, closed or refused is reported at once as lost: a follower's fast failover rests on it.
-// Reconnects back off from 20 ms to 1 s, with jitter; names are resolved again each time. Messages to a peer that is not
-// connected, or that reads too slowly, are dropped: Raft repeats what matters.
+// A connection that is reset, closed or refused is reported at once as lost: a follower's fast failover rests
+// on it. Reconnects back off from 20 ms to 1 s, with jitter; names are resolved again each time. Messages to
+// a peer that is not connected, or that reads too slowly, are dropped: Raft repeats what matters.
 //
 // Thread safety: none; it lives on the loop's thread.
 #pragma once

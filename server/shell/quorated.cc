@@ -1,7 +1,7 @@
 // The server's program: reads the command line, binds both ports, opens the data folder, and runs the loop.
 //
-// The order is what keeps a refused start harmless: ports are bound before the data folder is touched, and the folder is looked at
-// before anything in it is written.
+// The order is what keeps a refused start harmless: ports are bound before the data folder is touched, and
+// the folder is looked at before anything in it is written.
 #include <sys/random.h>
 
 #include <utility>
@@ -35,7 +35,8 @@ int refuse(const Error& error) {
 }
 
 int run(ServerConfig config) {
-  if (const Status set_up = set_up_log(config.log_level, config.log_file); !set_up.ok()) return refuse(set_up.error());
+  if (const Status set_up = set_up_log(config.log_level, config.log_file); !set_up.ok())
+    return refuse(set_up.error());
   boost::asio::io_context loop(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE);
   PeerTransport peers(loop, config.peers, random_number());
   ClientListener clients(loop, config.clients);
@@ -50,8 +51,8 @@ int run(ServerConfig config) {
   if (!folder.ok()) return refuse(folder.error());
   for (const LogLine& line : describe_start(config, *folder)) log(line.level, line.text);
 
-  Driver driver(loop, driver_options(config, *folder, BootNonce(random_number()), random_number()), std::move(folder->recovered),
-                std::move(folder->wal), folder->create_log, peers, clients);
+  Driver driver(loop, driver_options(config, *folder, BootNonce(random_number()), random_number()),
+                std::move(folder->recovered), std::move(folder->wal), folder->create_log, peers, clients);
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;

@@ -8,7 +8,8 @@ namespace {
 
 std::string ids_of(const std::vector<PlannedMember>& members) {
   std::string ids;
-  for (const PlannedMember& member : members) ids += fmt::format("{}{}", ids.empty() ? "" : ",", member.id.value());
+  for (const PlannedMember& member : members)
+    ids += fmt::format("{}{}", ids.empty() ? "" : ",", member.id.value());
   return ids;
 }
 
@@ -29,20 +30,22 @@ Result<std::optional<raft::Configuration>> members_of(const WalRecovered& recove
   return std::optional<raft::Configuration>();
 }
 
-Status check_members(const ServerConfig& config, const raft::Configuration& members, const std::string& directory) {
+Status check_members(const ServerConfig& config, const raft::Configuration& members,
+                     const std::string& directory) {
   const std::string in_log = ids_of(planned(members));
   const std::string in_flags = ids_of(config.cluster);
   if (members.find(config.id) == nullptr) {
     return Error{ErrorCode::kWrongCluster,
-                 fmt::format("the data folder {} belongs to a cluster of servers {}, and server {} is not one of them: use the "
+                 fmt::format("the data folder {} belongs to a cluster of servers {}, and server {} is not "
+                             "one of them: use the "
                              "folder of server {}",
                              directory, in_log, config.id.value(), config.id.value())};
   }
   if (in_log != in_flags) {
-    return Error{ErrorCode::kWrongCluster,
-                 fmt::format("the data folder {} belongs to a cluster of servers {}, but --cluster names {}: start it with the "
-                             "members it has, or use another folder",
-                             directory, in_log, in_flags)};
+    return Error{ErrorCode::kWrongCluster, fmt::format("the data folder {} belongs to a cluster of servers "
+                                                       "{}, but --cluster names {}: start it with the "
+                                                       "members it has, or use another folder",
+                                                       directory, in_log, in_flags)};
   }
   return {};
 }
@@ -65,8 +68,8 @@ Status open_log(const ServerConfig& config, OpenFolder& opened) {
   opened.members = *members;
   opened.torn_bytes = recovered.torn_bytes;
   opened.wal = std::move(wal->wal);
-  opened.recovered.log = raft::Recovered{recovered.hard_state, recovered.snapshot_index, recovered.snapshot_term, std::nullopt,
-                                         std::move(recovered.entries)};
+  opened.recovered.log = raft::Recovered{recovered.hard_state, recovered.snapshot_index,
+                                         recovered.snapshot_term, std::nullopt, std::move(recovered.entries)};
   return {};
 }
 
@@ -87,7 +90,8 @@ Result<OpenFolder> open_folder(const ServerConfig& config, Incarnation fresh) {
   return opened;
 }
 
-DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folder, BootNonce boot, uint64_t seed) {
+DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folder, BootNonce boot,
+                             uint64_t seed) {
   DriverOptions options;
   options.replica.raft = config.raft;
   options.replica.raft.id = config.id;
@@ -105,23 +109,27 @@ std::vector<LogLine> describe_start(const ServerConfig& config, const OpenFolder
   std::vector<LogLine> lines;
   const size_t entries = folder.recovered.log ? folder.recovered.log->entries.size() : 0;
   const uint64_t last = folder.recovered.log ? folder.recovered.log->snapshot_index.value() + entries : 0;
-  lines.push_back({LogLevel::kInfo,
-                   fmt::format("quorated " QUORATE_VERSION " id={} cluster={} members={} clients={} peers={} data={} last_index={}",
-                               config.id.value(),
-                               folder.cluster == ClusterId() ? "none" : fmt::format("{:016x}", folder.cluster.value()),
-                               ids_of(config.cluster), config.advertise_client,
-                               config.listen_peer ? to_string(*config.listen_peer) : "none", config.data, last)});
+  lines.push_back(
+      {LogLevel::kInfo,
+       fmt::format("quorated " QUORATE_VERSION
+                   " id={} cluster={} members={} clients={} peers={} data={} last_index={}",
+                   config.id.value(),
+                   folder.cluster == ClusterId() ? "none" : fmt::format("{:016x}", folder.cluster.value()),
+                   ids_of(config.cluster), config.advertise_client,
+                   config.listen_peer ? to_string(*config.listen_peer) : "none", config.data, last)});
   if (folder.torn_bytes > 0) {
-    lines.push_back({LogLevel::kWarning, fmt::format("{} bytes at the end of the log were never promised to anybody and were cut off",
-                                                     folder.torn_bytes)});
+    lines.push_back(
+        {LogLevel::kWarning,
+         fmt::format("{} bytes at the end of the log were never promised to anybody and were cut off",
+                     folder.torn_bytes)});
   }
   if (!folder.members) return lines;
   const std::vector<PlannedMember> members = planned(*folder.members);
   for (size_t i = 0; i < members.size() && i < config.cluster.size(); ++i) {
     if (members[i].address == config.cluster[i].address) continue;
     lines.push_back({LogLevel::kWarning,
-                     fmt::format("--cluster has server {} at {}, the log has it at {}: the log's is used", members[i].id.value(),
-                                 config.cluster[i].address, members[i].address)});
+                     fmt::format("--cluster has server {} at {}, the log has it at {}: the log's is used",
+                                 members[i].id.value(), config.cluster[i].address, members[i].address)});
   }
   return lines;
 }

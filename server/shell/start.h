@@ -1,4 +1,5 @@
-// What stands between the command line and the loop: opening the data folder and its log, and refusing one that is not ours.
+// What stands between the command line and the loop: opening the data folder and its log, and refusing one
+// that is not ours.
 #pragma once
 
 #include <memory>
@@ -27,11 +28,13 @@ struct OpenFolder {
   Driver::CreateLog create_log;
 };
 
-// Errors, each naming the folder and what to do: kInUse, kWrongServer, kWrongCluster (the log's members are not those of
+// Errors, each naming the folder and what to do: kInUse, kWrongServer, kWrongCluster (the log's members are
+// not those of
 // --cluster), kCorruption, kIo. Nothing that was there is changed then.
 Result<OpenFolder> open_folder(const ServerConfig& config, Incarnation fresh);
 
-DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folder, BootNonce boot, uint64_t seed);
+DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folder, BootNonce boot,
+                             uint64_t seed);
 
 // The line that says who starts, and warnings about what was found.
 std::vector<LogLine> describe_start(const ServerConfig& config, const OpenFolder& folder);
