@@ -91,7 +91,8 @@ bool SimServer::recover(server::ReplicaRecovered& recovered) {
   Result<server::Wal::Opened> opened =
       server::Wal::open(*disk_, kWalDirectory, identity(known->cluster), options);
   if (!opened.ok()) return !disk_failed(opened.error(), "opens its log");
-  check_recovered(opened->recovered);
+  const Verdict wrong = check_recovered(durable_, {groups_.begin(), groups_.end()}, opened->recovered);
+  if (wrong) throw Violation(name_ + " after its restart " + *wrong);
   wal_ = std::move(opened->wal);
   server::WalRecovered& found = opened->recovered;
   durable_.hard_state = found.hard_state;
@@ -102,30 +103,6 @@ bool SimServer::recover(server::ReplicaRecovered& recovered) {
   recovered.log = raft::Recovered{found.hard_state, found.snapshot_index, found.snapshot_term, std::nullopt,
                                   std::move(found.entries)};
   return true;
-}
-
-// Nothing that was promised may be missing. What was being written when the process died may be there or not.
-void SimServer::check_recovered(const server::WalRecovered& found) const {
-  const auto bad = [&](const std::string& what) { throw Violation(name_ + ": recovery " + what); };
-  if (found.hard_state.term < durable_.hard_state.term) bad("forgot a term that was durable");
-  const bool same_term = found.hard_state.term == durable_.hard_state.term;
-  if (same_term && durable_.hard_state.vote.value() != 0 &&
-      found.hard_state.vote != durable_.hard_state.vote) {
-    bad("forgot a vote that was durable");
-  }
-  size_t surely = durable_.terms.size();
-  for (const Group& group : groups_) {
-    if (!group.entries.empty()) surely = std::min<size_t>(surely, group.entries.front().index.value() - 1);
-  }
-  if (found.entries.size() < surely) {
-    bad("lost entries: " + std::to_string(found.entries.size()) + " of " + std::to_string(surely) +
-        " durable ones are left");
-  }
-  for (size_t i = 0; i < surely; ++i) {
-    if (found.entries[i].term != durable_.terms[i]) bad("changed entry " + std::to_string(i + 1));
-  }
-  if (groups_.empty() && found.entries.size() > durable_.terms.size())
-    bad("brought back entries that were replaced");
 }
 
 void SimServer::end_process() {
@@ -284,7 +261,10 @@ void SimServer::step(const Now& now, server::Input input) {
 void SimServer::handle(server::Output out) {
   for (const server::LogLine& line : out.log) context_.say(name_, [&] { return "log: " + line.text; });
   for (const server::PeerMessage& message : out.peers) {
-    if (const auto* raft = std::get_if<raft::Message>(&message.body)) check_leaving(*raft);
+    if (const auto* raft = std::get_if<raft::Message>(&message.body)) {
+      const Verdict wrong = check_leaving(durable_, id_, wiped_, *raft);
+      if (wrong) throw Violation(name_ + " " + *wrong + ": " + describe(message.body));
+    }
     network_.send(message);
   }
   for (server::ClientMessage& message : out.clients) {
@@ -297,7 +277,7 @@ void SimServer::handle(server::Output out) {
   if (out.create_log) create_log(*out.create_log);
   if (!up()) return;
   if (out.ticket.value() != 0) {
-    groups_.push_back(Group{out.ticket, out.hard_state, std::move(out.entries)});
+    groups_.push_back(WriteGroup{out.ticket, out.hard_state, std::move(out.entries)});
     begin_sync();
   } else {
     housekeeping();
@@ -308,29 +288,6 @@ void SimServer::handle(server::Output out) {
     return;
   }
   schedule_tick();
-}
-
-// Ongaro, Figure 2: what a message promises is durable before it leaves.
-void SimServer::check_leaving(const raft::Message& m) const {
-  const auto bad = [&](const std::string& what) {
-    throw Violation(name_ + " sends " + what + ": " + describe(server::PeerBody(m)));
-  };
-  const raft::HardState& hard = durable_.hard_state;
-  const auto* request = std::get_if<raft::VoteRequest>(&m.body);
-  const auto* response = std::get_if<raft::VoteResponse>(&m.body);
-  const bool pre = (request != nullptr && request->pre) || (response != nullptr && response->pre);
-  if (!pre && m.term > hard.term) bad("a message of a term that is not durable");
-  if (request != nullptr && !pre && (m.term != hard.term || hard.vote != id_))
-    bad("a request before its own vote is durable");
-  if (response != nullptr && !pre && response->granted && (m.term != hard.term || hard.vote != m.to)) {
-    bad("a vote that is not durable");
-  }
-  if (response != nullptr && response->granted && wiped_) bad("a vote although its folder was wiped");
-  if (const auto* append = std::get_if<raft::AppendResponse>(&m.body)) {
-    if (append->success && append->match.value() > durable_.terms.size())
-      bad("an acknowledgement before the entries are durable");
-    if (wiped_ && m.counts) bad("an acknowledgement to be counted although its folder was wiped");
-  }
 }
 
 // ---- the disk
@@ -362,7 +319,7 @@ void SimServer::finish_sync() {
     return;
   }
   for (; appended_ < syncing_; ++appended_) {
-    const Group& group = groups_[appended_];
+    const WriteGroup& group = groups_[appended_];
     const Status status = wal_->append(group.hard_state, group.entries);
     if (!status.ok()) {
       if (!disk_failed(status.error(), "appends to its log"))
@@ -387,13 +344,8 @@ void SimServer::synced(size_t groups) {
   ++context_.statistics.syncs;
   Ticket ticket;
   for (size_t i = 0; i < groups; ++i) {
-    Group& group = groups_.front();
-    ticket = group.ticket;
-    if (group.hard_state) durable_.hard_state = *group.hard_state;
-    for (const raft::Entry& entry : group.entries) {
-      durable_.terms.resize(entry.index.value() - 1);
-      durable_.terms.push_back(entry.term);
-    }
+    ticket = groups_.front().ticket;
+    durable_.add(groups_.front());
     groups_.pop_front();
   }
   appended_ = syncing_ = 0;

@@ -20,18 +20,13 @@
 #include "tests/sim/clock.h"
 #include "tests/sim/connections.h"
 #include "tests/sim/context.h"
+#include "tests/sim/durable.h"
 #include "tests/sim/network.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace quorate::sim {
 
 class Oracle;
-
-// What is surely on a server's disk.
-struct Durable {
-  raft::HardState hard_state;
-  std::vector<Term> terms;  // of the entries from 1 on
-};
 
 class SimServer {
  public:
@@ -72,12 +67,6 @@ class SimServer {
   void receive(server::Input input);
 
  private:
-  struct Group {
-    Ticket ticket;
-    std::optional<raft::HardState> hard_state;
-    std::vector<raft::Entry> entries;
-  };
-
   // After this life of the process (or this pause) is over, what was scheduled for it does nothing.
   template <class Action>
   void later(SimTime when, Action action);
@@ -86,7 +75,6 @@ class SimServer {
   void drain();
   void step(const Now& now, server::Input input);
   void handle(server::Output out);
-  void check_leaving(const raft::Message& message) const;
   void create_log(ClusterId cluster);
   void begin_sync();
   void finish_sync();
@@ -95,7 +83,6 @@ class SimServer {
   bool disk_failed(const Error& error, std::string_view what);
   void housekeeping();
   bool recover(server::ReplicaRecovered& recovered);
-  void check_recovered(const server::WalRecovered& found) const;
   server::WalIdentity identity(ClusterId cluster) const;
   void end_process();
 
@@ -126,9 +113,9 @@ class SimServer {
   std::optional<Now> stale_now_;
   bool drain_scheduled_ = false;
   std::optional<SimTime> tick_at_;
-  std::deque<Group> groups_;  // to be written, in order
-  size_t appended_ = 0;       // of groups_: handed to the log already
-  size_t syncing_ = 0;        // of groups_: covered by the sync that runs
+  std::deque<WriteGroup> groups_;  // to be written, in order
+  size_t appended_ = 0;            // of groups_: handed to the log already
+  size_t syncing_ = 0;             // of groups_: covered by the sync that runs
   bool die_after_sync_ = false;
   SimTime next_housekeeping_{0};
 };

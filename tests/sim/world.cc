@@ -122,6 +122,10 @@ void World::start_servers() {
   }
 }
 
+void World::start_clients() {
+  for (const auto& client : clients_) client->start();
+}
+
 void World::run_for(Duration length) {
   const SimTime end = context_.now() + length;
   bool reached = false;
@@ -162,7 +166,7 @@ std::string World::who_stands_where() const {
 
 void World::trouble() {
   start_servers();
-  for (const auto& client : clients_) client->start();
+  start_clients();
   nemesis_.start();
   const SimTime end = context_.plan.trouble;
   while (context_.now() < end) {
@@ -236,13 +240,17 @@ void World::audit() {
   for (const auto& server : servers_) oracle_.check_consistency(*server);
 }
 
+void World::heal_and_check() {
+  demand_progress();
+  demand_agreement();
+  audit();
+}
+
 RunResult World::run() {
   RunResult result;
   try {
     trouble();
-    demand_progress();
-    demand_agreement();
-    audit();
+    heal_and_check();
   } catch (const Violation& violation) {
     result.failure = violation.what();
     context_.say("verdict", [&] { return *result.failure; });

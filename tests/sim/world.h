@@ -42,7 +42,13 @@ class World {
   SimServer& server(size_t i) { return *servers_.at(i); }
   size_t server_count() const { return servers_.size(); }
   void start_servers();
+  void start_clients();
+  // The highest index that any server has known to be committed.
+  Index committed() const { return oracle_.committed(); }
   void run_for(Duration length);
+  // Mends everything, and then in turn: a leader that all follow, every client served, all servers at one
+  // state, every history true. Throws Violation.
+  void heal_and_check();
   // Runs on until it is true; false when that took longer.
   template <class Condition>
   bool run_until(Condition condition, Duration longest);

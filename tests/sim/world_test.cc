@@ -1,0 +1,119 @@
+// Whole runs: they repeat byte for byte, they pass, and every way to cut directed links between three servers
+// is safe.
+#include "tests/sim/world.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/sim/runner.h"
+
+namespace quorate::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(World, TheSameSeedGivesTheSameRun) {
+  for (uint64_t seed : {3, 8}) {
+    const RunResult first = run_seed(seed, Trace(nullptr));
+    const RunResult second = run_seed(seed, Trace(nullptr));
+    EXPECT_NE(first.trace_hash, 0u);
+    EXPECT_EQ(first.trace_hash, second.trace_hash);
+    EXPECT_NE(run_seed(seed + 100, Trace(nullptr)).trace_hash, first.trace_hash);
+  }
+}
+
+TEST(World, ATraceChangesNothing) {
+  const Statistics with = run_seed(5, Trace(nullptr)).statistics;
+  const Statistics without = run_seed(5).statistics;
+  EXPECT_EQ(with.steps, without.steps);
+  EXPECT_EQ(with.entries_committed, without.entries_committed);
+}
+
+TEST(World, TheFirstSeedsPassAndAreHard) {
+  Statistics all;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    const RunResult result = run_seed(seed);
+    EXPECT_FALSE(result.failure.has_value()) << "seed " << seed << ": " << *result.failure;
+    EXPECT_GE(result.statistics.simulated_ms, 60'000u) << "seed " << seed;
+    EXPECT_GE(result.statistics.operations_ok, 200u) << "seed " << seed;
+    all.add(result.statistics);
+  }
+  EXPECT_GE(all.seeds_with_change_in_flight, 16u);
+  EXPECT_GT(all.power_losses_of_all, 0u);
+  EXPECT_GT(all.wipes, 0u);
+  EXPECT_GT(all.stale_tokens_refused, 0u);
+  EXPECT_GT(all.watch_events, 0u);
+}
+
+// A plan without any trouble of its own.
+Plan calm(uint32_t servers) {
+  Plan plan;
+  plan.servers = servers;
+  plan.key_clients = 3;
+  plan.lock_clients = 2;
+  return plan;
+}
+
+TEST(World, CalmServersServeEverybody) {
+  set_check_failure_hook([](const std::string& what) { throw Violation(what); });
+  for (uint32_t servers : {1, 3, 5}) {
+    World world(servers, Trace(), calm(servers));
+    world.start_servers();
+    world.start_clients();
+    world.run_for(seconds(5));
+    const uint64_t changes = world.context().statistics.leader_changes;
+    EXPECT_EQ(changes, 0u);
+    world.heal_and_check();
+  }
+}
+
+// The directed links among three servers, as the bits of `graph`.
+struct Graph {
+  explicit Graph(unsigned bits) {
+    unsigned bit = 0;
+    for (Node a = 1; a <= 3; ++a) {
+      for (Node b = 1; b <= 3; ++b) {
+        if (a != b) passes[a][b] = (bits >> bit++ & 1) != 0;
+      }
+    }
+  }
+  // Some server has two-way links to enough others for a quorum.
+  bool has_hub() const {
+    return (passes[1][2] && passes[2][1]) || (passes[1][3] && passes[3][1]) || (passes[2][3] && passes[3][2]);
+  }
+  bool passes[4][4] = {};
+};
+
+TEST(World, EveryGraphOfDirectedLinksIsSafeAndLeadsWhereItCan) {
+  set_check_failure_hook([](const std::string& what) { throw Violation(what); });
+  unsigned with_hub = 0;
+  for (unsigned bits = 0; bits < 64; ++bits) {
+    const Graph graph(bits);
+    World world(1000 + bits, Trace(), calm(3));
+    world.start_servers();
+    // Before the cut all three have the same log, so that each is as complete as the others.
+    ASSERT_TRUE(world.run_until([&] { return world.agreed_leader() != nullptr; }, seconds(10)));
+    world.run_for(seconds(1));
+    for (Node a = 1; a <= 3; ++a) {
+      for (Node b = 1; b <= 3; ++b) {
+        if (a != b && !graph.passes[a][b]) world.network().cut(a, b);
+      }
+    }
+    world.run_for(seconds(1));  // whoever led without a quorum has stepped down
+    world.start_clients();
+    const Index before = world.committed();
+    const bool served = world.run_until([&] { return world.committed() > before + 20; }, seconds(20));
+    if (graph.has_hub()) {
+      ++with_hub;
+      EXPECT_TRUE(served) << "graph " << bits;
+    } else {
+      EXPECT_FALSE(served) << "graph " << bits;
+    }
+    world.run_for(seconds(3));
+    EXPECT_NO_THROW(world.heal_and_check()) << "graph " << bits;
+  }
+  EXPECT_EQ(with_hub, 37u);  // 64 less 27, where none of the three pairs is linked both ways
+}
+
+}  // namespace
+}  // namespace quorate::sim
