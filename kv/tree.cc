@@ -156,7 +156,7 @@ void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
   Node& node = nodes_[place.ref];
   hash_ -= hash_of(place.ref, place.hash);
   if (data.size() == node.data_size) {
-    std::memcpy(node.payload + node.name_size, data.data(), data.size());
+    if (!data.empty()) std::memcpy(node.payload + node.name_size, data.data(), data.size());
   } else {
     Node replaced = node;
     put_payload(node, replaced.name(), data);
