@@ -136,7 +136,8 @@ void Raft::count_votes() {
     if (result == VoteOutcome::kLost) election_deadline_ = std::min(election_deadline_, next_try());
   } else if (const auto* candidate = std::get_if<Candidate>(&role_)) {
     const VoteOutcome result = outcome(candidate->granted, candidate->refused);
-    if (result == VoteOutcome::kWon) become_leader();
+    // Others were asked only once our term was durable, so a majority before that is a mistake of theirs.
+    if (result == VoteOutcome::kWon && hard_state_ == durable_hard_state_) become_leader();
     if (result == VoteOutcome::kLost) election_deadline_ = std::min(election_deadline_, next_try());
   }
 }

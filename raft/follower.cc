@@ -53,14 +53,14 @@ void Raft::handle(const Message& message, const AppendRequest& request) {
     refuse_append(message, request);
     return;
   }
-  take_entries(request);
+  if (!take_entries(request)) return;
   const Index last = request.prev_index + request.entries.size();
-  matched_ = std::max(matched_, std::min(last, log_.last_index()));
+  matched_ = std::max(matched_, behind_snapshot ? std::max(last, log_.snapshot_index()) : last);
   // Figure 2, AppendEntries 5: bounded by the last entry known to be the leader's.
   advance_commit_to(std::min(request.commit, matched_));
   ack_round_ = std::max(ack_round_, request.round);
   ack_owed_ = true;
-  if (durable_index_ >= std::min(last, log_.last_index())) acknowledge();
+  if (durable_index_ >= last) acknowledge();
 }
 
 // Ongaro 3.5: the hint names the last place where the logs can agree, so the leader skips a term at a time.
@@ -76,15 +76,18 @@ void Raft::refuse_append(const Message& message, const AppendRequest& request) {
 
 // Figure 2, AppendEntries 3 and 4: only a real conflict removes anything, so that a late duplicate cannot
 // shorten the log.
-void Raft::take_entries(const AppendRequest& request) {
+// False: it would replace what the log begins with, which no leader of this cluster asks for.
+bool Raft::take_entries(const AppendRequest& request) {
   for (const Entry& entry : request.entries) {
     if (entry.index <= log_.snapshot_index()) continue;
     if (entry.index <= log_.last_index()) {
       if (log_.matches(entry.index, entry.term)) continue;
+      if (entry.index <= configurations_.front().index) return false;
       truncate_log(entry.index);
     }
     append_to_log(entry);
   }
+  return true;
 }
 
 // Tells the leader what is both equal and durable here. One answer speaks for every request before it.

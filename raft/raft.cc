@@ -55,6 +55,8 @@ Raft::Raft(const Options& options, Recovered recovered, uint64_t seed, Instant n
     configurations_.push_back({index, std::move(configuration).value()});
   }
   CHECK_MSG(!configurations_.empty(), "a log begins with a configuration, in entry 1 or in its snapshot");
+  CHECK_MSG(configurations_.front().index <= std::max(log_.snapshot_index(), Index(1)),
+            "what a log begins with is a configuration, in entry 1 or in its snapshot");
   adopt_configuration();
 
   durable_index_ = log_.last_index();
@@ -275,7 +277,13 @@ bool Raft::has_committed_own_term() const {
 }
 
 void Raft::report(std::string reason) {
-  output_.changes.push_back(RoleChange{hard_state_.term, role_name(), leader(), std::move(reason)});
+  RoleChange change{hard_state_.term, role_name(), leader(), std::move(reason)};
+  // Trying the same again, many times a second, is no news.
+  const bool news = change.term != reported_.term || change.role != reported_.role ||
+                    change.leader != reported_.leader || change.reason != reported_.reason;
+  if (!news) return;
+  reported_ = change;
+  output_.changes.push_back(std::move(change));
 }
 
 }  // namespace quorate::raft

@@ -296,7 +296,7 @@ class Raft {
   void handle(const Message& message, const AppendRequest& request);
   void handle(const Message& message, const Heartbeat& heartbeat);
   void refuse_append(const Message& message, const AppendRequest& request);
-  void take_entries(const AppendRequest& request);
+  bool take_entries(const AppendRequest& request);
   void acknowledge();
 
   // reads.cc
@@ -353,6 +353,7 @@ class Raft {
   uint64_t ack_round_ = 0;
 
   Output output_;
+  RoleChange reported_;  // the newest of Output::changes
 };
 
 }  // namespace quorate::raft

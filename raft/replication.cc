@@ -102,7 +102,7 @@ bool Raft::settle_run(Leader& leader, Progress& progress, BootNonce boot, uint64
     doubted.retired_boots = std::move(progress.retired_boots);
     doubted.contenders = {progress.boot, boot};
     doubted.boot = progress.boot;
-    doubted.counts = false;
+    doubted.counts = progress.counts;
     doubted.last_answer = progress.last_answer;
     doubted.doubt_round = leader.round + 1;
     doubted.next = log_.last_index().next();

@@ -205,6 +205,17 @@ TEST(Failover, ALostRaceIsRunAgainSoonWhileNoLeaderIsHeard) {
   EXPECT_LE(cluster.at(2).deadline() - cluster.now(), milliseconds(40));
 }
 
+TEST(Failover, TryingAgainIsReportedOnce) {
+  Cluster cluster;
+  cluster.elect(1);
+  cluster.crash(1);
+  cluster.isolate(2);
+  cluster.unreachable(2, 1);
+  cluster.seen(2).changes.clear();
+  for (int i = 0; i < 50; ++i) cluster.time_out(2);
+  EXPECT_EQ(cluster.seen(2).changes.size(), 1U);
+}
+
 TEST(Failover, HearingFromTheLeaderEndsIt) {
   Cluster cluster;
   cluster.elect(1);

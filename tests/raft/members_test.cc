@@ -116,7 +116,7 @@ TEST(Runs, AFollowersNewRunIsBegunAnewWith) {
   cluster.inject(
       Message{ServerId(2), ServerId(1), Term(2), cluster.at(2).options().boot, true, HeartbeatResponse{0}});
   EXPECT_EQ(progress_of(cluster, 1, 2).match, Index(0));
-  EXPECT_FALSE(progress_of(cluster, 1, 2).counts);
+  EXPECT_EQ(progress_of(cluster, 1, 2).round_acked, 0U);
   cluster.settle();
   EXPECT_EQ(progress_of(cluster, 1, 2).boot, cluster.at(2).options().boot);
   EXPECT_TRUE(progress_of(cluster, 1, 2).retired_boots.contains(before));
@@ -140,6 +140,22 @@ TEST(Runs, AcknowledgementsOfARetiredRunAreIgnored) {
                          AppendResponse{true, Index(3), {}, {}, {}, 0}});
   EXPECT_EQ(cluster.at(1).committed(), Index(2));
   EXPECT_EQ(progress_of(cluster, 1, 2).boot, cluster.at(2).options().boot);
+  EXPECT_EQ(progress_of(cluster, 1, 2).match, Index(2)) << "nor does it put the living run in doubt again";
+  EXPECT_TRUE(progress_of(cluster, 1, 2).contenders.empty());
+}
+
+TEST(Runs, ARestartOfTheOnlyOtherServerDoesNotDeposeTheLeader) {
+  Cluster cluster;
+  cluster.elect(1);
+  cluster.isolate(3);
+  cluster.restart(2);
+  cluster.inject(
+      Message{ServerId(2), ServerId(1), Term(2), cluster.at(2).options().boot, true, HeartbeatResponse{0}});
+  ASSERT_FALSE(progress_of(cluster, 1, 2).contenders.empty());
+  cluster.time_out(1);
+  EXPECT_TRUE(cluster.at(1).is_leader());
+  cluster.wait(std::chrono::seconds(1));
+  EXPECT_TRUE(cluster.at(1).is_leader());
 }
 
 TEST(Runs, ALateMessageOfADeadRunDoesNotRetireTheLivingOne) {

@@ -219,6 +219,24 @@ TEST(BadMessages, ChangeNothing) {
   EXPECT_EQ(cluster.at(3).committed(), Index(4));
 }
 
+TEST(BadMessages, WhatTheLogBeginsWithIsNotReplaced) {
+  Cluster cluster;
+  cluster.inject(make_message(2, 1, 2, AppendRequest{Index(0), Term(0), {}, 0, {make_entry(2, 1)}}));
+  EXPECT_EQ(cluster.log_of(1), "1^1");
+  EXPECT_EQ(cluster.at(1).configuration(), cluster.configuration());
+}
+
+TEST(BadMessages, VotesBeforeTheOwnTermIsDurableMakeNoLeader) {
+  Cluster cluster;
+  cluster.time_out(1);
+  cluster.inject(make_message(2, 1, 2, VoteResponse{true, true}));
+  cluster.inject(make_message(2, 1, 2, VoteResponse{false, true}));
+  cluster.inject(make_message(3, 1, 2, VoteResponse{false, true}));
+  EXPECT_EQ(cluster.at(1).role_name(), RoleName::kCandidate);
+  cluster.persist(1);
+  EXPECT_TRUE(cluster.at(1).is_leader());
+}
+
 TEST(BadMessages, AConflictWithCommittedEntriesStopsTheServer) {
   Cluster cluster;
   cluster.inject(make_message(2, 1, 2, AppendRequest{Index(1), Term(1), Index(2), 0, {make_entry(2, 2)}}));
