@@ -30,7 +30,9 @@ struct Limits {
   uint32_t session_timeout_min_ms = 1'000;
   uint32_t session_timeout_max_ms = 60'000;
   size_t results_max = 64;              // unacknowledged outcomes a session
-  size_t results_bytes_max = 16 << 10;  // their bytes; beyond: kTooManyResults, never evicted
+  // Their bytes. Once reached, no further request is applied: kTooManyResults, never evicted. The last outcome
+  // kept may reach up to 4 kB beyond it.
+  size_t results_bytes_max = 16 << 10;
 };
 
 // One change to the tree, as apply made it, in order.
