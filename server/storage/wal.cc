@@ -6,6 +6,33 @@
 #include "server/storage/wal_recovery.h"
 
 namespace quorate::server {
+namespace {
+
+// A log without an entry was made for a founding that never became durable, so nobody was promised anything.
+Status remove_unused(FileSystem& fs, const std::string& directory) {
+  const Result<WalIdentity> identity = Wal::identity(fs, directory);
+  if (!identity.ok()) return identity.error();
+  const Result<wal::Recovery> recovery = wal::recover(fs, directory, *identity);
+  if (!recovery.ok()) return recovery.error();
+  const WalRecovered& found = recovery->recovered;
+  if (!found.entries.empty() || found.snapshot_index != Index() || found.hard_state.vote != ServerId()) {
+    return Error{ErrorCode::kInvalidArgument, directory + ": there is a log here already; open it"};
+  }
+  // The state file first: a log that lost only that is still read as an unused one after a crash in between.
+  if (recovery->listing.state) {
+    if (Status removed = fs.remove(directory + "/" + wal::kStateFile); !removed.ok()) return removed;
+    if (Status synced = fs.sync_directory(directory); !synced.ok()) return synced;
+  }
+  const Result<std::vector<std::string>> names = fs.list(directory);
+  if (!names.ok()) return names.error();
+  for (const std::string& name : *names) {
+    if (Status removed = fs.remove(directory + "/" + name); !removed.ok()) return removed;
+  }
+  return fs.sync_directory(directory);
+}
+
+}  // namespace
+
 // create() gives the first segment its name before it makes the state file. So a folder with nothing but an
 // empty first segment is one in which create() did not return.
 bool Wal::exists(FileSystem& fs, const std::string& directory) {
@@ -22,7 +49,7 @@ bool Wal::exists(FileSystem& fs, const std::string& directory) {
 Result<std::unique_ptr<Wal>> Wal::create(FileSystem& fs, const std::string& directory,
                                          const WalIdentity& identity, const WalOptions& options) {
   if (exists(fs, directory)) {
-    return Error{ErrorCode::kInvalidArgument, directory + ": there is a log here already; open it"};
+    if (Status removed = remove_unused(fs, directory); !removed.ok()) return removed.error();
   }
   if (Status made = fs.make_directory(directory); !made.ok()) return made.error();
   auto created = std::make_unique<wal::WalImpl>(fs, directory, identity, options);

@@ -64,7 +64,7 @@ class Wal {
  public:
   struct Opened;
 
-  // A new, empty log; its directory must not hold one. Durable when it returns.
+  // A new, empty log; its directory must not hold one with an entry in it. Durable when it returns.
   static Result<std::unique_ptr<Wal>> create(FileSystem& fs, const std::string& directory,
                                              const WalIdentity& identity, const WalOptions& options);
   // Reads everything back. Errors: kCorruption, naming the file and the offset, for damage anywhere that was

@@ -93,13 +93,14 @@ bool SimServer::recover(server::ReplicaRecovered& recovered) {
   if (!opened.ok()) return !disk_failed(opened.error(), "opens its log");
   const Verdict wrong = check_recovered(durable_, {groups_.begin(), groups_.end()}, opened->recovered);
   if (wrong) throw Violation(name_ + " after its restart " + *wrong);
-  wal_ = std::move(opened->wal);
   server::WalRecovered& found = opened->recovered;
   durable_.hard_state = found.hard_state;
   durable_.terms.clear();
   for (const raft::Entry& entry : found.entries) durable_.terms.push_back(entry.term);
   groups_.clear();
-  if (found.entries.empty()) return true;  // created, but its first entry never became durable
+  // Made, but the founding entry never became durable: there is no cluster yet.
+  if (found.entries.empty()) return true;
+  wal_ = std::move(opened->wal);
   recovered.log = raft::Recovered{found.hard_state, found.snapshot_index, found.snapshot_term, std::nullopt,
                                   std::move(found.entries)};
   return true;
