@@ -59,7 +59,8 @@ Status open_log(const ServerConfig& config, OpenFolder& opened) {
   auto wal = Wal::open(*opened.fs, directory, expected, config.wal);
   if (!wal.ok()) return wal.error();
   WalRecovered& recovered = wal->recovered;
-  // The process ended between making the log and the first sync of the founding entry: there is no cluster yet.
+  // The process ended between making the log and the first sync of the founding entry: there is no cluster
+  // yet.
   if (recovered.entries.empty() && recovered.snapshot_index == Index()) return {};
   auto members = members_of(recovered);
   if (!members.ok()) return members.error();

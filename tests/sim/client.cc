@@ -23,12 +23,22 @@ void Client::start() { connect_soon(random_.between(milliseconds(0), millisecond
 
 // ---- time
 
+// While it is paused what happens to it waits, and is then done in its order.
 void Client::when_awake(std::function<void()> action) {
-  if (!paused()) {
+  if (!paused() && deferred_.empty()) {
     action();
     return;
   }
-  context_.scheduler.at(paused_until_, [this, action = std::move(action)] { when_awake(action); });
+  deferred_.push_back(std::move(action));
+}
+
+void Client::wake() {
+  while (!paused() && !deferred_.empty()) {
+    const std::function<void()> action = std::move(deferred_.front());
+    // Left in the queue while it runs, so that what it causes does not overtake what waits.
+    action();
+    deferred_.pop_front();
+  }
 }
 
 void Client::in(Duration local, std::function<void()> action) {
@@ -40,9 +50,13 @@ void Client::pause(Duration length) {
   if (paused()) return;
   context_.say(name_, [&] { return "is paused for " + std::to_string(to_ms(length)) + " ms"; });
   paused_until_ = context_.now() + length;
+  context_.scheduler.at(paused_until_, [this] { wake(); });
 }
 
-void Client::resume() { paused_until_ = context_.now(); }
+void Client::resume() {
+  paused_until_ = context_.now();
+  wake();
+}
 
 Duration Client::patience() const {
   const uint32_t timeout = timeout_ms_ != 0 ? timeout_ms_ : wished_timeout_ms_;

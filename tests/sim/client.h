@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -105,6 +106,7 @@ class Client {
   };
 
   void when_awake(std::function<void()> action);
+  void wake();
   void connect_soon(Duration after);
   void connect();
   void disconnect(std::string_view why);
@@ -128,6 +130,7 @@ class Client {
   Clock clock_;
   bool winding_down_ = false;
   SimTime paused_until_{0};
+  std::deque<std::function<void()>> deferred_;
   uint64_t operations_done_ = 0;
 
   // The connection.

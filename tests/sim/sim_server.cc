@@ -114,6 +114,7 @@ void SimServer::end_process() {
   paused_until_ = context_.now();
   pause_armed_.reset();
   stale_now_.reset();
+  held_.reset();
   drain_scheduled_ = false;
   tick_at_.reset();
   appended_ = syncing_ = 0;
@@ -212,6 +213,13 @@ void SimServer::drain() {
   if (!up() || paused()) return;
   const bool busy = context_.plan.sync_in_place && syncing_ > 0;
   if (busy) return;
+  if (held_) {
+    server::Output held = std::move(*held_);
+    held_.reset();
+    handle(std::move(held));
+    schedule_drain();
+    return;
+  }
   const Now now = stale_now_ ? *stale_now_ : clock_.sample(context_.now());
   stale_now_.reset();
   if (pause_armed_ && pause_armed_->second == PauseAt::kAfterClock) {
@@ -232,10 +240,8 @@ void SimServer::drain() {
     const Duration length = pause_armed_->first;
     pause_armed_.reset();
     paused_until_ = context_.now() + length;
-    later(paused_until_, [this, kept = std::make_shared<server::Output>(std::move(out))] {
-      handle(std::move(*kept));
-      if (up()) drain();
-    });
+    held_ = std::move(out);
+    later(paused_until_, [this] { drain(); });
     return;
   }
   handle(std::move(out));

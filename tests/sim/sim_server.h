@@ -111,6 +111,7 @@ class SimServer {
   SimTime paused_until_{0};
   std::optional<std::pair<Duration, PauseAt>> pause_armed_;
   std::optional<Now> stale_now_;
+  std::optional<server::Output> held_;  // taken before a pause, to be sent after it
   bool drain_scheduled_ = false;
   std::optional<SimTime> tick_at_;
   std::deque<WriteGroup> groups_;  // to be written, in order
