@@ -53,7 +53,6 @@ std::vector<std::string> cut_command(std::vector<std::string>& arguments) {
 }
 
 int main(int argc, char** argv) {
-  // A reader that has gone is an error of write(), not the end without a word.
   Globals globals;
   std::string endpoints, session_timeout = "10s", request_timeout = "5s", credentials;
   Action action;
@@ -63,6 +62,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.add_option("--endpoints", endpoints, "HOST:PORT,... of the servers")
       ->envname("QUORATE_ENDPOINTS")
+      ->take_last()
       ->default_str("127.0.0.1:2181");
   app.add_flag("--json", globals.json, "print one JSON value a result");
   app.add_option("--session-timeout", session_timeout,
