@@ -56,7 +56,13 @@ start_server() {
   local folder=$1 id=$2 count=$3 peer_port=$4 client_port=$5
   setsid "$BIN/quorated" --id "$id" --data "$folder/server-$id" --cluster "$(cluster_list "$count" "$peer_port")" \
     --client "127.0.0.1:$((client_port + id - 1))" >>"$folder/server-$id.log" 2>&1 </dev/null 9>&- &
-  echo $! >"$folder/server-$id.pid"
+  local pid=$! attempt
+  echo "$pid" >"$folder/server-$id.pid"
+  # It has its name only once setsid has become it; until then server_pid would take it for somebody else's.
+  for attempt in {1..500}; do
+    if [[ -n $(server_pid "$folder" "$id") ]] || ! kill -0 "$pid" 2>/dev/null; then return; fi
+    sleep 0.01
+  done
 }
 
 # Waits until the cluster has a leader that a quorum confirms, or until a server ended, at most 30 seconds.
