@@ -1,0 +1,32 @@
+# What `cmake --install` puts in place of the library: find_package(quorate), then link quorate::client and include
+# <quorate/client.h>. Our own folders' names stay below include/quorate-devel, where they meet nobody else's.
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(quorate_headers ${CMAKE_INSTALL_INCLUDEDIR}/quorate-devel)
+set(quorate_package ${CMAKE_INSTALL_LIBDIR}/cmake/quorate)
+
+install(TARGETS quorate RUNTIME)
+install(FILES quorate/client.h quorate/lock.h quorate/types.h quorate/watch.h DESTINATION ${quorate_headers}/client/quorate)
+foreach(header client lock types watch)
+  file(CONFIGURE OUTPUT forward/${header}.h CONTENT "#pragma once\n#include \"client/quorate/${header}.h\"\n" @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/forward/${header}.h DESTINATION ${quorate_headers}/quorate)
+endforeach()
+foreach(header check error ids result strong_id)
+  install(FILES ${PROJECT_SOURCE_DIR}/base/${header}.h DESTINATION ${quorate_headers}/base)
+endforeach()
+
+set_target_properties(quorate_client PROPERTIES EXPORT_NAME client)
+target_include_directories(quorate_client INTERFACE $<INSTALL_INTERFACE:${quorate_headers}>)
+install(TARGETS quorate_client quorate_kv quorate_proto quorate_base EXPORT quorate ARCHIVE)
+install(EXPORT quorate NAMESPACE quorate:: DESTINATION ${quorate_package})
+file(CONFIGURE OUTPUT quorate-config.cmake CONTENT [=[
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+find_dependency(Boost 1.81)
+find_dependency(Protobuf)
+include(${CMAKE_CURRENT_LIST_DIR}/quorate.cmake)
+]=] @ONLY)
+write_basic_package_version_file(quorate-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/quorate-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/quorate-config-version.cmake
+  DESTINATION ${quorate_package})
