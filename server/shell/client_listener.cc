@@ -148,8 +148,10 @@ void ClientConnection::close_after_output() {
 
 void ClientConnection::flush() {
   announced_ = false;
-  if (!open_ || waiting_for_space_) return;
-  if (const int error = send_some(socket_.native_handle(), output_); error != 0) return close();
+  if (!open_) return;
+  if (!waiting_for_space_) {
+    if (const int error = send_some(socket_.native_handle(), output_); error != 0) return close();
+  }
   if (output_.bytes() > hub_.options().output_bytes_max) {
     return fail(fmt::format("it does not read its answers: {} bytes are unsent", output_.bytes()));
   }
@@ -161,6 +163,7 @@ void ClientConnection::flush() {
 }
 
 void ClientConnection::wait_for_space() {
+  if (waiting_for_space_) return;
   waiting_for_space_ = true;
   socket_.async_wait(Socket::wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
     self->waiting_for_space_ = false;

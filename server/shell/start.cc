@@ -56,19 +56,20 @@ Status open_log(const ServerConfig& config, OpenFolder& opened) {
   auto identity = Wal::identity(*opened.fs, directory);
   if (!identity.ok()) return identity.error();
   const WalIdentity expected{config.id, opened.folder->incarnation(), identity->cluster};
-  auto wal = Wal::open(*opened.fs, directory, expected, config.wal);
+  // Asked before anything in the folder changes: one that is not ours is left as it was.
+  const auto accept = [&](const WalRecovered& found) -> Status {
+    auto members = members_of(found);
+    if (!members.ok()) return members.error();
+    opened.members = *members;
+    return opened.members ? check_members(config, *opened.members, config.data) : Status();
+  };
+  auto wal = Wal::open(*opened.fs, directory, expected, config.wal, accept);
   if (!wal.ok()) return wal.error();
   WalRecovered& recovered = wal->recovered;
   // The process ended between making the log and the first sync of the founding entry: there is no cluster
   // yet.
   if (recovered.entries.empty() && recovered.snapshot_index == Index()) return {};
-  auto members = members_of(recovered);
-  if (!members.ok()) return members.error();
-  if (*members) {
-    if (const Status ours = check_members(config, **members, config.data); !ours.ok()) return ours;
-  }
   opened.cluster = identity->cluster;
-  opened.members = *members;
   opened.torn_bytes = recovered.torn_bytes;
   opened.wal = std::move(wal->wal);
   opened.recovered.log = raft::Recovered{recovered.hard_state, recovered.snapshot_index,

@@ -58,9 +58,12 @@ Result<std::unique_ptr<Wal>> Wal::create(FileSystem& fs, const std::string& dire
 }
 
 Result<Wal::Opened> Wal::open(FileSystem& fs, const std::string& directory, const WalIdentity& identity,
-                              const WalOptions& options) {
+                              const WalOptions& options, const Accept& accept) {
   Result<wal::Recovery> recovery = wal::recover(fs, directory, identity);
   if (!recovery.ok()) return recovery.error();
+  if (accept) {
+    if (Status accepted = accept(recovery->recovered); !accepted.ok()) return accepted.error();
+  }
   auto opened = std::make_unique<wal::WalImpl>(fs, directory, identity, options);
   if (Status started = opened->start_recovered(*recovery); !started.ok()) return started.error();
   return Opened{std::move(opened), std::move(recovery->recovered)};

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -70,8 +71,10 @@ class Wal {
   // Reads everything back. Errors: kCorruption, naming the file and the offset, for damage anywhere that was
   // promised to be durable; kWrongServer, kWrongCluster for another identity. On any error nothing on disk
   // was changed.
+  // `accept` is asked about what was read, before anything is changed; its error is open's.
+  using Accept = std::function<Status(const WalRecovered&)>;
   static Result<Opened> open(FileSystem& fs, const std::string& directory, const WalIdentity& identity,
-                             const WalOptions& options);
+                             const WalOptions& options, const Accept& accept = {});
   // True if `directory` holds a log in which something was ever made durable.
   static bool exists(FileSystem& fs, const std::string& directory);
   // Who it says it is, from its newest segment's header; for a server that does not know its cluster yet.

@@ -1,0 +1,350 @@
+#include "server/shell/client_codec.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <string>
+
+#include "proto/client.pb.h"
+
+namespace quorate::server {
+namespace {
+
+constexpr ConnectionId kConnection{5};
+
+Result<ClientRequest> decoded(const api::ClientFrame& frame) {
+  ClientCodec codec;
+  uint64_t id = 0;
+  return codec.decode(kConnection, frame.SerializeAsString(), id);
+}
+
+template <class Request>
+Request request_of(const api::ClientFrame& frame) {
+  auto request = decoded(frame);
+  EXPECT_TRUE(request.ok());
+  EXPECT_EQ(request->connection, kConnection);
+  EXPECT_EQ(request->id, frame.id());
+  return std::get<Request>(request->body);
+}
+
+template <class Operation>
+Operation operation_of(const api::ClientFrame& frame) {
+  const auto write = request_of<WriteRequest>(frame);
+  EXPECT_EQ(write.number, frame.write().number());
+  EXPECT_EQ(write.acked_below, frame.write().acked_below());
+  return std::get<Operation>(write.operation);
+}
+
+api::ServerFrame encoded(const ClientMessage& message) {
+  ClientCodec codec;
+  OutputQueue out;
+  codec.encode(message, out);
+  iovec piece[1];
+  EXPECT_EQ(out.gather(piece), 1u);
+  const std::string_view bytes(static_cast<char*>(piece[0].iov_base), piece[0].iov_len);
+  EXPECT_EQ(*client_frame_size(bytes, bytes.size()), bytes.size());
+  api::ServerFrame frame;
+  EXPECT_TRUE(frame.ParseFromArray(bytes.data() + 4, static_cast<int>(bytes.size() - 4)));
+  return frame;
+}
+
+api::Reply reply_of(ReplyBody body) {
+  const auto frame = encoded({kConnection, ClientReply{9, {}, Zxid(70), std::move(body)}});
+  EXPECT_EQ(frame.reply().id(), 9u);
+  EXPECT_EQ(frame.reply().zxid(), 70u);
+  return frame.reply();
+}
+
+api::ClientFrame write_frame() {
+  api::ClientFrame frame;
+  frame.set_id(3);
+  frame.mutable_write()->set_number(11);
+  frame.mutable_write()->set_acked_below(10);
+  return frame;
+}
+
+const std::string kPassword = "0123456789abcdef";
+
+TEST(ClientCodec, Sessions) {
+  api::ClientFrame frame;
+  frame.mutable_open_session()->set_timeout_ms(4000);
+  frame.mutable_open_session()->set_password(kPassword);
+  const auto open = request_of<OpenSessionRequest>(frame);
+  EXPECT_EQ(open.timeout_ms, 4000u);
+  EXPECT_EQ(open.password[1], '1');
+  frame.mutable_attach_session()->set_session(77);
+  frame.mutable_attach_session()->set_password(kPassword);
+  const auto attach = request_of<AttachSessionRequest>(frame);
+  EXPECT_EQ(attach.session, SessionId(77));
+  EXPECT_EQ(attach.password[15], 'f');
+  frame.mutable_ping();
+  request_of<PingRequest>(frame);
+}
+
+TEST(ClientCodec, Writes) {
+  api::ClientFrame frame = write_frame();
+  auto& create = *frame.mutable_write()->mutable_create();
+  create.set_path("/p");
+  create.set_data("d");
+  create.set_ephemeral(true);
+  create.set_parents(true);
+  const auto made = operation_of<kv::CreateOp>(frame);
+  EXPECT_EQ(made.path, "/p");
+  EXPECT_EQ(made.data, "d");
+  EXPECT_TRUE(made.ephemeral && made.parents && !made.sequential);
+  frame.mutable_write()->mutable_set()->set_version(-1);
+  frame.mutable_write()->mutable_set()->set_path("/s");
+  EXPECT_EQ(operation_of<kv::SetOp>(frame).version, -1);
+  EXPECT_EQ(operation_of<kv::SetOp>(frame).path, "/s");
+  frame.mutable_write()->mutable_delete_()->set_version(4);
+  EXPECT_EQ(operation_of<kv::DeleteOp>(frame).version, 4);
+  frame.mutable_write()->mutable_acquire()->set_data("me");
+  EXPECT_EQ(operation_of<kv::AcquireOp>(frame).data, "me");
+  frame.mutable_write()->mutable_release()->set_node("/l/lock-1");
+  EXPECT_EQ(operation_of<kv::ReleaseOp>(frame).node, "/l/lock-1");
+  frame.mutable_write()->mutable_close_session();
+  operation_of<kv::CloseSessionOp>(frame);
+}
+
+TEST(ClientCodec, ReadsAndTheRest) {
+  api::ClientFrame frame;
+  frame.mutable_get()->set_path("/g");
+  frame.mutable_get()->set_watch(8);
+  const auto get = request_of<GetRequest>(frame);
+  EXPECT_EQ(get.path, "/g");
+  EXPECT_FALSE(get.with_data);
+  EXPECT_EQ(get.watch, 8u);
+  frame.mutable_children()->set_path("/c");
+  EXPECT_EQ(request_of<ChildrenRequest>(frame).path, "/c");
+  auto& resume = *frame.mutable_resume_watch();
+  resume.set_watch(6);
+  resume.set_kind(2);
+  resume.set_path("/r");
+  resume.set_seen(55);
+  resume.set_existed(true);
+  const auto resumed = request_of<ResumeWatchRequest>(frame);
+  EXPECT_EQ(resumed.watch, 6u);
+  EXPECT_EQ(resumed.kind, kv::WatchKind::kChildren);
+  EXPECT_EQ(resumed.path, "/r");
+  EXPECT_EQ(resumed.seen, Zxid(55));
+  EXPECT_TRUE(resumed.existed);
+  frame.mutable_remove_watch()->set_watch(3);
+  EXPECT_EQ(request_of<RemoveWatchRequest>(frame).watch, 3u);
+  frame.mutable_lock_place()->set_node("/n");
+  EXPECT_EQ(request_of<LockPlaceRequest>(frame).node, "/n");
+  frame.mutable_lock_show()->set_path("/s");
+  EXPECT_EQ(request_of<LockShowRequest>(frame).path, "/s");
+  frame.mutable_lock_list();
+  EXPECT_EQ(request_of<LockListRequest>(frame).root, "/");
+  EXPECT_EQ(request_of<LockListRequest>(frame).max, LockListRequest().max);
+  frame.mutable_status();
+  request_of<StatusRequest>(frame);
+  frame.mutable_transfer()->set_target(2);
+  EXPECT_EQ(request_of<TransferRequest>(frame).target, ServerId(2));
+}
+
+TEST(ClientCodec, APathThatIsNoUtf8ReachesTheRuleForPaths) {
+  api::ClientFrame frame;
+  frame.mutable_get()->set_path("/\xff");
+  EXPECT_EQ(request_of<GetRequest>(frame).path, "/\xff");
+}
+
+TEST(ClientCodec, WhatIsUnknownOrWrongIsAnsweredByItsId) {
+  ClientCodec codec;
+  uint64_t id = 0;
+  api::ClientFrame frame;
+  frame.set_id(21);
+  EXPECT_EQ(codec.decode(kConnection, frame.SerializeAsString(), id).code(), ErrorCode::kUnsupported);
+  EXPECT_EQ(id, 21u);
+  frame.mutable_write();
+  EXPECT_EQ(codec.decode(kConnection, frame.SerializeAsString(), id).code(), ErrorCode::kUnsupported);
+  frame.mutable_open_session()->set_password("short");
+  EXPECT_EQ(codec.decode(kConnection, frame.SerializeAsString(), id).code(), ErrorCode::kInvalidArgument);
+  frame.mutable_resume_watch()->set_kind(7);
+  EXPECT_EQ(codec.decode(kConnection, frame.SerializeAsString(), id).code(), ErrorCode::kInvalidArgument);
+}
+
+RC_GTEST_PROP(ClientCodec, RandomBytesAreARequestOrAnError, (const std::string& bytes)) {
+  ClientCodec codec;
+  uint64_t id = 0;
+  const auto request = codec.decode(kConnection, bytes, id);
+  const bool known = request.ok() || request.code() == ErrorCode::kMalformed ||
+                     request.code() == ErrorCode::kUnsupported ||
+                     request.code() == ErrorCode::kInvalidArgument;
+  RC_ASSERT(known);
+}
+
+RC_GTEST_PROP(ClientCodec, DataOfAnySizeArrivesWhole, ()) {
+  const size_t size = *rc::gen::inRange<size_t>(0, 20'000);
+  api::ClientFrame frame = write_frame();
+  frame.mutable_write()->mutable_set()->set_data(std::string(size, 'v'));
+  RC_ASSERT(operation_of<kv::SetOp>(frame).data == frame.write().set().data());
+}
+
+kv::Stat some_stat() {
+  kv::Stat stat;
+  stat.czxid = Zxid(1);
+  stat.mzxid = Zxid(2);
+  stat.pzxid = Zxid(3);
+  stat.ctime_ms = 4;
+  stat.mtime_ms = 5;
+  stat.version = 6;
+  stat.cversion = 7;
+  stat.aversion = 8;
+  stat.ephemeral_owner = SessionId(9);
+  stat.data_length = 10;
+  stat.num_children = 11;
+  return stat;
+}
+
+void expect_some_stat(const api::Stat& stat) {
+  EXPECT_EQ(stat.czxid(), 1u);
+  EXPECT_EQ(stat.mzxid(), 2u);
+  EXPECT_EQ(stat.pzxid(), 3u);
+  EXPECT_EQ(stat.ctime_ms(), 4);
+  EXPECT_EQ(stat.mtime_ms(), 5);
+  EXPECT_EQ(stat.version(), 6);
+  EXPECT_EQ(stat.cversion(), 7);
+  EXPECT_EQ(stat.aversion(), 8);
+  EXPECT_EQ(stat.ephemeral_owner(), 9u);
+  EXPECT_EQ(stat.data_length(), 10u);
+  EXPECT_EQ(stat.num_children(), 11u);
+}
+
+TEST(ClientCodec, AnOutcomeWithAllItsFields) {
+  kv::Outcome outcome;
+  outcome.zxid = Zxid(31);
+  outcome.path = "/x";
+  outcome.stat = some_stat();
+  outcome.held = true;
+  outcome.token = Token(32);
+  outcome.session = SessionId(33);
+  outcome.epoch = 34;
+  outcome.timeout_ms = 35;
+  outcome.next_number = 36;
+  const api::Reply reply = reply_of(outcome);
+  EXPECT_EQ(reply.code(), 0u);
+  EXPECT_EQ(reply.outcome().zxid(), 31u);
+  EXPECT_EQ(reply.outcome().path(), "/x");
+  expect_some_stat(reply.outcome().stat());
+  EXPECT_TRUE(reply.outcome().held());
+  EXPECT_EQ(reply.outcome().token(), 32u);
+  EXPECT_EQ(reply.outcome().session(), 33u);
+  EXPECT_EQ(reply.outcome().epoch(), 34u);
+  EXPECT_EQ(reply.outcome().timeout_ms(), 35u);
+  EXPECT_EQ(reply.outcome().next_number(), 36u);
+}
+
+TEST(ClientCodec, ARefusedOutcomeIsInTheReplysCode) {
+  kv::Outcome outcome;
+  outcome.code = ErrorCode::kNoNode;
+  outcome.message = "there is no /x";
+  const api::Reply reply = reply_of(outcome);
+  EXPECT_EQ(reply.code(), static_cast<uint32_t>(ErrorCode::kNoNode));
+  EXPECT_EQ(reply.message(), "there is no /x");
+}
+
+TEST(ClientCodec, AnErrorHasItsSentenceWhateverBytesItQuotes) {
+  const auto frame =
+      encoded({kConnection, ClientReply{1, {ErrorCode::kBadPath, "bad: \xff"}, Zxid(), std::monostate()}});
+  EXPECT_EQ(frame.reply().code(), static_cast<uint32_t>(ErrorCode::kBadPath));
+  EXPECT_EQ(frame.reply().message(), "bad: \xff");
+}
+
+TEST(ClientCodec, NodesChildrenAndLocks) {
+  const api::Reply node = reply_of(NodeReply{"data", some_stat()});
+  EXPECT_EQ(node.node().data(), "data");
+  expect_some_stat(node.node().stat());
+  const api::Reply children = reply_of(ChildrenReply{{"a", "b"}, some_stat()});
+  ASSERT_EQ(children.children().names_size(), 2);
+  EXPECT_EQ(children.children().names(1), "b");
+  expect_some_stat(children.children().stat());
+  const api::Reply place = reply_of(lock::Place{true, Token(4)});
+  EXPECT_TRUE(place.place().held());
+  EXPECT_EQ(place.place().token(), 4u);
+  lock::LockView view;
+  view.path = "/l";
+  view.holder = lock::Contender{"/l/lock-1", SessionId(1), Token(2), "me", 3};
+  view.waiters = {{"/l/lock-2", SessionId(4), Token(5), "you", 6}};
+  view.mixed = true;
+  const api::Reply lock = reply_of(view);
+  EXPECT_EQ(lock.lock().path(), "/l");
+  EXPECT_EQ(lock.lock().holder().data(), "me");
+  EXPECT_EQ(lock.lock().holder().since_ms(), 3);
+  EXPECT_EQ(lock.lock().waiters(0).node(), "/l/lock-2");
+  EXPECT_EQ(lock.lock().waiters(0).session(), 4u);
+  EXPECT_EQ(lock.lock().waiters(0).token(), 5u);
+  EXPECT_TRUE(lock.lock().mixed());
+  EXPECT_EQ(reply_of(LockListReply{{view, view}}).locks().locks_size(), 2);
+}
+
+TEST(ClientCodec, AStatusWithAllItsFields) {
+  ServerStatus status;
+  status.id = ServerId(2);
+  status.cluster = ClusterId(99);
+  status.role = raft::RoleName::kLeader;
+  status.may_vote = false;
+  status.term = Term(3);
+  status.leader = ServerId(2);
+  status.last_index = Index(14);
+  status.committed = Index(13);
+  status.applied = Index(12);
+  status.zxid = Zxid(11);
+  status.nodes = 4;
+  status.sessions = 5;
+  status.connections = 6;
+  status.watches = 7;
+  status.state_hash = 8;
+  status.members = {{ServerId(1), raft::MemberRole::kLearner, "p:1", "c:1", Index(9)},
+                    {ServerId(2), raft::MemberRole::kVoter, "p:2", "c:2", std::nullopt}};
+  const api::Reply reply = reply_of(status);
+  const api::ServerStatus& out = reply.status();
+  EXPECT_EQ(out.id(), 2u);
+  EXPECT_EQ(out.cluster(), 99u);
+  EXPECT_EQ(out.role(), static_cast<uint32_t>(raft::RoleName::kLeader));
+  EXPECT_FALSE(out.may_vote());
+  EXPECT_EQ(out.term(), 3u);
+  EXPECT_EQ(out.leader(), 2u);
+  EXPECT_EQ(out.last_index(), 14u);
+  EXPECT_EQ(out.committed(), 13u);
+  EXPECT_EQ(out.applied(), 12u);
+  EXPECT_EQ(out.zxid(), 11u);
+  EXPECT_EQ(out.nodes(), 4u);
+  EXPECT_EQ(out.sessions(), 5u);
+  EXPECT_EQ(out.connections(), 6u);
+  EXPECT_EQ(out.watches(), 7u);
+  EXPECT_EQ(out.state_hash(), 8u);
+  ASSERT_EQ(out.members_size(), 2);
+  EXPECT_EQ(out.members(0).role(), static_cast<uint32_t>(raft::MemberRole::kLearner));
+  EXPECT_EQ(out.members(0).peer_address(), "p:1");
+  EXPECT_EQ(out.members(0).client_address(), "c:1");
+  EXPECT_TRUE(out.members(0).has_match());
+  EXPECT_EQ(out.members(0).match(), 9u);
+  EXPECT_FALSE(out.members(1).has_match());
+}
+
+TEST(ClientCodec, Events) {
+  const auto watch =
+      encoded({kConnection, kv::WatchEvent{kConnection, 4, kv::EventKind::kDeleted, "/w", Zxid(6)}});
+  EXPECT_EQ(watch.watch_event().watch(), 4u);
+  EXPECT_EQ(watch.watch_event().kind(), static_cast<uint32_t>(kv::EventKind::kDeleted));
+  EXPECT_EQ(watch.watch_event().path(), "/w");
+  EXPECT_EQ(watch.watch_event().zxid(), 6u);
+  const auto grant = encoded({kConnection, GrantEvent{{SessionId(1), "/l/lock-1", Token(7), Zxid(8)}}});
+  EXPECT_EQ(grant.granted().node(), "/l/lock-1");
+  EXPECT_EQ(grant.granted().token(), 7u);
+  EXPECT_EQ(grant.granted().zxid(), 8u);
+  const auto end = encoded({kConnection, SessionEndEvent{SessionId(3), ErrorCode::kSessionMoved}});
+  EXPECT_EQ(end.session_end().session(), 3u);
+  EXPECT_EQ(end.session_end().code(), static_cast<uint32_t>(ErrorCode::kSessionMoved));
+}
+
+TEST(ClientFrameSize, TellsWhatIsMissingAndWhatIsTooLong) {
+  EXPECT_EQ(*client_frame_size("ab", 100), 0u);
+  EXPECT_EQ(*client_frame_size(std::string_view("\5\0\0\0", 4), 100), 9u);
+  EXPECT_EQ(client_frame_size("\xff\xff\xff\xff", 100).code(), ErrorCode::kTooLarge);
+}
+
+}  // namespace
+}  // namespace quorate::server

@@ -1,0 +1,220 @@
+// The client port over real loopback sockets, with the test in the replica's place.
+#include "server/shell/client_listener.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/client.pb.h"
+#include "tests/server/loop_fixture.h"
+
+namespace quorate::server {
+namespace {
+
+std::string framed(const std::string& body) {
+  std::string bytes(4, '\0');
+  const uint32_t size = static_cast<uint32_t>(body.size());
+  std::copy_n(reinterpret_cast<const char*>(&size), 4, bytes.data());
+  return bytes + body;
+}
+
+std::string get_frame(uint64_t id, const std::string& path = "/x") {
+  api::ClientFrame frame;
+  frame.set_id(id);
+  frame.mutable_get()->set_path(path);
+  return framed(frame.SerializeAsString());
+}
+
+class ClientListenerTest : public testing::Test {
+ protected:
+  void start(const ClientListenerOptions& options = {}) {
+    listener_ = std::make_unique<ClientListener>(loop_, options);
+    ASSERT_TRUE(listener_->listen({"127.0.0.1", 0}).ok());
+    listener_->start({[this](ClientRequest request) { requests_.push_back(std::move(request)); },
+                      [this](ConnectionId connection) { lost_.push_back(connection); }});
+  }
+  std::unique_ptr<RawPeer> connect(const std::string& first = {}) {
+    auto client = std::make_unique<RawPeer>(loop_, listener_->port());
+    client->read();
+    if (!first.empty()) client->send(first);
+    return client;
+  }
+  bool run(const std::function<bool()>& condition) { return run_until(loop_, condition); }
+  // These bytes end that connection; one beside it goes on.
+  void expect_closed_by(const std::string& bytes) {
+    if (!listener_) start();
+    auto good = connect(std::string(kClientMagic));
+    auto bad = connect(bytes);
+    EXPECT_TRUE(run([&] { return bad->closed(); }));
+    const size_t before = requests_.size();
+    good->send(get_frame(1));
+    EXPECT_TRUE(run([&] { return requests_.size() == before + 1; }));
+    EXPECT_FALSE(good->closed());
+  }
+  ClientMessage reply(ConnectionId connection, uint64_t id, const std::string& data = {}) const {
+    return {connection, ClientReply{id, {}, Zxid(1), NodeReply{data, {}}}};
+  }
+
+  boost::asio::io_context loop_;
+  std::unique_ptr<ClientListener> listener_;
+  std::vector<ClientRequest> requests_;
+  std::vector<ConnectionId> lost_;
+};
+
+TEST_F(ClientListenerTest, PipelinedRequestsArriveInOrderHoweverTheyAreCut) {
+  start();
+  std::string stream(kClientMagic);
+  for (uint64_t id = 1; id <= 20; ++id) stream += get_frame(id, "/" + std::string(id * 40, 'p'));
+  auto client = connect();
+  for (const char byte : stream) client->send(std::string_view(&byte, 1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 20; }));
+  for (uint64_t id = 1; id <= 20; ++id) EXPECT_EQ(requests_[id - 1].id, id);
+  EXPECT_EQ(std::get<GetRequest>(requests_[19].body).path.size(), 801u);
+}
+
+TEST_F(ClientListenerTest, AnswersOfATurnLeaveTogether) {
+  start();
+  auto client = connect(std::string(kClientMagic) + get_frame(1) + get_frame(2));
+  ASSERT_TRUE(run([&] { return requests_.size() == 2; }));
+  listener_->send(reply(requests_[0].connection, 1));
+  listener_->send(reply(requests_[0].connection, 2));
+  EXPECT_TRUE(client->heard().empty());
+  listener_->flush();
+  api::ServerFrame one;
+  one.mutable_reply()->set_id(1);
+  ASSERT_TRUE(run([&] { return client->heard().size() > 8; }));
+  // Each frame has the same size: two of them came.
+  const size_t size = *client_frame_size(client->heard(), 1000);
+  EXPECT_EQ(client->heard().size(), 2 * size);
+}
+
+TEST_F(ClientListenerTest, AClientThatLeavesIsReportedOnce) {
+  start();
+  auto client = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  client->close();
+  ASSERT_TRUE(run([&] { return !lost_.empty(); }));
+  EXPECT_EQ(lost_, std::vector<ConnectionId>{requests_[0].connection});
+  listener_->send(reply(requests_[0].connection, 1));
+  listener_->flush();
+  EXPECT_EQ(listener_->connections(), 0u);
+}
+
+TEST_F(ClientListenerTest, AWrongMagicIsRefusedAtItsFirstWrongByte) {
+  expect_closed_by("QUOX");
+  expect_closed_by("GET / HTTP/1.1\r\n\r\n");
+}
+
+TEST_F(ClientListenerTest, AFrameOverTheLimitIsRefused) {
+  expect_closed_by(std::string(kClientMagic) + std::string("\xff\xff\xff\x7f", 4));
+}
+
+TEST_F(ClientListenerTest, AFrameThatDoesNotParseIsRefused) {
+  expect_closed_by(std::string(kClientMagic) + framed("\xff\xff\xff"));
+}
+
+TEST_F(ClientListenerTest, AFrameThatIsCutEndsOnlyItsOwnConnection) {
+  start();
+  auto good = connect(std::string(kClientMagic));
+  auto bad = connect(std::string(kClientMagic) + get_frame(1).substr(0, 6));
+  ASSERT_TRUE(run([&] { return listener_->connections() == 2; }));
+  bad->close();
+  ASSERT_TRUE(run([&] { return lost_.size() == 1; }));
+  good->send(get_frame(2));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  EXPECT_EQ(requests_[0].id, 2u);
+}
+
+TEST_F(ClientListenerTest, AnUnknownRequestIsAnsweredAndTheConnectionGoesOn) {
+  start();
+  api::ClientFrame unknown;
+  unknown.set_id(4);
+  auto client = connect(std::string(kClientMagic) + framed(unknown.SerializeAsString()) + get_frame(5));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  listener_->flush();
+  ASSERT_TRUE(run([&] { return client->heard().size() > 4; }));
+  api::ServerFrame answer;
+  ASSERT_TRUE(answer.ParseFromString(client->heard().substr(4)));
+  EXPECT_EQ(answer.reply().id(), 4u);
+  EXPECT_EQ(answer.reply().code(), static_cast<uint32_t>(ErrorCode::kUnsupported));
+}
+
+TEST_F(ClientListenerTest, ASilentConnectionIsClosedInTimeAndOneThatSpokeIsNot) {
+  ClientListenerOptions options;
+  options.magic_timeout = std::chrono::milliseconds(20);
+  start(options);
+  auto spoke = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  auto silent = connect("QUO");
+  EXPECT_TRUE(run([&] { return silent->closed(); }));
+  EXPECT_FALSE(spoke->closed());
+}
+
+TEST_F(ClientListenerTest, ConnectionsBeyondTheLimitAreTurnedAway) {
+  ClientListenerOptions options;
+  options.connections_max = 1;
+  start(options);
+  auto first = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  auto second = connect(std::string(kClientMagic));
+  EXPECT_TRUE(run([&] { return second->closed(); }));
+  first->close();
+  ASSERT_TRUE(run([&] { return listener_->connections() == 0; }));
+  auto third = connect(std::string(kClientMagic) + get_frame(3));
+  EXPECT_TRUE(run([&] { return requests_.size() == 2; }));
+}
+
+TEST_F(ClientListenerTest, AClientThatNeverReadsIsDropped) {
+  ClientListenerOptions options;
+  options.output_bytes_max = 1 << 20;
+  start(options);
+  auto deaf = std::make_unique<RawPeer>(loop_, listener_->port());
+  deaf->send(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  const std::string data(1 << 20, 'd');
+  for (int i = 0; i < 64 && lost_.empty(); ++i) {
+    listener_->send(reply(requests_[0].connection, 1, data));
+    listener_->flush();
+  }
+  EXPECT_EQ(lost_.size(), 1u);
+}
+
+TEST_F(ClientListenerTest, ASlowReaderGetsEverythingBelowTheLimit) {
+  ClientListenerOptions options;
+  options.output_bytes_max = 32 << 20;
+  start(options);
+  auto client = std::make_unique<RawPeer>(loop_, listener_->port());
+  client->send(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  const std::string data(16 << 20, 'd');
+  listener_->send(reply(requests_[0].connection, 1, data));
+  listener_->flush();
+  client->read();
+  EXPECT_TRUE(run([&] { return client->heard().size() > data.size(); }));
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(ClientListenerTest, ACloseComesBehindWhatWasQueued) {
+  start();
+  auto client = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  listener_->send({requests_[0].connection, SessionEndEvent{SessionId(3), ErrorCode::kSessionMoved}});
+  listener_->close(requests_[0].connection);
+  listener_->flush();
+  ASSERT_TRUE(run([&] { return client->closed(); }));
+  EXPECT_GT(client->heard().size(), 4u);
+}
+
+TEST_F(ClientListenerTest, APortInUseIsNamed) {
+  start();
+  ClientListener second(loop_, {});
+  const Status bound = second.listen({"127.0.0.1", listener_->port()});
+  EXPECT_EQ(bound.code(), ErrorCode::kInUse);
+  EXPECT_NE(bound.error().message.find("client port"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace quorate::server

@@ -1,0 +1,139 @@
+#include "server/shell/config.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace quorate::server {
+namespace {
+
+CommandLine parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "quorated");
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+}
+
+// Refused with one line that contains `what`, and exit code 2.
+void expect_mistake(std::vector<const char*> arguments, const std::string& what) {
+  const CommandLine line = parse(std::move(arguments));
+  ASSERT_FALSE(line.config.has_value());
+  EXPECT_EQ(line.exit_code, 2);
+  EXPECT_NE(line.text.find(what), std::string::npos) << line.text;
+  EXPECT_EQ(std::count(line.text.begin(), line.text.end(), '\n'), 1) << line.text;
+}
+
+class ConfigFile : public testing::Test {
+ protected:
+  const char* write(const std::string& text) {
+    path_ = testing::TempDir() + "quorated-config-" +
+            std::to_string(::testing::UnitTest::GetInstance()->random_seed()) + ".toml";
+    std::ofstream(path_) << text;
+    return path_.c_str();
+  }
+  void TearDown() override { std::filesystem::remove(path_); }
+  std::string path_;
+};
+
+constexpr const char* kThree = "1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003";
+
+TEST(CommandLine, WithoutFlagsIsOneServerAlone) {
+  const CommandLine line = parse({});
+  ASSERT_TRUE(line.config.has_value()) << line.text;
+  EXPECT_EQ(line.config->id, ServerId(1));
+  EXPECT_EQ(line.config->data, "./quorate-data");
+  EXPECT_EQ(to_string(line.config->listen_client), "127.0.0.1:2181");
+  EXPECT_EQ(line.config->cluster.size(), 1u);
+  EXPECT_FALSE(line.config->listen_peer.has_value());
+}
+
+TEST(CommandLine, AMemberListensOnItsOwnAddressUnlessToldOtherwise) {
+  const CommandLine line = parse({"--id", "2", "--cluster", kThree});
+  ASSERT_TRUE(line.config.has_value()) << line.text;
+  EXPECT_EQ(to_string(*line.config->listen_peer), "127.0.0.1:7002");
+  const CommandLine other = parse({"--id", "2", "--cluster", kThree, "--listen-peer", "0.0.0.0:9"});
+  ASSERT_TRUE(other.config.has_value()) << other.text;
+  EXPECT_EQ(to_string(*other.config->listen_peer), "0.0.0.0:9");
+}
+
+TEST(CommandLine, ValuesArriveWithTheirUnits) {
+  const CommandLine line = parse({"--election-timeout", "1s", "--heartbeat", "50ms", "--segment-bytes",
+                                  "8MiB", "--session-timeout-max", "2m", "--client-connections-max", "5"});
+  ASSERT_TRUE(line.config.has_value()) << line.text;
+  EXPECT_EQ(line.config->raft.election_timeout_min, std::chrono::seconds(1));
+  EXPECT_EQ(line.config->raft.election_timeout_max, std::chrono::seconds(2));
+  EXPECT_EQ(line.config->raft.heartbeat_interval, std::chrono::milliseconds(50));
+  EXPECT_EQ(line.config->raft.lease, std::chrono::milliseconds(150));
+  EXPECT_EQ(line.config->wal.segment_bytes, 8u << 20);
+  EXPECT_EQ(line.config->kv.session_timeout_max_ms, 120'000u);
+  EXPECT_EQ(line.config->clients.connections_max, 5u);
+}
+
+TEST(CommandLine, MistakesAreOneLineThatNamesTheThing) {
+  expect_mistake({"--nonsense", "1"}, "--nonsense");
+  expect_mistake({"stray"}, "stray");
+  expect_mistake({"--id"}, "--id");
+  expect_mistake({"--id", "0"}, "--id");
+  expect_mistake({"--id", "256"}, "--id");
+  expect_mistake({"--id", "4", "--cluster", kThree}, "--id 4 is not in --cluster");
+  expect_mistake({"--cluster", kThree}, "--id is missing");
+  expect_mistake({"--id", "1", "--cluster", "1=a:1,1=b:1"}, "id 1 stands twice");
+  expect_mistake({"--id", "1", "--cluster", "1=a:1,2=a:1"}, "the same address");
+  expect_mistake({"--id", "1", "--cluster", "1=a"}, "the port is missing");
+  expect_mistake({"--id", "1", "--cluster", "1=a:1,"}, "is no member");
+  expect_mistake({"--id", "1", "--cluster", ""}, "--cluster");
+  expect_mistake({"--client", "localhost"}, "--client");
+  expect_mistake({"--client", "localhost:70000"}, "65535");
+  expect_mistake({"--data", ""}, "--data");
+  expect_mistake({"--heartbeat", "10"}, "--heartbeat");
+  expect_mistake({"--heartbeat", "100ms"}, "--election-timeout");
+  expect_mistake({"--segment-bytes", "64M"}, "--segment-bytes");
+  expect_mistake({"--segment-bytes", "1KiB"}, "--segment-bytes");
+  expect_mistake({"--session-timeout-min", "10s", "--session-timeout-max", "1s"}, "--session-timeout-min");
+  expect_mistake({"--log-level", "loud"}, "--log-level");
+  expect_mistake({"--listen-peer", "a:1"}, "--listen-peer");
+  expect_mistake({"--config", "/nowhere/at/all.toml"}, "/nowhere/at/all.toml");
+}
+
+TEST(CommandLine, HelpAndVersionEndWell) {
+  EXPECT_EQ(parse({"--help"}).exit_code, 0);
+  EXPECT_NE(parse({"--help"}).text.find("--advertise-client"), std::string::npos);
+  EXPECT_EQ(parse({"--version"}).text, "quorated " QUORATE_VERSION "\n");
+}
+
+TEST_F(ConfigFile, HasTheSameNamesAndFlagsWin) {
+  const char* path = write("id = 2\ncluster = \"1=127.0.0.1:7001,2=127.0.0.1:7002\"\ndata = \"d\"\n");
+  const CommandLine line = parse({"--config", path, "--data", "other"});
+  ASSERT_TRUE(line.config.has_value()) << line.text;
+  EXPECT_EQ(line.config->id, ServerId(2));
+  EXPECT_EQ(line.config->cluster.size(), 2u);
+  EXPECT_EQ(line.config->data, "other");
+}
+
+TEST_F(ConfigFile, AnUnknownNameIsRefusedWithItsLine) {
+  expect_mistake({"--config", write("id = 1\nelection_timeout = \"1s\"\n")},
+                 ":2: 'election_timeout' is no setting");
+}
+
+TEST_F(ConfigFile, AnUnreadableLineIsRefusedWithItsLine) {
+  const char* path = write("id = 1\nthis is no toml\n");
+  expect_mistake({"--config", path}, ".toml:2");
+}
+
+TEST_F(ConfigFile, AValueOfAnotherKindIsRefused) {
+  expect_mistake({"--config", write("id = [1]\n")}, "'id' must be a string or a whole number");
+}
+
+TEST(Address, BracketsAndErrors) {
+  EXPECT_EQ(to_string(*parse_address("[::1]:80")), "[::1]:80");
+  EXPECT_EQ(parse_address("[::1]:80")->host, "::1");
+  for (const char* text : {"", ":", "a:", ":1", "a:b", "::1:80", "a:-1", "a: 1", "a:1x"}) {
+    EXPECT_EQ(parse_address(text).code(), ErrorCode::kBadConfiguration) << text;
+  }
+}
+
+}  // namespace
+}  // namespace quorate::server
