@@ -46,7 +46,7 @@ endpoint_list() {
 server_pid() {
   local folder=$1 id=$2 pid='' name=''
   if [[ -s $folder/server-$id.pid ]]; then read -r pid <"$folder/server-$id.pid" || true; fi
-  if [[ -n $pid && -r /proc/$pid/comm ]]; then read -r name <"/proc/$pid/comm" 2>/dev/null || true; fi
+  if [[ -n $pid && -r /proc/$pid/comm ]]; then read -r name 2>/dev/null <"/proc/$pid/comm" || true; fi
   if [[ $name == quorated ]]; then printf '%s' "$pid"; fi
 }
 
