@@ -55,7 +55,7 @@ PACKAGES=(
   libspdlog-dev libfmt-dev
   libxxhash-dev
   libgtest-dev librapidcheck-dev # tests
-  ccache lld                     # speed only
+  ccache                         # speed only
 )
 # What only `scripts/test --full` needs.
 PACKAGES_FULL=(clang)
