@@ -231,7 +231,7 @@ ServerStatus Replica::Impl::status() const {
   ServerStatus status;
   status.id = options.raft.id;
   status.nodes = state.node_count();
-  status.sessions = state.sessions().size();
+  status.sessions = state.session_count();
   status.connections = connections.size();
   status.watches = watches.size();
   status.state_hash = state.state_hash();
