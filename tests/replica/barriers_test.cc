@@ -54,19 +54,52 @@ TEST(Barriers, AfterACollectAgainTheOldAnswerIsWorthNothing) {
   EXPECT_EQ(barriers.take_applied(Index(6)).size(), 1u);
 }
 
-TEST(Barriers, OnlyWhatIsOldIsGivenUpOrAskedAgain) {
+TEST(Barriers, AnAnswerServesTheReadsOfOlderQuestionsButNotTheirPings) {
+  Barriers barriers;
+  barriers.add(get(1));
+  barriers.add(ping(40));
+  (void)barriers.ask(Term(3), kStart, 17);
+  barriers.add(get(2));
+  (void)barriers.ask(Term(3), kStart, 18);
+  barriers.confirm(18, Term(3), Index(5), {});
+  const auto served = barriers.take_applied(Index(5));
+  ASSERT_EQ(served.size(), 1u);
+  ASSERT_EQ(served[0].reads.size(), 2u);
+  EXPECT_EQ(served[0].reads[0].asker.request, 1u);
+  EXPECT_EQ(served[0].reads[1].asker.request, 2u);
+  EXPECT_FALSE(barriers.empty());
+  barriers.confirm(17, Term(3), Index(5), {});
+  EXPECT_EQ(barriers.take_applied(Index(5)).size(), 1u);
+  EXPECT_TRUE(barriers.empty());
+}
+
+TEST(Barriers, WhatIsAskedAgainTakesTheNewerQuestionsAlong) {
+  Barriers barriers;
+  barriers.add(get(1));
+  (void)barriers.ask(Term(3), kStart, 17);
+  barriers.add(get(2));
+  (void)barriers.ask(Term(3), kStart + 10 * kMs, 18);
+  barriers.collect_again(kStart + 5 * kMs);
+  barriers.confirm(18, Term(3), Index(1), {});
+  EXPECT_TRUE(barriers.take_applied(Index(1)).empty());
+  (void)barriers.ask(Term(3), kStart + 20 * kMs, 19);
+  barriers.confirm(19, Term(3), Index(1), {});
+  const auto served = barriers.take_applied(Index(1));
+  ASSERT_EQ(served.size(), 1u);
+  ASSERT_EQ(served[0].reads.size(), 2u);
+  EXPECT_EQ(served[0].reads[0].asker.request, 1u);
+}
+
+TEST(Barriers, OnlyWhatIsOldIsGivenUp) {
   Barriers barriers;
   barriers.add(get(1, kStart));
   (void)barriers.ask(Term(3), kStart, 17);
   barriers.add(get(2, kStart + 10 * kMs));
-  (void)barriers.ask(Term(3), kStart + 10 * kMs, 18);
-  barriers.collect_again(kStart + 5 * kMs);
-  barriers.confirm(18, Term(3), Index(1), {});
-  EXPECT_EQ(barriers.take_applied(Index(1)).size(), 1u);
-  EXPECT_TRUE(barriers.collecting());
   const auto old = barriers.take_older(kStart + 1 * kMs);
   ASSERT_EQ(old.size(), 1u);
   EXPECT_EQ(old[0].asker.request, 1u);
+  EXPECT_TRUE(barriers.collecting());
+  EXPECT_EQ(barriers.take_older(kStart + 11 * kMs).size(), 1u);
   EXPECT_TRUE(barriers.empty());
 }
 
