@@ -37,7 +37,8 @@ int refuse(const Error& error) {
 int run(ServerConfig config) {
   if (const Status set_up = set_up_log(config.log_level, config.log_file); !set_up.ok())
     return refuse(set_up.error());
-  boost::asio::io_context loop(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE);
+  // One thread runs it; the locks stay, because the resolver's thread hands its answers in.
+  boost::asio::io_context loop(1);
   PeerTransport peers(loop, config.peers, random_number());
   ClientListener clients(loop, config.clients);
   if (config.listen_peer) {

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/server/server_process.h"
 
@@ -20,6 +21,29 @@ TEST(QuoratedCluster, FormsAndServesThroughEveryServer) {
     ASSERT_TRUE(client.open_session());
     EXPECT_EQ(client.get("/a"), "1") << "a linearizable read through server " << server + 1;
   }
+}
+
+TEST(QuoratedCluster, MembersAreFoundByTheirNames) {
+  const auto ports = free_ports(4);
+  TemporaryFolder folder;
+  const auto arguments = [&](size_t server) {
+    return std::vector<std::string>{
+        "--id",
+        std::to_string(server + 1),
+        "--data",
+        folder.path() + "/" + std::to_string(server + 1),
+        "--client",
+        "127.0.0.1:" + std::to_string(ports[2 + server]),
+        "--cluster",
+        "1=localhost:" + std::to_string(ports[0]) + ",2=localhost:" + std::to_string(ports[1]),
+        "--segment-bytes",
+        "4MiB"};
+  };
+  ServerProcess first(arguments(0)), second(arguments(1));
+  EXPECT_TRUE(eventually([&] {
+    const auto status = status_of(ports[2]);
+    return status && status->leader() != 0;
+  })) << first.said();
 }
 
 TEST(QuoratedCluster, AStatusNamesEveryMemberWithItsAddresses) {
