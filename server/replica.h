@@ -96,7 +96,8 @@ struct Output {
   std::vector<PeerMessage> peers;
   // May leave at once; in order for each connection.
   std::vector<ClientMessage> clients;
-  // Close these when what was queued for them has been sent; never named again.
+  // Close these when what was queued for them has been sent, and hand ClientLost in as for any connection
+  // that ended.
   std::vector<ConnectionId> close;
   std::vector<LogLine> log;
   // The members are these (at the start, after forming, after a change): where the peers are to be reached.

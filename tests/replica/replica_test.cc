@@ -139,6 +139,25 @@ TEST(Replica, AWatchEventComesBeforeAReplyThatShowsTheChange) {
   EXPECT_TRUE(event_seen);
 }
 
+TEST(Replica, AConnectionThatEndsLeavesNothingBehind) {
+  Cluster cluster(1);
+  const ServerId only = cluster.elect();
+  ASSERT_EQ(cluster.open(only, kOne, 1'000).code, ErrorCode::kOk);
+  for (uint64_t watch = 1; watch <= 10; ++watch) {
+    (void)cluster.call(only, kOne, GetRequest{"/none" + std::to_string(watch), true, watch});
+    ASSERT_EQ(cluster.call(only, kTwo, ChildrenRequest{"/", watch}).error.code, ErrorCode::kOk);
+  }
+  EXPECT_EQ(cluster.replica(only).status().watches, 20u);
+  // One connection breaks; the other one's session expires, and the server closes it.
+  cluster.replica(only).step(cluster.now(), ClientLost{kTwo});
+  EXPECT_EQ(cluster.replica(only).status().watches, 10u);
+  cluster.advance(1'500 * kMs);
+  ASSERT_TRUE(cluster.node(only).closed.contains(kOne));
+  cluster.replica(only).step(cluster.now(), ClientLost{kOne});
+  EXPECT_EQ(cluster.replica(only).status().watches, 0u);
+  EXPECT_EQ(cluster.replica(only).status().connections, 0u);
+}
+
 TEST(Replica, AResumedWatchTellsWhatWasMissed) {
   Cluster cluster(1);
   const ServerId only = cluster.elect();
