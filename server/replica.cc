@@ -162,8 +162,7 @@ Output Replica::Impl::take_output() {
   }
   const bool waiting = !writes.empty() || !barriers.empty();
   if (waiting && next_upkeep == kNever) next_upkeep = now.instant + kUpkeepInterval;
-  output.stopped =
-      stopping && !(leads() && std::get<raft::Leader>(raft->role()).transfer_target != ServerId());
+  output.stopped = stopping && !hands_over();
   return std::exchange(output, {});
 }
 
@@ -222,7 +221,7 @@ Instant Replica::Impl::deadline() const {
   if (raft) {
     at = std::min(at, raft->deadline());
     if (raft->applied_index() < raft->committed()) at = std::min(at, now.instant);
-    if (leading && expiry_context == 0) at = std::min(at, clocks.deadline());
+    if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());
   }
   return at;
 }

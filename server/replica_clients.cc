@@ -157,7 +157,7 @@ void Replica::Impl::transfer(const Asker& asker, const TransferRequest& request)
 void Replica::Impl::settle_transfer() {
   if (!transfer_asker) return;
   if (leads()) {
-    if (std::get<raft::Leader>(raft->role()).transfer_target != ServerId()) return;
+    if (hands_over()) return;
     refuse(*transfer_asker, ErrorCode::kTimeout,
            "the other server did not take over in time: leadership stays here");
   } else {

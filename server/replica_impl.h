@@ -55,6 +55,10 @@ struct Replica::Impl {
   void send_peer(ServerId to, PeerBody body);
   void log(LogLevel level, std::string text) { output.log.push_back({level, std::move(text)}); }
   bool leads() const { return raft.has_value() && raft->is_leader(); }
+  // We lead, but Raft takes no proposal until the transfer of leadership has happened or was given up.
+  bool hands_over() const {
+    return leads() && std::get<raft::Leader>(raft->role()).transfer_target != ServerId();
+  }
 
   // ---- replica_apply.cc
   void apply_committed();

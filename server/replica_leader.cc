@@ -12,9 +12,10 @@ namespace quorate::server {
 
 // ---- writes
 
-// What our clients asked for goes to the leader: into our own next proposal, or in one message.
+// What our clients asked for goes to the leader: into our own next proposal, or in one message. While we hand
+// over it waits for whoever leads then, because that may be us again.
 void Replica::Impl::send_writes() {
-  if (!writes.has_unsent() || raft->leader() == ServerId()) return;
+  if (!writes.has_unsent() || raft->leader() == ServerId() || hands_over()) return;
   std::vector<PendingCommand> unsent = writes.take_unsent();
   if (leads()) {
     for (PendingCommand& c : unsent) {
@@ -106,7 +107,7 @@ void Replica::Impl::propose_collected() {
 }
 
 void Replica::Impl::refuse_proposals(size_t first, const Error& error) {
-  // While leadership is handed over nothing is lost: everything goes to the successor.
+  // Leadership is being handed over, so all of this was forwarded: its senders keep it and send it again.
   if (error.code == ErrorCode::kNotLeader) return;
   std::map<std::pair<ServerId, BootNonce>, ForwardRefused> refused;
   for (size_t i = first; i < proposals.size(); ++i) {
@@ -194,6 +195,8 @@ void Replica::Impl::read_failed(uint64_t context) {
 // A session expires when its time is up by our clock, *then* leadership was confirmed, and all that had
 // arrived by then was looked at: a sign of life that waited in a socket while we were paused still counts.
 void Replica::Impl::expire_sessions() {
+  // What could not be proposed now would never be: whose expiry was taken is not looked at again.
+  if (hands_over()) return;
   if (expiry_confirmed) {
     expiry_confirmed = false;
     const std::vector<SessionId> overdue = clocks.take_overdue(now.instant);

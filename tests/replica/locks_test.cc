@@ -59,6 +59,22 @@ TEST(Locks, ASilentHolderLosesTheLockAfterItsTimeoutAndNotBefore) {
   EXPECT_EQ(cluster.events<SessionEndEvent>(follower, kOne)[0].code, ErrorCode::kSessionExpired);
 }
 
+TEST(Locks, ASessionThatRunsOutDuringATransferThatFailsExpiresBehindIt) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId target = cluster.follower();
+  cluster.open(leader, kOne, 2'000);
+  cluster.open(leader, kTwo, 60'000);
+  ASSERT_TRUE(acquire(cluster, leader, kOne, 1).held);
+  ASSERT_FALSE(acquire(cluster, leader, kTwo, 1).held);
+  cluster.advance(1'900 * kMs);
+  cluster.cut(target);
+  cluster.send(leader, kThree, TransferRequest{target});
+  cluster.advance(1'000 * kMs);
+  ASSERT_EQ(cluster.leader(), leader);
+  EXPECT_EQ(cluster.events<GrantEvent>(leader, kTwo).size(), 1u);
+}
+
 TEST(Locks, PingsKeepASessionAliveAndCostNoEntry) {
   Cluster cluster(3);
   const ServerId leader = cluster.elect();

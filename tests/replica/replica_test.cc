@@ -225,6 +225,19 @@ TEST(Replica, TransferToADeadServerIsGivenUpAndSaid) {
   EXPECT_TRUE(cluster.replica(leader).raft()->is_leader());
 }
 
+TEST(Replica, AWriteDuringATransferThatFailsIsDoneByTheOldLeader) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId target = cluster.follower();
+  ASSERT_EQ(cluster.open(leader, kOne).code, ErrorCode::kOk);
+  cluster.cut(target);
+  const uint64_t transfer = cluster.send(leader, kTwo, TransferRequest{target});
+  cluster.advance(50 * kMs);
+  ASSERT_FALSE(cluster.reply(leader, kTwo, transfer).has_value());
+  EXPECT_EQ(cluster.call(leader, kOne, create(1, "/n")).error.code, ErrorCode::kOk);
+  EXPECT_EQ(cluster.reply(leader, kTwo, transfer)->error.code, ErrorCode::kTimeout);
+}
+
 TEST(Replica, ARestartedClusterHasEverything) {
   Cluster cluster(3);
   const ServerId leader = cluster.elect();
