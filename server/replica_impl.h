@@ -95,6 +95,7 @@ struct Replica::Impl {
     SessionId session;  // with number, or counter
     uint64_t number = 0;
     uint64_t counter = 0;
+    std::vector<SessionId> expiring;  // our own command: these run out
   };
   void send_writes();
   void take_forward(const PeerMessage& message, const Forward& forward);

@@ -21,7 +21,7 @@ void Replica::Impl::send_writes() {
     for (PendingCommand& c : unsent) {
       if (c.session != SessionId()) clocks.touch(c.session, now.instant);
       proposals.push_back(
-          {std::move(c.body), options.raft.id, options.raft.boot, c.session, c.number, c.counter});
+          {std::move(c.body), options.raft.id, options.raft.boot, c.session, c.number, c.counter, {}});
     }
     return;
   }
@@ -42,7 +42,7 @@ void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forw
               " forwarded a command that does not parse; not proposed: " + command.error().message);
       continue;
     }
-    Proposed proposed{body, message.from, message.boot, SessionId(), 0, 0};
+    Proposed proposed{body, message.from, message.boot, SessionId(), 0, 0, {}};
     if (const auto* request = std::get_if<kv::RequestView>(&*command)) {
       proposed.session = request->session;
       proposed.number = request->number;
@@ -112,6 +112,10 @@ void Replica::Impl::refuse_proposals(size_t first, const Error& error) {
   std::map<std::pair<ServerId, BootNonce>, ForwardRefused> refused;
   for (size_t i = first; i < proposals.size(); ++i) {
     const Proposed& p = proposals[i];
+    if (!p.expiring.empty()) {
+      for (SessionId session : p.expiring) clocks.put_off(session, now.instant + kUpkeepInterval);
+      continue;
+    }
     ForwardRefused& to = refused[{p.from, p.boot}];
     to.asker = p.boot;
     to.code = error.code;
@@ -202,9 +206,9 @@ void Replica::Impl::expire_sessions() {
     const std::vector<SessionId> overdue = clocks.take_overdue(now.instant);
     for (size_t first = 0; first < overdue.size(); first += kExpiredSessionsMax) {
       const size_t last = std::min(overdue.size(), first + kExpiredSessionsMax);
-      const kv::Command command =
-          kv::ExpireSessions{std::vector<SessionId>(overdue.begin() + first, overdue.begin() + last)};
-      proposals.push_back({Bytes(kv::encode_command(command)), options.raft.id, options.raft.boot, {}, 0, 0});
+      std::vector<SessionId> sessions(overdue.begin() + first, overdue.begin() + last);
+      proposals.push_back({Bytes(kv::encode_command(kv::ExpireSessions{sessions})), options.raft.id,
+                           options.raft.boot, SessionId(), 0, 0, std::move(sessions)});
     }
     if (!overdue.empty()) log(LogLevel::kInfo, "expiring " + std::to_string(overdue.size()) + " sessions");
     return;

@@ -49,6 +49,14 @@ std::vector<SessionId> SessionClocks::take_overdue(Instant now) {
   return overdue;
 }
 
+void SessionClocks::put_off(SessionId session, Instant until) {
+  const auto at = clocks_.find(session);
+  if (at == clocks_.end()) return;
+  at->second.expiring = false;
+  at->second.deadline = until;
+  queue(session, at->second);
+}
+
 Instant SessionClocks::deadline() const { return due_.empty() ? kNever : due_.top().first; }
 
 void SessionClocks::settle(Instant now) {

@@ -36,6 +36,8 @@ class SessionClocks {
   bool any_overdue(Instant now);
   // Every session that has run out; from now on touch() refuses them.
   std::vector<SessionId> take_overdue(Instant now);
+  // The expiry of this session was not proposed after all: it has until then.
+  void put_off(SessionId session, Instant until);
   // When any_overdue() may next be true; kNever if there is no session.
   Instant deadline() const;
 

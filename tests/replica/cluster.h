@@ -24,13 +24,16 @@ struct Node {
   std::map<ConnectionId, std::deque<ClientMessage>> inbox;
   std::vector<std::string> log;
   std::set<ConnectionId> closed;
+  // What a stalled disk has not written yet.
+  bool stalled = false;
+  std::deque<Output> unwritten;
   size_t entries_written = 0;
   bool stopped = false;
 };
 
 class Cluster {
  public:
-  explicit Cluster(uint32_t servers) {
+  explicit Cluster(uint32_t servers, ReplicaOptions options = {}) : options_(std::move(options)) {
     for (uint32_t id = 1; id <= servers; ++id) {
       plan_.push_back({ServerId(id), "host" + std::to_string(id) + ":7000"});
     }
@@ -42,7 +45,7 @@ class Cluster {
     Node& node = nodes_[id];
     if (node.incarnation == Incarnation())
       node.incarnation = Incarnation(++incarnations_ * 1000 + id.value());
-    ReplicaOptions options;
+    ReplicaOptions options = options_;
     options.raft.id = id;
     options.raft.incarnation = node.incarnation;
     options.raft.boot = BootNonce(++boots_);
@@ -53,6 +56,7 @@ class Cluster {
   void kill(ServerId id) {
     nodes_[id].replica.reset();
     nodes_[id].inbox.clear();
+    nodes_[id].unwritten.clear();
     for (auto& [other, node] : nodes_) {
       if (node.replica) node.replica->step(now_, PeerLost{id});
     }
@@ -64,6 +68,14 @@ class Cluster {
   }
   void cut(ServerId id) { cut_.insert(id); }
   void heal(ServerId id) { cut_.erase(id); }
+  // Nothing becomes durable there until it goes on.
+  void stall_disk(ServerId id) { nodes_[id].stalled = true; }
+  void resume_disk(ServerId id) {
+    Node& node = nodes_[id];
+    node.stalled = false;
+    for (Output& out : std::exchange(node.unwritten, {})) write(node, out);
+    settle();
+  }
 
   // Lets everything happen that does not need time.
   void settle() {
@@ -172,18 +184,26 @@ class Cluster {
       node.closed.insert(out.close.begin(), out.close.end());
       busy = busy || !out.peers.empty() || out.ticket != Ticket();
       if (out.ticket == Ticket()) return busy;
-      if (!node.disk) node.disk.emplace();
-      if (out.hard_state) node.disk->hard_state = *out.hard_state;
-      node.entries_written += out.entries.size();
-      for (raft::Entry& entry : out.entries) {
-        std::vector<raft::Entry>& log = node.disk->entries;
-        log.resize(entry.index.value() - 1);
-        log.push_back(std::move(entry));
+      if (node.stalled) {
+        node.unwritten.push_back(std::move(out));
+      } else {
+        write(node, out);
       }
-      node.replica->step(now_, Persisted{out.ticket});
     }
   }
+  void write(Node& node, Output& out) {
+    if (!node.disk) node.disk.emplace();
+    if (out.hard_state) node.disk->hard_state = *out.hard_state;
+    node.entries_written += out.entries.size();
+    for (raft::Entry& entry : out.entries) {
+      std::vector<raft::Entry>& log = node.disk->entries;
+      log.resize(entry.index.value() - 1);
+      log.push_back(std::move(entry));
+    }
+    node.replica->step(now_, Persisted{out.ticket});
+  }
 
+  ReplicaOptions options_;
   std::vector<PlannedMember> plan_;
   std::map<ServerId, Node> nodes_;
   std::deque<PeerMessage> network_;

@@ -75,6 +75,29 @@ TEST(Locks, ASessionThatRunsOutDuringATransferThatFailsExpiresBehindIt) {
   EXPECT_EQ(cluster.events<GrantEvent>(leader, kTwo).size(), 1u);
 }
 
+TEST(Locks, ASessionThatRunsOutWhileTheLeaderTakesNoMoreExpiresLater) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 4'000;
+  Cluster cluster(3, options);
+  const ServerId leader = cluster.elect();
+  cluster.open(leader, kOne, 2'000);
+  cluster.open(leader, kTwo, 60'000);
+  ASSERT_TRUE(acquire(cluster, leader, kOne, 1).held);
+  ASSERT_FALSE(acquire(cluster, leader, kTwo, 1).held);
+  cluster.advance(1'900 * kMs);
+  for (const auto& [id, node] : cluster.nodes()) {
+    if (id != leader) cluster.stall_disk(id);
+  }
+  cluster.send(leader, kTwo, WriteRequest{2, 2, kv::CreateOp{"/big", std::string(3'900, 'x')}});
+  cluster.advance(200 * kMs);
+  ASSERT_EQ(cluster.leader(), leader);
+  EXPECT_TRUE(cluster.events<GrantEvent>(leader, kTwo).empty());
+  for (const auto& [id, node] : cluster.nodes()) cluster.resume_disk(id);
+  cluster.advance(200 * kMs);
+  ASSERT_EQ(cluster.leader(), leader);
+  EXPECT_EQ(cluster.events<GrantEvent>(leader, kTwo).size(), 1u);
+}
+
 TEST(Locks, PingsKeepASessionAliveAndCostNoEntry) {
   Cluster cluster(3);
   const ServerId leader = cluster.elect();

@@ -36,6 +36,17 @@ TEST(SessionClocks, WhoseExpiryIsProposedIsPromisedNothing) {
   EXPECT_FALSE(clocks.touch(SessionId(7), kStart + 101 * kMs));
 }
 
+TEST(SessionClocks, AnExpiryThatWasPutOffIsDueAgainUnlessTheSessionLives) {
+  SessionClocks clocks;
+  clocks.add(SessionId(1), 1'000, kStart);
+  clocks.add(SessionId(2), 1'000, kStart);
+  ASSERT_EQ(clocks.take_overdue(kStart + 1'000 * kMs).size(), 2u);
+  for (uint64_t id : {1, 2}) clocks.put_off(SessionId(id), kStart + 1'100 * kMs);
+  EXPECT_FALSE(clocks.any_overdue(kStart + 1'099 * kMs));
+  EXPECT_TRUE(clocks.touch(SessionId(2), kStart + 1'050 * kMs));
+  EXPECT_EQ(clocks.take_overdue(kStart + 1'100 * kMs), std::vector<SessionId>{SessionId(1)});
+}
+
 TEST(SessionClocks, ANewLeaderGivesEverybodyTheFullTimeout) {
   SessionClocks clocks;
   clocks.add(SessionId(7), 100, kStart);
