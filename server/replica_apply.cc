@@ -60,9 +60,13 @@ void Replica::Impl::deliver_outcome(const kv::SessionOutcome& outcome) {
   const auto attached = writes.attached(outcome.session);
   // An answer to a request of an earlier attachment says nothing about ours of the same number.
   if (!attached || attached->epoch != outcome.epoch) return;
-  // A number overtook a lower one on its way here; both are still kept and go again in order.
-  if (outcome.outcome.code == ErrorCode::kRequestGap && writes.has_lower(outcome.session, outcome.number))
+  // A number overtook a lower one on its way here; both are still kept and go again in order. What was
+  // forwarded goes again in time, lest the higher one overtakes once more. Our own proposals do not: the
+  // lower one is in the log or about to be, so this one can follow.
+  if (outcome.outcome.code == ErrorCode::kRequestGap && writes.has_lower(outcome.session, outcome.number)) {
+    if (leads()) writes.send_again(outcome.session, outcome.number);
     return;
+  }
   if (const auto asker = writes.finish(outcome.session, outcome.number)) reply(*asker, outcome.outcome);
 }
 

@@ -55,7 +55,8 @@ class SessionClocks {
   void settle(Instant now);
 
   std::unordered_map<SessionId, Clock> clocks_;
-  // Invariant: a session that is not expiring has an entry at clock.queued, which is at or before its deadline.
+  // Invariant: a session that is not expiring has an entry at clock.queued, which is at or before its
+  // deadline.
   std::priority_queue<Due, std::vector<Due>, std::greater<>> due_;
 };
 

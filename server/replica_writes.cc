@@ -92,6 +92,13 @@ void PendingWrites::send_again() {
   send_again_older(kNever, Instant{});
 }
 
+void PendingWrites::send_again(SessionId session, uint64_t number) {
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end()) return;
+  const auto write = find_number(at->second.writes, number);
+  if (write != at->second.writes.end()) unsent_.push_back({session, number, 0, write->body});
+}
+
 void PendingWrites::send_again_older(Instant before, Instant now) {
   if (!unsent_.empty()) return;
   for (auto& [counter, opening] : openings_) {

@@ -66,6 +66,8 @@ class PendingWrites {
   bool has_unsent() const { return !unsent_.empty(); }
   // Everything is unsent again: there is a new leader, or what was sent may be lost.
   void send_again();
+  // This one is unsent again; nothing happens if it is not pending.
+  void send_again(SessionId session, uint64_t number);
   // As send_again(), for commands that were last sent before `before`. Walks all sessions: call it seldom.
   void send_again_older(Instant before, Instant now);
   // Openings that wait since before `before`; they are given up here.

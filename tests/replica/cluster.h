@@ -70,6 +70,15 @@ class Cluster {
   void heal(ServerId id) { cut_.erase(id); }
   // Nothing becomes durable there until it goes on.
   void stall_disk(ServerId id) { nodes_[id].stalled = true; }
+  // The oldest write there becomes durable; the disk stays stalled.
+  void write_one(ServerId id) {
+    Node& node = nodes_[id];
+    if (node.unwritten.empty()) return;
+    Output out = std::move(node.unwritten.front());
+    node.unwritten.pop_front();
+    write(node, out);
+    settle();
+  }
   void resume_disk(ServerId id) {
     Node& node = nodes_[id];
     node.stalled = false;

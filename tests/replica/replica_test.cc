@@ -238,6 +238,41 @@ TEST(Replica, AWriteDuringATransferThatFailsIsDoneByTheOldLeader) {
   EXPECT_EQ(cluster.reply(leader, kTwo, transfer)->error.code, ErrorCode::kTimeout);
 }
 
+TEST(Replica, ANumberThatOvertookARefusedOneIsAppliedBehindIt) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 4'000;
+  Cluster cluster(3, options);
+  const ServerId leader = cluster.elect();
+  ASSERT_EQ(cluster.open(leader, kOne).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.open(leader, kTwo).code, ErrorCode::kOk);
+  std::vector<ServerId> followers;
+  for (const auto& [id, node] : cluster.nodes()) {
+    if (id != leader) followers.push_back(id);
+  }
+  for (ServerId id : followers) cluster.stall_disk(id);
+  cluster.send(leader, kTwo, WriteRequest{1, 1, kv::CreateOp{"/big", std::string(3'000, 'x')}});
+  cluster.settle();
+  const WriteRequest first{1, 1, kv::CreateOp{"/first", std::string(2'000, 'x')}};
+  const uint64_t refused = cluster.send(leader, kOne, first);
+  cluster.settle();
+  ASSERT_EQ(cluster.reply(leader, kOne, refused)->error.code, ErrorCode::kOverloaded);
+  const uint64_t second = cluster.send(leader, kOne, WriteRequest{2, 1, kv::CreateOp{"/second", ""}});
+  cluster.settle();
+  ASSERT_FALSE(cluster.reply(leader, kOne, second).has_value());
+  // There is room again, but the second one has not been applied yet.
+  for (ServerId id : followers) cluster.write_one(id);
+  ASSERT_TRUE(cluster.replica(leader).state().get("/big").ok());
+  ASSERT_FALSE(cluster.reply(leader, kOne, second).has_value());
+  const uint64_t again = cluster.send(leader, kOne, first);
+  cluster.settle();
+  for (ServerId id : followers) cluster.resume_disk(id);
+  cluster.advance(1'000 * kMs);
+  ASSERT_TRUE(cluster.reply(leader, kOne, again).has_value());
+  EXPECT_EQ(cluster.reply(leader, kOne, again)->error.code, ErrorCode::kOk);
+  ASSERT_TRUE(cluster.reply(leader, kOne, second).has_value());
+  EXPECT_EQ(cluster.reply(leader, kOne, second)->error.code, ErrorCode::kOk);
+}
+
 TEST(Replica, ARestartedClusterHasEverything) {
   Cluster cluster(3);
   const ServerId leader = cluster.elect();

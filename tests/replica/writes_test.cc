@@ -65,6 +65,20 @@ TEST(PendingWrites, OnlyWhatWasSentLongAgoIsSentAgain) {
   EXPECT_EQ(numbers(writes.take_unsent()), std::vector<uint64_t>{2});
 }
 
+TEST(PendingWrites, ASingleOneIsSentAgainWhileItIsPending) {
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  writes.add(kSession, 1, 11, body("a"), kStart);
+  writes.add(kSession, 2, 12, body("b"), kStart);
+  (void)writes.take_unsent();
+  writes.send_again(kSession, 2);
+  EXPECT_EQ(numbers(writes.take_unsent()), std::vector<uint64_t>{2});
+  (void)writes.finish(kSession, 2);
+  writes.send_again(kSession, 2);
+  writes.send_again(SessionId(41), 1);
+  EXPECT_FALSE(writes.has_unsent());
+}
+
 TEST(PendingWrites, ADetachedSessionLeavesNothingBehind) {
   PendingWrites writes;
   writes.attach(kSession, kConnection, 1);
