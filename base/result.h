@@ -9,7 +9,7 @@
 #include <utility>
 #include <variant>
 
-#include "base/check.h"
+#include "base/check_failed.h"
 #include "base/error.h"
 
 namespace quorate {
@@ -17,19 +17,32 @@ namespace quorate {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::in_place_index<0>, std::move(value)) {}          // NOLINT: implicit by design
-  Result(Error error) : value_(std::in_place_index<1>, std::move(error)) {}      // NOLINT: implicit by design
+  Result(T value) : value_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+  Result(Error error) : value_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
   Result(ErrorCode code, std::string message) : Result(Error{code, std::move(message)}) {}
 
   bool ok() const { return value_.index() == 0; }
   explicit operator bool() const { return ok(); }
   ErrorCode code() const { return ok() ? ErrorCode::kOk : std::get<1>(value_).code; }
   // REQUIRES: !ok().
-  const Error& error() const& { CHECK(!ok()); return std::get<1>(value_); }
+  const Error& error() const& {
+    if (ok()) [[unlikely]]
+      check_failed(__FILE__, __LINE__, "!ok()", {});
+    return std::get<1>(value_);
+  }
   // REQUIRES: ok().
-  T& value() & { CHECK_MSG(ok(), std::get<1>(value_).message); return std::get<0>(value_); }
-  const T& value() const& { CHECK_MSG(ok(), std::get<1>(value_).message); return std::get<0>(value_); }
-  T&& value() && { CHECK_MSG(ok(), std::get<1>(value_).message); return std::move(std::get<0>(value_)); }
+  T& value() & {
+    require_value();
+    return std::get<0>(value_);
+  }
+  const T& value() const& {
+    require_value();
+    return std::get<0>(value_);
+  }
+  T&& value() && {
+    require_value();
+    return std::move(std::get<0>(value_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -37,6 +50,11 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
  private:
+  void require_value() const {
+    if (!ok()) [[unlikely]]
+      check_failed(__FILE__, __LINE__, "ok()", std::get<1>(value_).message);
+  }
+
   std::variant<T, Error> value_;
 };
 
@@ -51,7 +69,11 @@ class [[nodiscard]] Result<void> {
   explicit operator bool() const { return ok(); }
   ErrorCode code() const { return ok() ? ErrorCode::kOk : error_->code; }
   // REQUIRES: !ok().
-  const Error& error() const { CHECK(!ok()); return *error_; }
+  const Error& error() const {
+    if (ok()) [[unlikely]]
+      check_failed(__FILE__, __LINE__, "!ok()", {});
+    return *error_;
+  }
 
  private:
   std::optional<Error> error_;

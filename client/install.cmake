@@ -12,7 +12,7 @@ foreach(header client lock types watch)
   file(CONFIGURE OUTPUT forward/${header}.h CONTENT "#pragma once\n#include \"client/quorate/${header}.h\"\n" @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/forward/${header}.h DESTINATION ${quorate_headers}/quorate)
 endforeach()
-foreach(header check error ids result strong_id)
+foreach(header check_failed error ids result strong_id)
   install(FILES ${PROJECT_SOURCE_DIR}/base/${header}.h DESTINATION ${quorate_headers}/base)
 endforeach()
 

@@ -1,5 +1,6 @@
 #include "kv/operations.h"
 
+#include "base/check.h"
 #include "base/checksum.h"
 #include "kv/path.h"
 #include "kv/text.h"

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <future>
 
+#include "base/check.h"
 #include "client/quorate/client.h"
 #include "tests/client/fake_server.h"
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <sstream>
 
 namespace quorate::tidy {
@@ -238,6 +239,29 @@ std::vector<Violation> check_test_habits(const SourceFile& file) {
   // A load generator paces itself; it is no test.
   if (!has_prefix(file.path, "tests/") || has_prefix(file.path, "tests/bench/")) return {};
   return find_words(file, kBadTestHabits, " in a test: hand time in, and leave no case out");
+}
+
+std::vector<Violation> check_public_macros(const std::vector<SourceFile>& files) {
+  std::set<std::string> seen;
+  std::vector<const SourceFile*> next;
+  for (const SourceFile& file : files)
+    if (has_prefix(file.path, "client/quorate/") && seen.insert(file.path).second) next.push_back(&file);
+  std::vector<Violation> found;
+  while (!next.empty()) {
+    const SourceFile& file = *next.back();
+    next.pop_back();
+    const std::vector<std::string> lines = split_lines(blank_comments_and_literals(file.text));
+    for (size_t i = 0; i < lines.size(); ++i) {
+      if (contains_word(lines[i], "define"))
+        found.push_back(
+            {file.path, static_cast<int>(i) + 1, "a macro that every user of the library would get"});
+      Include include;
+      if (!parse_include(lines[i], &include) || !include.quoted) continue;
+      for (const SourceFile& other : files)
+        if (other.path == include.target && seen.insert(other.path).second) next.push_back(&other);
+    }
+  }
+  return found;
 }
 
 std::string describe(const std::vector<Violation>& violations) {

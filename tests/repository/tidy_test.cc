@@ -35,6 +35,10 @@ TEST(Repository, WhatDecidesIsPure) { EXPECT_EQ(broken_by_the_project(check_puri
 TEST(Repository, FilesCanBeReadInOneSitting) { EXPECT_EQ(broken_by_the_project(check_length), ""); }
 TEST(Repository, TestsNeitherSleepNorSkip) { EXPECT_EQ(broken_by_the_project(check_test_habits), ""); }
 
+TEST(Repository, PublicHeadersDefineNoMacro) {
+  EXPECT_EQ(describe(check_public_macros(read_sources(kRoot))), "");
+}
+
 TEST(Includes, RaftAndKvNeverSeeEachOther) {
   EXPECT_EQ(includes_of("raft/a.cc", "#include \"kv/tree.h\"\n"),
             "raft/a.cc:1: raft/ must not include \"kv/tree.h\"\n");
@@ -110,6 +114,15 @@ TEST(Length, ALineTooManyIsFound) {
   const std::string limit(static_cast<size_t>(kFileLinesMax), '\n');
   EXPECT_EQ(describe(check_length({"kv/a.cc", limit})), "");
   EXPECT_EQ(describe(check_length({"kv/a.cc", limit + "\n"})), "kv/a.cc:601: longer than 600 lines\n");
+}
+
+TEST(PublicMacros, AreFoundThroughIncludes) {
+  const SourceFile client{"client/quorate/a.h", "#include \"base/a.h\"\n"};
+  const SourceFile includes{"base/a.h", "#pragma once\n#include \"base/b.h\"\n"};
+  const SourceFile defines{"base/b.h", "// #define A\n#define CHECK(x)\n"};
+  EXPECT_EQ(describe(check_public_macros({client, includes, defines})),
+            "base/b.h:2: a macro that every user of the library would get\n");
+  EXPECT_EQ(describe(check_public_macros({includes, defines})), "");
 }
 
 TEST(TestHabits, SleepingAndSkippingAreFound) {

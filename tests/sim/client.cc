@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/check.h"
 #include "tests/sim/describe.h"
 
 namespace quorate::sim {

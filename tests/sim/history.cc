@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "base/check.h"
+
 namespace quorate::sim {
 namespace {
 

@@ -1,5 +1,6 @@
 #include "tests/sim/lock_history.h"
 
+#include "base/check.h"
 #include "tests/sim/history.h"
 
 namespace quorate::sim {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "base/check.h"
 #include "tests/sim/describe.h"
 #include "tests/sim/oracle.h"
 
