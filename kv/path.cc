@@ -49,9 +49,9 @@ Error bad(std::string_view path, size_t at, std::string_view what) {
 Status validate_component(std::string_view path, size_t begin, size_t end) {
   const std::string_view component = path.substr(begin, end - begin);
   if (component.empty())
-    return bad(path, begin, "an empty component; write single slashes and none at the end,");
+    return bad(path, begin, "an empty component (write single slashes and none at the end)");
   if (component == "." || component == "..")
-    return bad(path, begin, "a relative component; write it out in full,");
+    return bad(path, begin, "a relative component (write it out in full)");
   for (size_t i = begin; i < end;) {
     const auto c = static_cast<uint8_t>(path[i]);
     if (c > 0x1f && c < 0x7f) {
@@ -74,7 +74,9 @@ Status validate_path(std::string_view path, bool sequential) {
     return {ErrorCode::kTooLarge, "the path has " + std::to_string(bytes) + " bytes; at most " +
                                       std::to_string(kPathBytesMax) + " are allowed"};
   }
-  if (path.empty() || path[0] != '/') return bad(path, 0, "no slash; start it with one,");
+  if (path.empty() || path[0] != '/') {
+    return {ErrorCode::kBadPath, "the path " + shown(path) + " does not start with a slash"};
+  }
   if (path.size() == 1) return {};
   for (size_t begin = 1;;) {
     const size_t slash = path.find('/', begin);
