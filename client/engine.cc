@@ -229,9 +229,9 @@ void Engine::expire_requests(Instant now) {
     }
     for (const uint64_t watch : {read.frame.get().watch(), read.frame.children().watch()})
       if (watch != 0) watches_.erase(watch);
-    read.on_reply(now, not_done(read.started));
+    read.on_reply(now, not_done(now, read.started));
   }
-  writes_.expire(now, not_done(now - options_.request_timeout));
+  writes_.expire(now, not_done(now, now - options_.request_timeout));
   for (auto it = locks_.begin(); it != locks_.end();) {
     const auto lock = it++;
     if (lock->second.deadline > now) continue;
@@ -241,12 +241,12 @@ void Engine::expire_requests(Instant now) {
 }
 
 // Why a request that changed nothing had no answer in time.
-Error Engine::not_done(Instant started) const {
+Error Engine::not_done(Instant now, Instant started) const {
   if (no_quorum_at_ && *no_quorum_at_ >= started)
     return {ErrorCode::kNoQuorum,
             "the servers that answer have no quorum (asked " + endpoint() +
                 " last): see quorate cluster status, and start the servers that are down"};
-  const std::string waited = seconds_text(options_.request_timeout);
+  const std::string waited = seconds_text(now - started);
   if (link_ == Link::kReady)
     return {ErrorCode::kTimeout, endpoint() + " did not answer in " + waited + "; nothing was changed"};
   std::string all;

@@ -143,7 +143,7 @@ class Engine {
   void on_read_reply(Instant now, std::map<uint64_t, Read>::iterator it, const api::Reply& reply);
   void expire_requests(Instant now);
   uint64_t ask(Instant now, api::ClientFrame frame, Instant deadline, OnReply on_reply, bool made_by_engine);
-  Error not_done(Instant started) const;
+  Error not_done(Instant now, Instant started) const;
 
   // engine_link.cc: the connection and the session
   void start_connecting(Instant now);

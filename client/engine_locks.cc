@@ -155,7 +155,7 @@ void Engine::give_up_waiting(Instant now, std::map<uint64_t, LockEntry>::iterato
   entry.deadline = kNever;
   const bool sent = entry.state == LockState::kWaiting || !writes_.withdraw(entry.write);
   if (!sent) {
-    Error error = not_done(entry.started);
+    Error error = not_done(now, entry.started);
     // Not to have been asked is another thing than not to have been granted.
     if (error.code == ErrorCode::kTimeout) error.code = ErrorCode::kUnavailable;
     answer_acquire(entry, std::move(error));
