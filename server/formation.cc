@@ -12,6 +12,8 @@ namespace {
 // An answer older than this many probe intervals says nothing about now.
 constexpr int kAnswerIntervals = 3;
 constexpr Duration kNoteInterval = std::chrono::seconds(5);
+// The same note is repeated after twice as long each time, up to this.
+constexpr Duration kReminderMax = std::chrono::minutes(10);
 
 }  // namespace
 
@@ -50,7 +52,8 @@ std::optional<raft::Entry> Formation::receive(Instant now, const PeerMessage& me
   if (const auto* probe = std::get_if<Probe>(&message.body)) {
     if (probe->plan == plan_) {
       heard_[message.from] = {probe->incarnation, now};
-    } else {
+    } else if (Instant& next = next_refusal_note_[message.from]; next <= now) {
+      next = now + kReminderMax;
       note_ = "server " + std::to_string(message.from.value()) +
               " was started with another --cluster list: start all with the same one";
     }
@@ -68,6 +71,9 @@ std::optional<raft::Entry> Formation::receive(Instant now, const PeerMessage& me
     auto configuration = read_founding(entries->front());
     if (!configuration.ok()) return std::nullopt;
     if (configuration->find(options_.id) == nullptr) {
+      Instant& next = next_refusal_note_[message.from];
+      if (now < next) return std::nullopt;
+      next = now + kReminderMax;
       note_ = "the cluster of server " + std::to_string(message.from.value()) +
               " does not list this server as a member";
       return std::nullopt;
@@ -104,6 +110,7 @@ void Formation::probe_all() {
 
 void Formation::note_who_is_missing(Instant now) {
   if (now < next_note_) return;
+  next_note_ = now + kNoteInterval;
   std::string missing;
   for (const PlannedMember& member : options_.plan) {
     const auto heard = heard_.find(member.id);
@@ -114,10 +121,16 @@ void Formation::note_who_is_missing(Instant now) {
     if (!missing.empty()) missing += ", ";
     missing += std::to_string(member.id.value()) + " (" + member.address + ")";
   }
-  note_ = missing.empty() ? "forming the cluster: all are here, waiting for server " +
-                                std::to_string(options_.plan.front().id.value()) + " to found it"
-                          : "forming the cluster needs every member; waiting for " + missing;
-  next_note_ = now + kNoteInterval;
+  std::string note = missing.empty() ? "forming the cluster: all are here, waiting for server " +
+                                           std::to_string(options_.plan.front().id.value()) + " to found it"
+                                     : "forming the cluster needs every member; waiting for " + missing;
+  // The same news again comes ever more rarely: somebody may look only hours later.
+  const bool again = note == said_;
+  if (again && now < remind_at_) return;
+  reminder_ = again ? std::min(2 * reminder_, kReminderMax) : kNoteInterval;
+  remind_at_ = now + reminder_;
+  said_ = note;
+  note_ = std::move(note);
 }
 
 void Formation::send(ServerId to, PeerBody body) {

@@ -80,6 +80,11 @@ class Formation {
   std::map<ServerId, Heard> heard_;  // empty members, by their newest answer
   Instant next_probe_;
   Instant next_note_;
+  // The last note, and when it may be said again.
+  std::string said_;
+  Duration reminder_{};
+  Instant remind_at_;
+  std::map<ServerId, Instant> next_refusal_note_;
   std::vector<PeerMessage> messages_;
   std::string note_;
 };

@@ -63,6 +63,27 @@ TEST(Formation, AnotherListIsRefusedAndNamed) {
   EXPECT_FALSE(first.receive(kStart, answer(3, plan_digest(three()), 103)).has_value());
   (void)first.receive(kStart, {ServerId(2), ServerId(1), BootNonce(1), Probe{Incarnation(102), 12345}});
   EXPECT_NE(first.take_note().find("another --cluster list"), std::string::npos);
+  (void)first.receive(kStart + 100 * kMs,
+                      {ServerId(2), ServerId(1), BootNonce(1), Probe{Incarnation(102), 12345}});
+  EXPECT_EQ(first.take_note(), "") << "not with each of its probes";
+}
+
+TEST(Formation, SaysWhoIsMissingEverMoreRarely) {
+  Formation first = make(1, three());
+  int said = 0;
+  for (Duration t{}; t < std::chrono::hours(1); t += 100 * kMs) {
+    (void)first.tick(kStart + t);
+    said += first.take_note().empty() ? 0 : 1;
+  }
+  EXPECT_GE(said, 8);
+  EXPECT_LE(said, 16);
+  const Instant later = kStart + std::chrono::hours(1);
+  (void)first.receive(later, answer(2, plan_digest(three()), 102));
+  for (Duration t{}; t <= std::chrono::seconds(5); t += 100 * kMs) {
+    (void)first.receive(later + t, answer(2, plan_digest(three()), 102));
+    (void)first.tick(later + t);
+  }
+  EXPECT_NE(first.take_note().find("waiting for 3 (c:1)"), std::string::npos) << "news are told at once";
 }
 
 TEST(Formation, ARestThatDoesNotParseOrDoesNotListUsIsRefused) {
