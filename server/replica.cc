@@ -115,8 +115,9 @@ void Replica::Impl::found(raft::Entry entry) {
   output.entries = {entry};
   output.ticket = Ticket(1);
   founding = std::move(entry);
-  log(LogLevel::kInfo, "joining the cluster that was formed with " +
-                           std::to_string(configuration->members.size()) + " members");
+  const size_t members = configuration->members.size();
+  log(LogLevel::kInfo, members == 1 ? "forming a cluster of this one server"
+                                    : "forming a cluster of " + std::to_string(members) + " servers");
 }
 
 void Replica::Impl::persisted(Ticket ticket) {

@@ -15,6 +15,12 @@ namespace {
 
 constexpr int kExitUsage = 2;
 
+constexpr const char* kFooter =
+    "TIME is a number with a unit: 150ms, 10s, 2m, 1h. SIZE too: 1000B, 512KiB, 64MiB, 1GiB.\n"
+    "An IPv6 address stands in brackets: [::1]:2181. Names are looked up at each connect.\n"
+    "Exit codes: 0 stopped by SIGTERM or SIGINT; 1 refused to start, or ended because the disk failed;\n"
+    "2 wrong flags or configuration. A broken invariant ends it by SIGABRT.";
+
 Error bad(std::string message) { return {ErrorCode::kBadConfiguration, std::move(message)}; }
 
 // One flag: what it is called in both places, and what its text does to the configuration.
@@ -213,23 +219,37 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App app(
       "Quorate's server. Without flags: one server alone, in ./quorate-data, for clients on 127.0.0.1:2181.",
       "quorated");
-  std::map<std::string, std::string> given;
+  app.get_formatter()->column_width(38);
+  app.footer(kFooter);
+  // A setting's text, and what names its place for whoever wrote it.
+  struct Given {
+    std::string text, place;
+  };
+  std::map<std::string, Given> given;
   std::string config_path;
   app.add_option("--config", config_path, "TOML file with the same names as the flags; flags win")
       ->type_name("FILE");
   for (const Flag& flag : flags()) {
     app.add_option_function<std::string>(
            fmt::format("--{}", flag.name),
-           [&given, &flag](const std::string& text) { given[flag.name] = text; }, flag.help)
+           [&given, &flag](const std::string& text) {
+             given[flag.name] = {text, fmt::format("--{}", flag.name)};
+           },
+           flag.help)
         ->type_name(flag.type);
   }
-  app.set_version_flag("--version", "quorated " QUORATE_VERSION);
+  app.set_version_flag("--version", "quorated " QUORATE_VERSION, "print the version and exit");
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     return {std::nullopt, app.help(), 0};
   } catch (const CLI::CallForVersion&) {
     return {std::nullopt, "quorated " QUORATE_VERSION "\n", 0};
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string what = error.what();
+    return mistake(what.substr(0, what.find(':')) + ": give it exactly one value");
+  } catch (const CLI::ExtrasError&) {
+    return mistake(fmt::format("'{}' is no flag", app.remaining().front()));
   } catch (const CLI::ParseError& error) {
     return mistake(error.what());
   }
@@ -243,15 +263,16 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       if (known == flags().end()) {
         return mistake(fmt::format("{}:{}: '{}' is no setting", config_path, value.line, value.key));
       }
-      given.emplace(value.key, value.text);
+      given.emplace(value.key,
+                    Given{value.text, fmt::format("{}:{}: {}", config_path, value.line, value.key)});
     }
   }
   ServerConfig config;
   for (const Flag& flag : flags()) {
-    const auto text = given.find(flag.name);
-    if (text == given.end()) continue;
-    if (const Status set = flag.set(config, text->second); !set.ok()) {
-      return mistake(fmt::format("--{}: {}", flag.name, set.error().message));
+    const auto found = given.find(flag.name);
+    if (found == given.end()) continue;
+    if (const Status set = flag.set(config, found->second.text); !set.ok()) {
+      return mistake(fmt::format("{}: {}", found->second.place, set.error().message));
     }
   }
   if (const Status whole = check_whole(config, given.contains("id"), given.contains("cluster"));

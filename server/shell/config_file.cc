@@ -2,12 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
+
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 namespace quorate::server {
 
 Result<std::vector<ConfigFileValue>> read_config_file(const std::string& path) {
+  // A folder can be opened like a file, and reads as an empty one.
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored))
+    return Error{ErrorCode::kBadConfiguration, path + ": is a folder, not a file"};
   const toml::parse_result parsed = toml::parse_file(path);
   if (!parsed) {
     const toml::parse_error& error = parsed.error();

@@ -127,6 +127,15 @@ std::vector<LogLine> describe_start(const ServerConfig& config, const OpenFolder
          fmt::format("{} bytes at the end of the log were never promised to anybody and were cut off",
                      folder.torn_bytes)});
   }
+  const auto advertised = parse_address(config.advertise_client);
+  if (config.cluster.size() > 1 && advertised.ok() &&
+      (advertised->host == "0.0.0.0" || advertised->host == "::")) {
+    lines.push_back(
+        {LogLevel::kWarning,
+         fmt::format("clients of other servers are told to find this one at {}, where they will not: "
+                     "say its own address with --advertise-client",
+                     config.advertise_client)});
+  }
   if (!folder.members) return lines;
   const std::vector<PlannedMember> members = planned(*folder.members);
   for (size_t i = 0; i < members.size() && i < config.cluster.size(); ++i) {

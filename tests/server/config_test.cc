@@ -127,6 +127,21 @@ TEST_F(ConfigFile, AValueOfAnotherKindIsRefused) {
   expect_mistake({"--config", write("id = [1]\n")}, "'id' must be a string or a whole number");
 }
 
+TEST_F(ConfigFile, AFolderIsNone) {
+  const char* file = write("id = 1\n");
+  expect_mistake({"--config", std::filesystem::path(file).parent_path().c_str()}, "is a folder");
+}
+
+TEST_F(ConfigFile, AValueThatCannotBeIsRefusedWithItsLine) {
+  expect_mistake({"--config", write("log-level = \"info\"\nid = \"x\"\n")}, ".toml:2: id: 'x' is no number");
+}
+
+TEST(CommandLine, AFlagTwiceOrWithoutItsValueIsNamed) {
+  expect_mistake({"--id", "1", "--id", "2"}, "--id: give it exactly one value");
+  expect_mistake({"--id"}, "--id: give it exactly one value");
+  expect_mistake({"start"}, "'start' is no flag");
+}
+
 TEST(Address, BracketsAndErrors) {
   EXPECT_EQ(to_string(*parse_address("[::1]:80")), "[::1]:80");
   EXPECT_EQ(parse_address("[::1]:80")->host, "::1");
