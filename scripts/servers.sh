@@ -57,6 +57,7 @@ start_server() {
   setsid "$BIN/quorated" --id "$id" --data "$folder/server-$id" --cluster "$(cluster_list "$count" "$peer_port")" \
     --client "127.0.0.1:$((client_port + id - 1))" >>"$folder/server-$id.log" 2>&1 </dev/null 9>&- &
   local pid=$! attempt
+  disown "$pid" # its death is for us to tell, not for the shell
   echo "$pid" >"$folder/server-$id.pid"
   # It has its name only once setsid has become it; until then server_pid would take it for somebody else's.
   for attempt in {1..500}; do
