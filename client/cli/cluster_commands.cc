@@ -125,7 +125,7 @@ int health(const Globals& globals) {
     if (!server.status)
       return say("degraded", name + " does not answer; " + answer + ", " + leader, kAnswerIsNo);
     if (!server.status->may_vote && !server.learner)
-      return say("degraded", name + " may not vote until it has recovered; " + leader, kAnswerIsNo);
+      return say("degraded", name + " may not vote: its data folder was wiped, or has not recovered yet; " + leader, kAnswerIsNo);
     if (lag(*view.leader_status(), *server.status) > kLagOfDegraded)
       return say("degraded",
                  name + " is " + std::to_string(lag(*view.leader_status(), *server.status)) +
@@ -170,14 +170,16 @@ int transfer(const Globals& globals, uint32_t target) {
 void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* cluster = app.add_subcommand("cluster", "look at the servers, and move leadership");
   cluster->require_subcommand(1);
-  cluster->add_subcommand("status", "each server: role, term, what it has committed and applied")
+  cluster
+      ->add_subcommand("status", "each server: role, term, committed and applied log index, lag in entries")
       ->callback([&globals, &action] { action = [&globals] { return status(globals); }; });
   cluster->add_subcommand("health", "one line: healthy (0), degraded (1) or no quorum (3), and why")
       ->callback([&globals, &action] { action = [&globals] { return health(globals); }; });
   const auto target = std::make_shared<uint32_t>(0);
   CLI::App* move =
       cluster->add_subcommand("transfer", "hand leadership to a server, or to the most advanced");
-  move->add_option("ID", *target, "the server that is to lead");
+  move->add_option("ID", *target, "the server that is to lead (default: the one whose log is most advanced)")
+      ->type_name("");
   move->callback(
       [&globals, &action, target] { action = [&globals, target] { return transfer(globals, *target); }; });
 }

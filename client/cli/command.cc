@@ -74,6 +74,7 @@ Result<milliseconds> parse_duration(std::string_view text) {
 
 Result<std::string> read_data(const std::string& argument) {
   if (argument.empty() || (argument != "-" && argument[0] != '@')) return argument;
+  if (argument == "@") return Error{ErrorCode::kInvalidArgument, "write the file's name behind the @"};
   const std::string name = argument == "-" ? "standard input" : argument.substr(1);
   const int fd = argument == "-" ? STDIN_FILENO : open(name.c_str(), O_RDONLY | O_CLOEXEC);
   std::string data;

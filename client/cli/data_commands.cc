@@ -125,10 +125,9 @@ int remove_all(const Globals& globals, const Arguments& args) {
   size_t deleted = 0;
   const Status done = remove_tree(client, args.path, deleted);
   if (!done.ok()) {
-    report(args.path, done.error());
-    return deleted == 0
-               ? exit_code(done.code())
-               : fail(exit_code(done.code()), "deleted " + std::to_string(deleted) + " nodes before that");
+    Error error = done.error();
+    if (deleted > 0) error.message += "; " + std::to_string(deleted) + " nodes were deleted before that";
+    return report(args.path, error);
   }
   if (globals.json) print_json({{"path", args.path}, {"deleted", deleted}});
   return kDone;
@@ -188,15 +187,17 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
   const auto args = std::make_shared<Arguments>();
   const auto add = [&](const char* name, const char* what, int (*run)(const Globals&, const Arguments&)) {
     CLI::App* command = app.add_subcommand(name, what);
-    command->add_option("PATH", args->path, "the node's path, for example /services/a")->required();
+    command->add_option("PATH", args->path, "the node's path, for example /services/a")
+        ->type_name("")
+        ->required();
     command->callback(
         [&globals, &action, args, run] { action = [&globals, args, run] { return run(globals, *args); }; });
     return command;
   };
-  const char* data_help = "the data; - reads standard input, @FILE a file";
+  const char* data_help = "the bytes, at most 1 MiB; - reads standard input, @FILE a file";
 
-  CLI::App* command = add("create", "make a node", create);
-  command->add_option("DATA", args->data, data_help);
+  CLI::App* command = add("create", "make a node; without DATA an empty one", create);
+  command->add_option("DATA", args->data, data_help)->type_name("");
   command->add_flag("-e,--ephemeral", args->create.ephemeral,
                     "print the path, and hold the node until a signal");
   command->add_flag("-s,--sequential", args->create.sequential,
@@ -206,11 +207,13 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
   add("get", "write a node's data to standard output, byte by byte as it is", get);
 
   command = add("set", "change a node's data", set);
-  command->add_option("DATA", args->data, data_help)->required();
-  command->add_option("-v,--version", args->version, "only if the node has this version");
+  command->add_option("DATA", args->data, data_help)->type_name("")->required();
+  command->add_option("-v,--version", args->version, "only if the node has this version")
+      ->type_name("VERSION");
 
   command = add("delete", "delete a node without children", remove);
-  command->add_option("-v,--version", args->version, "only if the node has this version");
+  command->add_option("-v,--version", args->version, "only if the node has this version")
+      ->type_name("VERSION");
 
   add("deleteall", "delete a node and all below it, one by one", remove_all);
 

@@ -11,6 +11,13 @@ namespace {
 using client::Contender;
 using client::LockInfo;
 
+constexpr const char* kRunFooter =
+    "The command finds its fencing token in QUORATE_LOCK_TOKEN, and PATH in QUORATE_LOCK_PATH. It runs\n"
+    "in a process group of its own that dies with lock run, and is ended when the lock is in danger.\n"
+    "TIME is a number with a unit: 500ms, 10s, 2m, 1h.\n"
+    "Exit codes: the command's own, 128+N if it died of signal N; 124 not obtained in time; 125 lock\n"
+    "lost, or not to be had; 126 the command cannot be run; 127 it is not found; 2 wrong usage.";
+
 nlohmann::json contender_json(const Contender& contender) {
   return {{"node", contender.node},
           {"token", contender.token.value()},
@@ -35,6 +42,8 @@ std::vector<std::string> contender_row(const std::string& what, const Contender&
 int show(const Globals& globals, const std::string& path) {
   Client client(globals.client_options());
   const Result<LockInfo> lock = client.lock_show(path);
+  if (lock.code() == ErrorCode::kNoNode)
+    return fail(kAnswerIsNo, path + ": no such lock: nobody ever took it (see: quorate lock ls)");
   if (!lock.ok()) return report(path, lock.error());
   if (globals.json) {
     print_json(lock_json(*lock));
@@ -84,6 +93,7 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
                        Action& action) {
   struct Arguments {
     std::string path, root = "/", wait;
+    std::vector<std::string> misplaced;  // a command without "--" before it
     bool no_wait = false, shared = false;
   };
   const auto args = std::make_shared<Arguments>();
@@ -92,23 +102,27 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
 
   CLI::App* run =
       lock->add_subcommand("run", "run a command while holding a lock: lock run PATH -- COMMAND...");
-  run->add_option("PATH", args->path, "the lock")->required();
+  run->footer(kRunFooter);
+  run->add_option("PATH", args->path, "the lock")->type_name("")->required();
+  run->add_option("COMMAND", args->misplaced, "behind --: what to run")->type_name("");
   CLI::Option* wait =
-      run->add_option("--wait", args->wait, "give up after this time (exit code 124), with unit");
+      run->add_option("--wait", args->wait, "give up after this time (default: wait for ever)")
+          ->type_name("TIME");
   wait->check([](const std::string& text) {
     const Result<milliseconds> parsed = parse_duration(text);
     return parsed.ok() ? std::string() : parsed.error().message;
   });
-  run->add_flag("-n,--no-wait", args->no_wait, "do not wait (exit code 124 when it is held)")->excludes(wait);
+  run->add_flag("-n,--no-wait", args->no_wait, "do not wait at all")->excludes(wait);
   run->add_flag("--shared", args->shared, "not in this version");
   run->callback([&globals, &action, &command, args] {
     action = [&globals, &command, args] {
       if (args->shared)
         return fail(kWrongUsage,
                     "lock run --shared needs a later version of Quorate; this one has exclusive locks");
-      if (command.empty())
-        return fail(kWrongUsage,
-                    "no command to run: write quorate lock run " + args->path + " -- COMMAND...");
+      if (!args->misplaced.empty() || command.empty())
+        return fail(kWrongUsage, (command.empty() ? "no command to run"
+                                                  : "'" + args->misplaced[0] + "' stands before the --") +
+                                     ": write quorate lock run " + args->path + " -- COMMAND...");
       std::optional<milliseconds> time;
       if (!args->wait.empty()) time = *parse_duration(args->wait);
       if (args->no_wait) time = milliseconds(0);
@@ -117,12 +131,12 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
   });
 
   CLI::App* show_command = lock->add_subcommand("show", "who holds a lock and who waits, in their order");
-  show_command->add_option("PATH", args->path, "the lock")->required();
+  show_command->add_option("PATH", args->path, "the lock")->type_name("")->required();
   show_command->callback(
       [&globals, &action, args] { action = [&globals, args] { return show(globals, args->path); }; });
 
   CLI::App* list_command = lock->add_subcommand("ls", "all locks below a path that somebody holds");
-  list_command->add_option("PATH", args->root, "where to look")->capture_default_str();
+  list_command->add_option("PATH", args->root, "where to look")->type_name("")->capture_default_str();
   list_command->callback(
       [&globals, &action, args] { action = [&globals, args] { return list(globals, args->root); }; });
 }

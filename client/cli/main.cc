@@ -14,9 +14,10 @@ namespace quorate::cli {
 namespace {
 
 constexpr const char* kFooter =
+    "TIME is a number with a unit: 500ms, 10s, 2m, 1h. --endpoints, --json and the like stand before\n"
+    "the command: quorate --json get /a.\n"
     "Exit codes: 0 done; 1 the answer is no (no node, another version); 2 wrong usage; 3 no server\n"
-    "reachable or no quorum; 4 outcome unknown; 5 denied. lock run: its command's, or 124 not\n"
-    "obtained in time, 125 lock lost or not to be had, 126/127 command not to be run/found.";
+    "reachable or no quorum; 4 outcome unknown; 5 denied. Those of lock run: quorate lock run --help.";
 
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> parts(1);
@@ -32,7 +33,36 @@ std::vector<std::string> split(const std::string& list) {
 std::string duration_problem(const std::string& text) {
   const Result<milliseconds> parsed = parse_duration(text);
   if (!parsed.ok()) return parsed.error().message;
-  return *parsed > milliseconds(0) ? "" : "'" + text + "' must be more than 0";
+  // What the library takes.
+  const bool fits = *parsed >= milliseconds(10) && *parsed <= std::chrono::hours(24);
+  return fits ? "" : "'" + text + "' is out of range: it may be from 10ms to 24h";
+}
+
+// A sentence for what the command line got wrong; CLI11's own words where they are good enough.
+std::string usage_problem(const CLI::App& app, const CLI::Error& error) {
+  const std::vector<std::string> extra = app.remaining(true);
+  const bool ours = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                    dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (ours && !extra.empty()) {
+    const std::string& first = extra.front();
+    const std::string name = first.substr(0, first.find('='));
+    if (name.starts_with("--") && app.get_option_no_throw(name) != nullptr)
+      return name + " is an option for all commands: write it before the command";
+    if (name.starts_with("-") && name.size() > 1) return "'" + name + "' is no option here";
+    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return "'" + first + "' is no command";
+    return "'" + first + "' is one argument too many; quote an argument that has spaces";
+  }
+  const std::string what = error.what();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+      what.find("subcommand") != std::string::npos)
+    return "say what to do: a command is missing";
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+    const size_t name = what.find(": "), value = what.find(" = ");
+    if (name != std::string::npos && value != std::string::npos)
+      return what.substr(name + 2, value - name - 2) + ": '" + what.substr(value + 3) +
+             "' is no number that it can be";
+  }
+  return what;
 }
 
 // What stands behind "--" of `lock run` belongs to its command, whatever it looks like.
@@ -57,22 +87,27 @@ int main(int argc, char** argv) {
   std::string endpoints, session_timeout = "10s", request_timeout = "5s", credentials;
   Action action;
 
-  CLI::App app("quorate: look at, change and lock what a Quorate cluster keeps", "quorate");
+  CLI::App app("Looks at, changes and locks what a Quorate cluster keeps.", "quorate");
   app.footer(kFooter);
   app.require_subcommand(1);
-  app.add_option("--endpoints", endpoints, "HOST:PORT,... of the servers")
+  app.get_formatter()->column_width(38);
+  app.set_version_flag("--version", "quorate " QUORATE_VERSION, "print the version and exit");
+  app.add_option("--endpoints", endpoints, "the servers to try, in this order")
       ->envname("QUORATE_ENDPOINTS")
       ->take_last()
+      ->type_name("HOST:PORT,...")
       ->default_str("127.0.0.1:2181");
-  app.add_flag("--json", globals.json, "print one JSON value a result");
+  app.add_flag("--json", globals.json, "print one JSON value a result, on one line");
   app.add_option("--session-timeout", session_timeout,
-                 "how long a session outlives its last sign of life, with unit")
+                 "how long locks and ephemeral nodes outlive our last sign of life")
       ->capture_default_str()
+      ->type_name("TIME")
       ->check(duration_problem);
-  app.add_option("--request-timeout", request_timeout, "how long to look for an answer, with unit")
+  app.add_option("--request-timeout", request_timeout, "how long to look for an answer")
       ->capture_default_str()
+      ->type_name("TIME")
       ->check(duration_problem);
-  app.add_option("--credentials", credentials, "not in this version");
+  app.add_option("--credentials", credentials, "not in this version")->type_name("FILE");
 
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const std::vector<std::string> command = cut_command(arguments);
@@ -85,8 +120,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::Error& error) {
-    std::string what = error.what();
-    return fail(kWrongUsage, what + " (see: quorate --help)");
+    std::string command_names = "quorate";
+    for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+      at = at->get_subcommands().front();
+      command_names += " " + at->get_name();
+    }
+    return fail(kWrongUsage, usage_problem(app, error) + " (see: " + command_names + " --help)");
   }
   if (!credentials.empty())
     return fail(kWrongUsage, "--credentials needs a later version of Quorate; this one lets every client in");
