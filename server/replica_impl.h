@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "kv/command_view.h"
 #include "kv/state_machine.h"
 #include "kv/watch_table.h"
 #include "raft/raft.h"
@@ -98,6 +99,7 @@ struct Replica::Impl {
     std::vector<SessionId> expiring;  // our own command: these run out
   };
   void send_writes();
+  void touch_sender(const kv::CommandView& command);
   void take_forward(const PeerMessage& message, const Forward& forward);
   void take_refusal(const ForwardRefused& refused);
   void propose_collected();

@@ -19,7 +19,11 @@ void Replica::Impl::send_writes() {
   std::vector<PendingCommand> unsent = writes.take_unsent();
   if (leads()) {
     for (PendingCommand& c : unsent) {
-      if (c.session != SessionId()) clocks.touch(c.session, now.instant);
+      if (c.session != SessionId()) {
+        clocks.touch(c.session, now.instant);
+      } else {
+        touch_sender(*kv::decode_command_view(c.body.view()));
+      }
       proposals.push_back(
           {std::move(c.body), options.raft.id, options.raft.boot, c.session, c.number, c.counter, {}});
     }
@@ -29,6 +33,16 @@ void Replica::Impl::send_writes() {
   forward.commands.reserve(unsent.size());
   for (PendingCommand& command : unsent) forward.commands.push_back(std::move(command.body));
   send_peer(raft->leader(), std::move(forward));
+}
+
+// A command is a sign of life of its session from when it is proposed: an expiry that is proposed behind it
+// would otherwise end what its sender is told to hold.
+void Replica::Impl::touch_sender(const kv::CommandView& command) {
+  if (const auto* request = std::get_if<kv::RequestView>(&command)) {
+    clocks.touch(request->session, now.instant);
+  } else if (const auto* attach = std::get_if<kv::AttachSession>(&command)) {
+    clocks.touch(attach->session, now.instant);
+  }
 }
 
 void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forward) {
@@ -46,15 +60,14 @@ void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forw
     if (const auto* request = std::get_if<kv::RequestView>(&*command)) {
       proposed.session = request->session;
       proposed.number = request->number;
-      clocks.touch(request->session, now.instant);
     } else if (const auto* open = std::get_if<kv::OpenSession>(&*command)) {
       proposed.counter = open->origin.counter;
     } else if (const auto* attach = std::get_if<kv::AttachSession>(&*command)) {
       proposed.counter = attach->origin.counter;
-      clocks.touch(attach->session, now.instant);
     } else {
       continue;  // nobody but the leader expires sessions
     }
+    touch_sender(*command);
     proposals.push_back(std::move(proposed));
   }
 }

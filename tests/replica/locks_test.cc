@@ -98,6 +98,27 @@ TEST(Locks, ASessionThatRunsOutWhileTheLeaderTakesNoMoreExpiresLater) {
   EXPECT_EQ(cluster.events<GrantEvent>(leader, kTwo).size(), 1u);
 }
 
+TEST(Locks, WhoeverIsToldThatItIsAttachedHasItsFullTimeout) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const kv::Outcome opened = cluster.open(leader, kOne, 2'000);
+  cluster.advance(1'995 * kMs);
+  for (const auto& [id, node] : cluster.nodes()) {
+    if (id != leader) cluster.stall_disk(id);
+  }
+  kv::SessionPassword password{};
+  password[0] = static_cast<uint8_t>(kOne.value());
+  const uint64_t attach = cluster.send(leader, kTwo, AttachSessionRequest{opened.session, password});
+  cluster.advance(100 * kMs);
+  for (const auto& [id, node] : cluster.nodes()) cluster.resume_disk(id);
+  cluster.advance(100 * kMs);
+  ASSERT_EQ(cluster.leader(), leader);
+  ASSERT_TRUE(cluster.reply(leader, kTwo, attach).has_value());
+  ASSERT_EQ(cluster.reply(leader, kTwo, attach)->error.code, ErrorCode::kOk);
+  EXPECT_TRUE(cluster.events<SessionEndEvent>(leader, kTwo).empty());
+  EXPECT_TRUE(cluster.replica(leader).state().session(opened.session).has_value());
+}
+
 TEST(Locks, PingsKeepASessionAliveAndCostNoEntry) {
   Cluster cluster(3);
   const ServerId leader = cluster.elect();
