@@ -78,7 +78,7 @@ void Engine::close(Instant now, OnReply on_reply) {
     if (session_state_ == SessionState::kLive) {
       session_state_ = SessionState::kClosed;
       lost_why_ = "the client was closed";
-      lease_until_ = Instant::min();
+      lease_until_ = session_until_ = Instant::min();
       fail_locks(Error{ErrorCode::kShuttingDown, lost_why_});
     }
     done(at, std::move(reply));
@@ -89,7 +89,7 @@ void Engine::stop(Instant now) {
   const Error error{ErrorCode::kShuttingDown, "the client was closed"};
   if (session_state_ != SessionState::kLost) session_state_ = SessionState::kClosed;
   lost_why_ = error.message;
-  lease_until_ = Instant::min();
+  lease_until_ = session_until_ = Instant::min();
   fail_locks(error);
   writes_.fail(now, error);
   std::map<uint64_t, Read> reads = std::exchange(reads_, {});

@@ -98,6 +98,9 @@ class Engine {
 
   // Once this is reached, the session counts as lost. kNever when there is none.
   Instant lease_until() const { return lease_until_; }
+  // Until then nobody else can have been granted the session's locks: lost_margin later, unless the cluster
+  // itself ended the session.
+  Instant session_until() const { return session_until_; }
   SessionId session() const { return session_; }  // 0: none was opened yet
   bool session_lost() const { return session_state_ == SessionState::kLost; }
 
@@ -152,11 +155,11 @@ class Engine {
   api::ClientFrame& send_control(Instant now, uint64_t& id, Instant& sent_at);
   void open_or_ping(Instant now);
   void on_control_reply(Instant now, const api::Reply& reply);
-  void extend_lease(Instant sent_at);
   void lose_session(Instant now, const std::string& why);
   bool link_is_silent(Instant now) const;
   Duration silence_max() const;
   Duration ping_interval() const;
+  Duration whole_lease() const;
   Duration lease() const;
   const std::string& endpoint() const { return options_.endpoints[rotation_.current()]; }
 
@@ -193,7 +196,7 @@ class Engine {
   SessionState session_state_ = SessionState::kNone;
   SessionId session_;
   Duration timeout_;  // as negotiated
-  Instant lease_until_ = kNever;
+  Instant lease_until_ = kNever, session_until_ = kNever;
   std::string lost_why_;
   // The one control request of each kind that may be under way; 0: none.
   uint64_t open_id_ = 0, attach_id_ = 0, ping_id_ = 0;

@@ -6,10 +6,10 @@
 
 namespace quorate::client {
 
-Duration Engine::lease() const {
-  const Duration whole = timeout_ * (100 - kDriftPercent) / 100;
-  return std::max(whole - options_.lost_margin, whole / 2);
-}
+Duration Engine::whole_lease() const { return timeout_ * (100 - kDriftPercent) / 100; }
+
+// The servers may have given a shorter timeout than was asked for: the margin takes half of it at most.
+Duration Engine::lease() const { return std::max(whole_lease() - options_.lost_margin, whole_lease() / 2); }
 
 // Two heartbeats may fail before the lease is in danger.
 Duration Engine::ping_interval() const { return lease() / 3; }
@@ -124,9 +124,11 @@ void Engine::on_control_reply(Instant now, const api::Reply& reply) {
     if (is_open) {
       session_state_ = SessionState::kLive;
       lease_until_ = sent_at + lease();
+      session_until_ = sent_at + whole_lease();
       ping_sent_ = sent_at;
     } else if (session_state_ == SessionState::kLive) {
       lease_until_ = std::max(lease_until_, sent_at + lease());
+      session_until_ = std::max(session_until_, sent_at + whole_lease());
     }
     if (is_attach) {
       ping_sent_ = sent_at;
@@ -147,7 +149,7 @@ void Engine::on_control_reply(Instant now, const api::Reply& reply) {
 
 void Engine::lose_session(Instant now, const std::string& why) {
   session_state_ = SessionState::kLost;
-  lease_until_ = std::min(lease_until_, now);
+  if (now < lease_until_) lease_until_ = session_until_ = now;  // the cluster said so, not the clock
   lost_why_ = "the session is over (" + why +
               "); its ephemeral nodes and locks are gone: start again with a new session";
   const Error error{ErrorCode::kSessionExpired, lost_why_};

@@ -64,6 +64,22 @@ bool Lock::lost() const {
   return !client || boot_time() >= client->loop->lease_until();
 }
 
+milliseconds Lock::time_left() const {
+  bool lost = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->released) return {};
+    lost = state_->lost;
+  }
+  const std::shared_ptr<Client::Impl> client = state_->client.lock();
+  if (!client) return {};
+  const Instant now = boot_time();
+  // Lost while the session lives: the node was deleted, and the next one has the lock.
+  if (lost && now < client->loop->lease_until()) return {};
+  const Instant until = client->loop->session_until();
+  return until <= now ? milliseconds(0) : std::chrono::duration_cast<milliseconds>(until - now);
+}
+
 void Lock::on_lost(std::function<void()> callback) {
   {
     const std::lock_guard lock(state_->mutex);

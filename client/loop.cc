@@ -39,7 +39,8 @@ Loop::Loop(EngineOptions options, std::vector<HostPort> places)
       work_(asio::make_work_guard(io_)),
       timer_(io_, make_timer()),
       engine_(std::move(options), boot_time()),
-      lease_until_(engine_.lease_until().time_since_epoch().count()) {
+      lease_until_(engine_.lease_until().time_since_epoch().count()),
+      session_until_(engine_.session_until().time_since_epoch().count()) {
   wait_for_timer();
   thread_ = std::thread([this] {
     // Signals are for the program's own threads.
@@ -93,6 +94,7 @@ void Loop::obey() {
   Engine::Output out = engine_.take_output();
   // Before the callers hear anything: whoever is told that a lock is held may ask at once until when.
   lease_until_.store(engine_.lease_until().time_since_epoch().count(), std::memory_order_release);
+  session_until_.store(engine_.session_until().time_since_epoch().count(), std::memory_order_release);
   session_.store(engine_.session().value(), std::memory_order_release);
   lost_.store(engine_.session_lost(), std::memory_order_release);
   if (out.drop) drop();

@@ -50,6 +50,7 @@ class Loop {
   bool on_this_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
   // As the engine saw them last.
   Instant lease_until() const { return Instant(Duration(lease_until_.load(std::memory_order_acquire))); }
+  Instant session_until() const { return Instant(Duration(session_until_.load(std::memory_order_acquire))); }
   SessionId session() const { return SessionId(session_.load(std::memory_order_acquire)); }
   bool session_lost() const { return lost_.load(std::memory_order_acquire); }
 
@@ -70,7 +71,7 @@ class Loop {
   Engine engine_;
   std::shared_ptr<Connection> connection_;
 
-  std::atomic<int64_t> lease_until_;
+  std::atomic<int64_t> lease_until_, session_until_;
   std::atomic<uint64_t> session_{0};
   std::atomic<bool> lost_{false};
 

@@ -15,8 +15,8 @@ namespace quorate::cli {
 
 namespace {
 
-// The command's time to end by itself: of the margin, what SIGKILL itself does not need.
-milliseconds grace(const Globals& globals) { return globals.session_timeout / 5 * 3 / 4; }
+// The command's time to end by itself: of what is left, what SIGKILL itself does not need.
+milliseconds grace(const client::Lock& lock) { return lock.time_left() * 3 / 4; }
 
 int not_acquired(const std::string& path, const Error& error) {
   switch (error.code) {
@@ -97,7 +97,7 @@ int run_under_lock(const Globals& globals, const std::string& path, std::optiona
 
   lock.on_lost([&signals] { signals.wake(); });
   while (true) {
-    if (lock.lost()) return end_lost(*child, signals, path, grace(globals));
+    if (lock.lost()) return end_lost(*child, signals, path, grace(lock));
     if (const std::optional<int> code = child->ended()) {
       // What it left in its group must not run without the lock.
       child->signal_group(SIGKILL);

@@ -40,6 +40,10 @@ class Lock {
   // Not held any more, without our doing. Looks at the clock, so it is right at once when the program was
   // stopped.
   bool lost() const;
+  // How long it stays certain that nobody else can have been granted it: what lost() leaves of
+  // Options::lost_margin, which the servers' choice of a shorter timeout makes shorter. 0 when that time is
+  // over, and at once when the cluster ended the session or somebody deleted the node.
+  milliseconds time_left() const;
   // Called once, on the client's own thread, when the lock is lost; at once, on this thread, if it is lost
   // already. It must not wait for the client.
   void on_lost(std::function<void()> callback);

@@ -191,6 +191,35 @@ TEST(EngineLocks, AreLostWithTheLeaseLessTheMargin) {
   EXPECT_TRUE(lock->lost);
 }
 
+TEST(EngineLocks, TheMarginIsThatOfTheTimeoutThatTheServersGave) {
+  EngineOptions options = test_options();
+  options.session_timeout = seconds(600);
+  options.lost_margin = seconds(120);
+  EngineHarness h(options);
+  const auto lock = h.acquire("/l");
+  h.open_session();  // for 10 s
+  EXPECT_EQ(h.engine.lease_until(), h.now + milliseconds(4500));
+  EXPECT_EQ(h.engine.session_until(), h.now + seconds(9));
+  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-1", true, 5);
+  const Instant until = h.engine.session_until();
+  h.pause(seconds(7));
+  h.engine.tick(h.now);
+  h.obey();
+  EXPECT_TRUE(lock->lost);
+  EXPECT_EQ(h.engine.session_until(), until) << "lost by the clock: what the margin left stays";
+}
+
+TEST(EngineLocks, NothingIsLeftOfASessionThatTheClusterEnded) {
+  EngineHarness h;
+  const auto lock = h.acquire("/l");
+  h.open_session();
+  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-1", true, 5);
+  h.advance(seconds(3));
+  h.answer(h.expect(Frame::kPing), ErrorCode::kSessionExpired);
+  EXPECT_TRUE(lock->lost);
+  EXPECT_EQ(h.engine.session_until(), h.now);
+}
+
 TEST(EngineLocks, SurviveAChangeOfServer) {
   EngineHarness h(test_options(2));
   const auto lock = h.acquire("/l");
