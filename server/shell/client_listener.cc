@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "base/check.h"
+#include "server/shell/clock.h"
 #include "server/shell/input_buffer.h"
 #include "server/shell/log.h"
+#include "server/shell/log_repeats.h"
 #include "server/shell/net.h"
 
 namespace quorate::server {
@@ -22,6 +24,7 @@ class ClientHub {
   virtual ~ClientHub() = default;
   virtual const ClientListenerOptions& options() const = 0;
   virtual ClientCodec& codec() = 0;
+  virtual LogRepeats& repeats() = 0;
   virtual void received(ClientRequest request) = 0;
   virtual void closed(ConnectionId id) = 0;
   virtual void has_output(const std::shared_ptr<ClientConnection>& connection) = 0;
@@ -173,8 +176,11 @@ void ClientConnection::wait_for_space() {
 
 void ClientConnection::fail(const std::string& reason) {
   if (!open_) return;
-  log(LogLevel::kWarning,
-      fmt::format("client connection {} from {} closed: {}", id_.value(), remote_name(socket_), reason));
+  const std::string from = remote_name(socket_);
+  const std::string line = hub_.repeats().admit(
+      host_of(from) + reason,
+      fmt::format("client connection {} from {} closed: {}", id_.value(), from, reason), monotonic_now());
+  if (!line.empty()) log(LogLevel::kWarning, line);
   close();
 }
 
@@ -195,6 +201,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
 
   const ClientListenerOptions& options() const override { return options_; }
   ClientCodec& codec() override { return codec_; }
+  LogRepeats& repeats() override { return repeats_; }
   void received(ClientRequest request) override {
     if (!stopped_) events_.received(std::move(request));
   }
@@ -216,6 +223,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   const ClientListenerOptions options_;
   Events events_;
   ClientCodec codec_;
+  LogRepeats repeats_;
   bool stopped_ = true;
   std::unique_ptr<Acceptor> acceptor_;
   Timer sweep_, accept_again_;

@@ -36,5 +36,7 @@ Result<std::unique_ptr<Acceptor>> listen_on(boost::asio::io_context& loop, const
 
 // "10.0.0.1:4711" of the other end, for logs.
 std::string remote_name(const Socket& socket);
+// What remote_name() gave, without the port.
+inline std::string host_of(const std::string& name) { return name.substr(0, name.rfind(':')); }
 
 }  // namespace quorate::server

@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "server/shell/input_buffer.h"
+#include "server/shell/log_repeats.h"
 #include "server/shell/net.h"
 #include "server/shell/output_queue.h"
 #include "server/shell/peer_transport.h"
@@ -27,6 +28,7 @@ class PeerHub {
   virtual const PeerIdentity& identity() const = 0;
   virtual PeerCodec& codec() = 0;
   virtual Random& random() = 0;
+  virtual LogRepeats& repeats() = 0;
   virtual void lost(ServerId peer) = 0;
   virtual void received(PeerMessage message) = 0;
   // Why this handshake is refused, or nothing. `expected`: whom we dialled; 0 for one who dialled us.

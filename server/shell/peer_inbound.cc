@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "server/shell/clock.h"
 #include "server/shell/log.h"
 #include "server/shell/peer_connections.h"
 
@@ -105,7 +106,10 @@ bool PeerInbound::handle_handshake(const Handshake& handshake) {
 void PeerInbound::fail(const std::string& reason, bool is_lost) {
   if (!open_) return;
   const std::string who = known_ ? fmt::format("server {} ({})", handshake_.from.value(), name_) : name_;
-  log(LogLevel::kWarning, fmt::format("peer connection from {} closed: {}", who, reason));
+  std::string line = fmt::format("peer connection from {} closed: {}", who, reason);
+  // Who never got as far as being a peer may well try again every second.
+  if (!known_) line = hub_.repeats().admit(host_of(name_) + reason, std::move(line), monotonic_now());
+  if (!line.empty()) log(LogLevel::kWarning, line);
   close();
   if (is_lost) hub_.lost(handshake_.from);
 }

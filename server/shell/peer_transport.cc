@@ -21,6 +21,7 @@ struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTra
   const PeerIdentity& identity() const override { return identity_; }
   PeerCodec& codec() override { return codec_; }
   Random& random() override { return random_; }
+  LogRepeats& repeats() override { return repeats_; }
   void lost(ServerId peer) override {
     if (!stopped_) events_.lost(peer);
   }
@@ -39,6 +40,7 @@ struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTra
   boost::asio::io_context& loop_;
   const PeerTransportOptions options_;
   Random random_;
+  LogRepeats repeats_;
   PeerIdentity identity_;
   Events events_;
   PeerCodec codec_;
