@@ -184,7 +184,9 @@ void Engine::leave_queue(Instant now, std::map<uint64_t, LockEntry>::iterator it
   locks_.erase(it);
   const Instant deadline = on_reply ? now + options_.request_timeout : kNever;
   if (!on_reply) on_reply = [](Instant, const Result<api::Reply>&) {};
-  writes_.add(ids_, std::move(operation), deadline, options_.request_timeout, std::move(on_reply));
+  // Nobody could do it later: the entry is gone, and the session stays alive.
+  writes_.add(ids_, std::move(operation), deadline, options_.request_timeout, std::move(on_reply),
+              WriteQueue::IfLate::kSendStill);
 }
 
 void Engine::fail_locks(const Error& error) {

@@ -10,6 +10,12 @@ namespace quorate::client {
 
 namespace {
 
+Error outcome_late(Duration timeout) {
+  return {ErrorCode::kOutcomeUnknown,
+          "no server was reached in " + seconds_text(timeout) +
+              ": it will be done as soon as one is, or with the end of the session"};
+}
+
 Error outcome_unknown(Duration timeout) {
   return {ErrorCode::kOutcomeUnknown,
           "sent, but not answered in " + seconds_text(timeout) +
@@ -19,13 +25,14 @@ Error outcome_unknown(Duration timeout) {
 }  // namespace
 
 uint64_t WriteQueue::add(RequestIds& ids, api::Write write, Instant deadline, Duration timeout,
-                         OnReply on_reply) {
+                         OnReply on_reply, IfLate if_late) {
   Entry& entry = waiting_.emplace_back();
   entry.id = ids.next();
   entry.write = std::move(write);
   entry.deadline = deadline;
   entry.timeout = timeout;
   entry.on_reply = std::move(on_reply);
+  entry.if_late = if_late;
   return entry.id;
 }
 
@@ -115,21 +122,26 @@ bool WriteQueue::withdraw(uint64_t id) {
 void WriteQueue::expire(Instant now, const Error& unsent) {
   // The callbacks may add writes: what is due is taken out first.
   std::vector<Entry> due;
+  std::vector<std::pair<OnReply, Error>> unknown;
+  const auto tell = [&unknown](Entry& entry, Error error) {
+    entry.deadline = kNever;
+    if (entry.on_reply) unknown.emplace_back(std::exchange(entry.on_reply, nullptr), std::move(error));
+  };
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     if (it->deadline > now) {
       ++it;
-      continue;
+    } else if (it->if_late == IfLate::kSendStill) {
+      tell(*it, outcome_late(it->timeout));
+      ++it;
+    } else {
+      due.push_back(std::move(*it));
+      it = waiting_.erase(it);
     }
-    due.push_back(std::move(*it));
-    it = waiting_.erase(it);
   }
-  std::vector<std::pair<OnReply, Duration>> unknown;
   for (Entry& entry : in_flight_) {
-    if (entry.deadline > now) continue;
-    entry.deadline = kNever;
-    if (entry.on_reply) unknown.emplace_back(std::exchange(entry.on_reply, nullptr), entry.timeout);
+    if (entry.deadline <= now) tell(entry, outcome_unknown(entry.timeout));
   }
-  for (auto& [on_reply, timeout] : unknown) on_reply(now, outcome_unknown(timeout));
+  for (auto& [on_reply, error] : unknown) on_reply(now, error);
   for (Entry& entry : due) answer(now, entry, unsent);
 }
 

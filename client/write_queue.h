@@ -3,7 +3,8 @@
 // A write gets its number when it is first sent; from then on that number is its, and it is sent again, in
 // the order of the numbers, until its outcome arrives: over a new connection, or after a refusal. A caller
 // whose patience ends before that is told kOutcomeUnknown, and the write is brought to its end without it,
-// because a later number cannot be applied before.
+// because a later number cannot be applied before. One that was never sent is taken back instead, unless it
+// must happen however late.
 //
 // Thread safety: none. Invariant: numbers in flight are consecutive from acked_below() on, except for those
 // answered out of order.
@@ -26,8 +27,10 @@ inline constexpr size_t kGapsMax = 10;
 
 class WriteQueue {
  public:
+  enum class IfLate { kTakeBack, kSendStill };
   // `timeout` is only for the text of an error.
-  uint64_t add(RequestIds& ids, api::Write write, Instant deadline, Duration timeout, OnReply on_reply);
+  uint64_t add(RequestIds& ids, api::Write write, Instant deadline, Duration timeout, OnReply on_reply,
+               IfLate if_late = IfLate::kTakeBack);
   // Sends what may be sent. REQUIRES: the connection is attached to the session.
   void send(Instant now, Sink& sink);
   // Nothing that was sent will be answered any more: all of it is to be sent again.
@@ -39,7 +42,7 @@ class WriteQueue {
 
   // Takes back a write that was never sent; its callback is not called. False: it was sent, or is answered.
   bool withdraw(uint64_t id);
-  // The callers whose deadline has passed: `unsent` for a write that never left, else kOutcomeUnknown.
+  // The callers whose deadline has passed: `unsent` for a write that was taken back, else kOutcomeUnknown.
   void expire(Instant now, const Error& unsent);
   // The session is over: kOutcomeUnknown for what was sent, `unsent` for the rest.
   void fail(Instant now, const Error& unsent);
@@ -61,6 +64,7 @@ class WriteQueue {
     Instant deadline = kNever;
     Duration timeout{};
     OnReply on_reply;  // empty: the caller was told
+    IfLate if_late = IfLate::kTakeBack;
     bool outstanding = false;
   };
   void send_entry(Entry& entry, Sink& sink);

@@ -220,6 +220,26 @@ TEST(EngineLocks, NothingIsLeftOfASessionThatTheClusterEnded) {
   EXPECT_EQ(h.engine.session_until(), h.now);
 }
 
+TEST(EngineLocks, AReleaseThatReachedNobodyInTimeIsMadeAsSoonAsOneIsReached) {
+  EngineHarness h;
+  const auto lock = h.acquire("/l");
+  h.open_session();
+  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-1", true, 5);
+  h.reset();
+  std::optional<ErrorCode> released;
+  h.engine.release(h.now, lock->id,
+                   [&](Instant, const Result<api::Reply>& reply) { released = reply.code(); });
+  while (!released) {
+    if (h.connecting) h.refuse();
+    h.advance(milliseconds(100));
+  }
+  EXPECT_EQ(*released, ErrorCode::kOutcomeUnknown);
+  ASSERT_FALSE(h.engine.session_lost());
+  while (!h.connecting) h.advance(milliseconds(10));
+  h.attach();
+  EXPECT_EQ(h.expect(Frame::kWrite).write().release().node(), "/l/lock-1");
+}
+
 TEST(EngineLocks, SurviveAChangeOfServer) {
   EngineHarness h(test_options(2));
   const auto lock = h.acquire("/l");
