@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "server/shell/clock.h"
 #include "server/shell/log.h"
+#include "server/shell/log_repeats.h"
 #include "server/shell/log_writer.h"
 #include "server/shell/net.h"
 
@@ -29,8 +30,9 @@ struct Driver::Impl {
   void send_to_clients(std::vector<ClientMessage>& messages);
   void complete_status(ServerStatus& status) const;
   bool create_log(ClusterId cluster);
+  LogRepeats repeats;
   void arm_timer();
-  void note_slow(const char* what, Duration took) const;
+  void note_slow(const char* what, Duration took);
 
   boost::asio::io_context& loop;
   const DriverOptions options;
@@ -69,9 +71,11 @@ Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecov
                  [this](ConnectionId connection) { step(ClientLost{connection}); }});
 }
 
-void Driver::Impl::note_slow(const char* what, Duration took) const {
+void Driver::Impl::note_slow(const char* what, Duration took) {
   if (took < options.slow_step) return;
-  log(LogLevel::kWarning, fmt::format("slow {}: {} ms", what, to_ms(took)));
+  const std::string line =
+      repeats.admit(what, fmt::format("slow {}: {} ms", what, to_ms(took)), monotonic_now());
+  if (!line.empty()) log(LogLevel::kWarning, line);
 }
 
 void Driver::Impl::step(Input input) {

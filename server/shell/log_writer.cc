@@ -62,8 +62,12 @@ Status LogWriter::sync() {
     retry_later();
     return {};
   }
-  if (after - before >= slow_sync_)
-    log(LogLevel::kWarning, fmt::format("slow sync of the log: {} ms", to_ms(after - before)));
+  if (after - before >= slow_sync_) {
+    // On a disk that is always slow each of them would be a line.
+    const std::string line =
+        repeats_.admit("slow sync", fmt::format("slow sync of the log: {} ms", to_ms(after - before)), after);
+    if (!line.empty()) log(LogLevel::kWarning, line);
+  }
   if (no_space_) log(LogLevel::kInfo, "there is room again, the log goes on");
   no_space_ = false;
   last_write_ = after;

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "raft/message.h"
+#include "server/shell/log_repeats.h"
 #include "server/shell/net.h"
 #include "server/storage/wal.h"
 
@@ -45,6 +46,7 @@ class LogWriter {
 
   std::unique_ptr<Wal> wal_;
   const Duration slow_sync_, no_space_retry_;
+  LogRepeats repeats_;
   const std::function<void(Ticket)> durable_;
   Timer retry_timer_, care_timer_;
   // Appended and not durable; 0: none. Speaks for every earlier one too.
