@@ -9,7 +9,8 @@ endif()
 
 find_program(QUORATE_CCACHE ccache)
 if(QUORATE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${QUORATE_CCACHE})
+  # The sloppiness is what it asks for to keep objects that were built with precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${QUORATE_CCACHE})
 endif()
 # The default linker, on purpose: programs linked by lld 14 end in std::terminate where a handler for the exception exists.
 

@@ -19,7 +19,7 @@ constexpr int kHandlersPerTurn = 512;
 
 struct Driver::Impl {
   Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered, std::unique_ptr<Wal> wal,
-       CreateLog create, PeerTransport& peer_transport, ClientListener& client_listener);
+       CreateLog create, Founded founded, PeerTransport& peer_transport, ClientListener& client_listener);
 
   bool run_once();
   void stop();
@@ -30,6 +30,8 @@ struct Driver::Impl {
   void send_to_clients(std::vector<ClientMessage>& messages);
   void complete_status(ServerStatus& status) const;
   bool create_log(ClusterId cluster);
+  void durable(Ticket ticket);
+  void fail(const std::string& what);
   LogRepeats repeats;
   void arm_timer();
   void note_slow(const char* what, Duration took);
@@ -37,12 +39,14 @@ struct Driver::Impl {
   boost::asio::io_context& loop;
   const DriverOptions options;
   const CreateLog create;
+  const Founded founded;
   PeerTransport& peers;
   ClientListener& clients;
   Replica replica;
   LogWriter log_writer;
   Timer timer, stop_timer;
   Instant timer_at = kNever;  // kNever: not armed
+  ClusterId founding;         // whose founding entry is being written; 0: none
   bool has_input = true;      // the first output tells the members
   bool stopping = false;
   bool done = false;
@@ -50,16 +54,17 @@ struct Driver::Impl {
 };
 
 Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered,
-                   std::unique_ptr<Wal> wal, CreateLog create_function, PeerTransport& peer_transport,
-                   ClientListener& client_listener)
+                   std::unique_ptr<Wal> wal, CreateLog create_function, Founded founded_function,
+                   PeerTransport& peer_transport, ClientListener& client_listener)
     : loop(io),
       options(std::move(opts)),
       create(std::move(create_function)),
+      founded(std::move(founded_function)),
       peers(peer_transport),
       clients(client_listener),
       replica(options.replica, std::move(recovered), options.seed, sample_now()),
       log_writer(io, std::move(wal), options.slow_sync, options.no_space_retry,
-                 [this](Ticket ticket) { step(Persisted{ticket}); }),
+                 [this](Ticket ticket) { durable(ticket); }),
       timer(io.get_executor()),
       stop_timer(io.get_executor()) {
   const raft::Options& self = options.replica.raft;
@@ -106,9 +111,7 @@ void Driver::Impl::process() {
     if (done || output.ticket == Ticket()) continue;
     if (const Status written = log_writer.write(output.hard_state, output.entries, output.ticket);
         !written.ok()) {
-      log(LogLevel::kError, fmt::format("the log failed, the server ends: {}", written.error().message));
-      exit_code = 1;
-      done = true;
+      fail(fmt::format("the log failed, the server ends: {}", written.error().message));
     }
   }
   peers.flush();
@@ -131,14 +134,31 @@ void Driver::Impl::dispatch(Output& output) {
   if (output.stopped) done = true;
 }
 
+void Driver::Impl::fail(const std::string& what) {
+  log(LogLevel::kError, what);
+  exit_code = 1;
+  done = true;
+}
+
+// The folder must know that it is a member's before the server acts as one.
+void Driver::Impl::durable(Ticket ticket) {
+  if (founding != ClusterId()) {
+    if (const Status remembered = founded(founding); !remembered.ok()) {
+      return fail(fmt::format("the folder cannot be marked as a member's, the server ends: {}",
+                              remembered.error().message));
+    }
+    founding = ClusterId();
+  }
+  step(Persisted{ticket});
+}
+
 bool Driver::Impl::create_log(ClusterId cluster) {
   auto wal = create(cluster);
   if (!wal.ok()) {
-    log(LogLevel::kError, fmt::format("the log cannot be made, the server ends: {}", wal.error().message));
-    exit_code = 1;
-    done = true;
+    fail(fmt::format("the log cannot be made, the server ends: {}", wal.error().message));
     return false;
   }
+  founding = cluster;
   log_writer.set_wal(std::move(*wal));
   peers.set_cluster(cluster);
   log(LogLevel::kInfo, fmt::format("cluster={:016x} log created", cluster.value()));
@@ -200,9 +220,10 @@ void Driver::Impl::stop() {
 }
 
 Driver::Driver(boost::asio::io_context& loop, DriverOptions options, ReplicaRecovered recovered,
-               std::unique_ptr<Wal> wal, CreateLog create_log, PeerTransport& peers, ClientListener& clients)
+               std::unique_ptr<Wal> wal, CreateLog create_log, Founded founded, PeerTransport& peers,
+               ClientListener& clients)
     : impl_(std::make_unique<Impl>(loop, std::move(options), std::move(recovered), std::move(wal),
-                                   std::move(create_log), peers, clients)) {}
+                                   std::move(create_log), std::move(founded), peers, clients)) {}
 
 Driver::~Driver() {
   impl_->done = true;

@@ -43,10 +43,14 @@ class Driver {
   // Makes the log when the cluster is formed.
   using CreateLog = std::function<Result<std::unique_ptr<Wal>>(ClusterId)>;
 
+  // Told when the founding entry is durable, before anybody else.
+  using Founded = std::function<Status(ClusterId)>;
+
   // `peers` and `clients` are bound and not started; they outlive the driver. `wal` is null when there is no
   // log yet.
   Driver(boost::asio::io_context& loop, DriverOptions options, ReplicaRecovered recovered,
-         std::unique_ptr<Wal> wal, CreateLog create_log, PeerTransport& peers, ClientListener& clients);
+         std::unique_ptr<Wal> wal, CreateLog create_log, Founded founded, PeerTransport& peers,
+         ClientListener& clients);
   ~Driver();
 
   // Until stop() has done its work or the log failed. The exit code: 0, or 1 after a failure (which was

@@ -53,7 +53,8 @@ int run(ServerConfig config) {
   for (const LogLine& line : describe_start(config, *folder)) log(line.level, line.text);
 
   Driver driver(loop, driver_options(config, *folder, BootNonce(random_number()), random_number()),
-                std::move(folder->recovered), std::move(folder->wal), folder->create_log, peers, clients);
+                std::move(folder->recovered), std::move(folder->wal), folder->create_log, folder->founded, peers,
+                clients);
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;

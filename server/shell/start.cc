@@ -68,7 +68,17 @@ Status open_log(const ServerConfig& config, OpenFolder& opened) {
   WalRecovered& recovered = wal->recovered;
   // The process ended between making the log and the first sync of the founding entry: there is no cluster
   // yet.
-  if (recovered.entries.empty() && recovered.snapshot_index == Index()) return {};
+  if (recovered.entries.empty() && recovered.snapshot_index == Index()) {
+    if (opened.folder->cluster() == ClusterId()) return {};
+    return Error{
+        ErrorCode::kCorruption,
+        directory +
+            " holds a log without an entry though this folder is a member's; restore the whole folder "
+            "from a backup, or move it away and let this server come back as a new member"};
+  }
+  // The process may have ended between the sync of the founding entry and this.
+  if (const Status remembered = opened.folder->remember_cluster(identity->cluster); !remembered.ok())
+    return remembered;
   opened.cluster = identity->cluster;
   opened.torn_bytes = recovered.torn_bytes;
   opened.wal = std::move(wal->wal);
@@ -90,6 +100,9 @@ Result<OpenFolder> open_folder(const ServerConfig& config, Incarnation fresh) {
   const DataFolder& ours = *opened.folder;
   opened.create_log = [&fs, &ours, options = config.wal](ClusterId cluster) {
     return Wal::create(fs, ours.wal_directory(), {ours.server(), ours.incarnation(), cluster}, options);
+  };
+  opened.founded = [folder = opened.folder.get()](ClusterId cluster) {
+    return folder->remember_cluster(cluster);
   };
   return opened;
 }

@@ -26,6 +26,7 @@ struct OpenFolder {
   std::optional<raft::Configuration> members;  // of the log
   uint64_t torn_bytes = 0;
   Driver::CreateLog create_log;
+  Driver::Founded founded;
 };
 
 // Errors, each naming the folder and what to do: kInUse, kWrongServer, kWrongCluster (the log's members are

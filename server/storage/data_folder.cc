@@ -15,11 +15,12 @@ namespace {
 
 constexpr uint64_t kIdentityMagic = 0x444c4f46524f5551;  // the bytes "QUORFOLD"
 constexpr uint32_t kIdentityVersion = 1;
-constexpr size_t kIdentityBytes = 8 + 4 + 4 + 8 + 8;
+constexpr size_t kIdentityBytes = 8 + 4 + 4 + 8 + 8 + 8;
 
 struct FolderIdentity {
   ServerId server;
   Incarnation incarnation;
+  ClusterId cluster;
 };
 
 std::string encode_identity(const FolderIdentity& identity) {
@@ -29,6 +30,7 @@ std::string encode_identity(const FolderIdentity& identity) {
   out.u32(kIdentityVersion);
   out.u32(identity.server.value());
   out.u64(identity.incarnation.value());
+  out.u64(identity.cluster.value());
   const uint64_t checksum = checksum64(bytes);
   out.u64(checksum);
   return bytes;
@@ -46,6 +48,7 @@ Result<FolderIdentity> decode_identity(std::string_view bytes, const std::string
   const uint32_t version = in.u32();
   identity.server = ServerId(in.u32());
   identity.incarnation = Incarnation(in.u64());
+  identity.cluster = ClusterId(in.u64());
   if (in.u64() != checksum64(bytes.substr(0, kIdentityBytes - 8)) || magic != kIdentityMagic) return damaged;
   if (version != kIdentityVersion) {
     return Error{ErrorCode::kUnsupported, path + ": written by a newer version of the server; use that one"};
@@ -83,7 +86,7 @@ Result<DataFolder> DataFolder::open(FileSystem& fs, const std::string& directory
   folder.lock_ = std::move(*lock);
 
   const std::string path = directory + "/identity";
-  FolderIdentity identity{id, fresh_incarnation};
+  FolderIdentity identity{id, fresh_incarnation, ClusterId()};
   Result<std::string> bytes = wal::read_file(fs, path);
   if (bytes.ok()) {
     Result<FolderIdentity> found = decode_identity(*bytes, path);
@@ -108,9 +111,28 @@ Result<DataFolder> DataFolder::open(FileSystem& fs, const std::string& directory
                                               std::to_string(id.value()) +
                                               "; start that server here, or give this one its own folder"};
   }
+  if (identity.cluster != ClusterId() && !Wal::exists(fs, folder.wal_directory())) {
+    return Error{
+        ErrorCode::kCorruption,
+        folder.wal_directory() +
+            " holds no log though this folder is a member's; restore the whole folder from a backup, or "
+            "move it away and let this server come back as a new member"};
+  }
+  folder.fs_ = &fs;
   folder.server_ = identity.server;
   folder.incarnation_ = identity.incarnation;
+  folder.cluster_ = identity.cluster;
   return folder;
+}
+
+Status DataFolder::remember_cluster(ClusterId cluster) {
+  CHECK(cluster != ClusterId());
+  if (cluster_ == cluster) return {};
+  CHECK_MSG(cluster_ == ClusterId(), "a folder belongs to one cluster for life");
+  if (Status written = write_identity(*fs_, directory_, {server_, incarnation_, cluster}); !written.ok())
+    return written;
+  cluster_ = cluster;
+  return {};
 }
 
 }  // namespace quorate::server

@@ -137,6 +137,12 @@ TEST_F(QuoratedStart, ADamagedLog) {
   expect_refused(alone(), data_ + "/wal");
 }
 
+TEST_F(QuoratedStart, AMembersFolderWhoseLogIsGone) {
+  leave_a_folder_behind();
+  std::filesystem::remove_all(data_ + "/wal");
+  expect_refused(alone(), data_ + "/wal holds no log");
+}
+
 TEST_F(QuoratedStart, WhatWasAcknowledgedIsThereAfterAKill) {
   {
     ServerProcess server(alone());

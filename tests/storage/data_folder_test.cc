@@ -52,6 +52,35 @@ TEST(DataFolder, APowerLossAtAnyStepLeavesNoIdentityOrAWholeOne) {
   }
 }
 
+TEST(DataFolder, AMembersFolderIsNothingWithoutItsLog) {
+  SimFileSystem disk;
+  const server::WalIdentity identity{kOne, Incarnation(7), ClusterId(99)};
+  {
+    auto folder = DataFolder::open(disk, "d", kOne, Incarnation(7));
+    ASSERT_TRUE(folder.ok());
+    EXPECT_EQ(folder->cluster(), ClusterId());
+    ASSERT_TRUE(Wal::create(disk, folder->wal_directory(), identity, {.segment_bytes = 64 << 10}).ok());
+    ASSERT_TRUE(folder->remember_cluster(ClusterId(99)).ok());
+    ASSERT_TRUE(folder->remember_cluster(ClusterId(99)).ok());
+  }
+  Random random(1);
+  disk.power_loss(random);
+  {
+    auto whole = DataFolder::open(disk, "d", kOne, Incarnation(8));
+    ASSERT_TRUE(whole.ok()) << whole.error().message;
+    EXPECT_EQ(whole->cluster(), ClusterId(99));
+    EXPECT_EQ(whole->incarnation(), Incarnation(7));
+  }
+  auto names = disk.list("d/wal");
+  ASSERT_TRUE(names.ok());
+  for (const std::string& name : *names) ASSERT_TRUE(disk.remove("d/wal/" + name).ok());
+  const auto before = disk.image();
+  auto emptied = DataFolder::open(disk, "d", kOne, Incarnation(8));
+  ASSERT_EQ(emptied.code(), ErrorCode::kCorruption);
+  EXPECT_NE(emptied.error().message.find("d/wal holds no log"), std::string::npos);
+  EXPECT_EQ(disk.image(), before);
+}
+
 TEST(DataFolder, AnotherServersFolderIsRefused) {
   SimFileSystem disk;
   ASSERT_TRUE(DataFolder::open(disk, "d", kOne, Incarnation(7)).ok());
