@@ -173,7 +173,9 @@ void Raft::become_leader() {
 bool Raft::promised_to_leader(const Message& message, const VoteRequest& request) const {
   if (const auto* leader = std::get_if<Leader>(&role_)) {
     if (request.transfer && message.term == hard_state_.term.next()) return false;
-    return now_ < quorum_contact(*leader) + options_.lease;
+    // Its own contact is as old as the last answered round; a candidate that only lost its link to us must
+    // not win by our vote.
+    return now_ < quorum_contact(*leader) + options_.election_timeout_min;
   }
   if (request.transfer && message.term == lease_term_.next()) return false;
   return now_ < lease_until_;

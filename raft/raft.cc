@@ -59,6 +59,10 @@ Raft::Raft(const Options& options, Recovered recovered, uint64_t seed, Instant n
             "what a log begins with is a configuration, in entry 1 or in its snapshot");
   adopt_configuration();
 
+  const auto rounds_max = options_.election_timeout_min / (3 * options_.heartbeat_interval);
+  options_.heartbeats_per_round = static_cast<uint32_t>(
+      std::clamp<int64_t>(rounds_max, 1, std::max<int64_t>(1, options_.heartbeats_per_round)));
+
   durable_index_ = log_.last_index();
   durable_hard_state_ = hard_state_;
   handed_hard_state_ = hard_state_;

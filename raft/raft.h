@@ -1,9 +1,10 @@
-// Raft, as in Ongaro's dissertation "Consensus: Bridging Theory and Practice" (2014), and nothing else: it knows neither
-// what is in an entry nor how a message travels, and it owns no clock, thread, file, socket or random device. What
-// happens is handed in; what must be done comes out of take_output().
+// Raft, as in Ongaro's dissertation "Consensus: Bridging Theory and Practice" (2014), and nothing else: it
+// knows neither what is in an entry nor how a message travels, and it owns no clock, thread, file, socket or
+// random device. What happens is handed in; what must be done comes out of take_output().
 //
-// Why no callbacks: a callback runs in the middle of a step, sees half-changed state, and may call back in. A struct that
-// is handed out at the end of a step can be looked at, delayed, dropped and replayed by a simulator.
+// Why no callbacks: a callback runs in the middle of a step, sees half-changed state, and may call back in. A
+// struct that is handed out at the end of a step can be looked at, delayed, dropped and replayed by a
+// simulator.
 //
 // Thread safety: none. One owner.
 //
@@ -41,9 +42,13 @@ struct Options {
   Duration election_timeout_min = std::chrono::milliseconds(150);
   Duration election_timeout_max = std::chrono::milliseconds(300);
   Duration heartbeat_interval = std::chrono::milliseconds(10);
+  // Of so many heartbeats one is a round that followers answer, unless a read waits: an idle cluster then does half as much.
+  // Lowered by the constructor until a round is at most a third of election_timeout_min, for check-quorum's sake.
+  uint32_t heartbeats_per_round = 5;
   // No (pre-)vote within this of hearing from a leader, nor of our own start.
   Duration lease = std::chrono::milliseconds(30);
-  // Fast failover: a follower that lost its connection to the leader stands after the lease plus its rank times this.
+  // Fast failover: a follower that lost its connection to the leader stands after the lease plus its rank
+  // times this.
   Duration failover_stagger = std::chrono::milliseconds(4);
   // A lost election is tried again after a random time between these, while no leader is known to live.
   Duration retry_min = std::chrono::milliseconds(10);
@@ -51,10 +56,10 @@ struct Options {
   // A leadership transfer that has not happened by then is given up.
   Duration transfer_timeout = std::chrono::milliseconds(300);
 
-  size_t append_bytes_max = 1 << 20;           // entries in one AppendRequest
-  size_t inflight_messages_max = 64;           // AppendRequests without an answer, for each follower
-  size_t inflight_bytes_max = 8 << 20;         // their bytes, for each follower
-  size_t uncommitted_bytes_max = 64 << 20;     // beyond this a leader refuses proposals with kOverloaded
+  size_t append_bytes_max = 1 << 20;        // entries in one AppendRequest
+  size_t inflight_messages_max = 64;        // AppendRequests without an answer, for each follower
+  size_t inflight_bytes_max = 8 << 20;      // their bytes, for each follower
+  size_t uncommitted_bytes_max = 64 << 20;  // beyond this a leader refuses proposals with kOverloaded
 };
 
 // What was found on disk.
@@ -84,9 +89,9 @@ struct RoleChange {
 };
 
 struct Output {
-  // To write in this order as one group: the hard state if any, then the entries. An entry whose index is not beyond the
-  // end of the log on disk replaces that one and everything behind it. When all of it is durable hand `ticket` back by
-  // persisted(). 0: nothing to write.
+  // To write in this order as one group: the hard state if any, then the entries. An entry whose index is not
+  // beyond the end of the log on disk replaces that one and everything behind it. When all of it is durable
+  // hand `ticket` back by persisted(). 0: nothing to write.
   std::optional<HardState> hard_state;
   std::vector<Entry> entries;
   Ticket ticket;
@@ -112,18 +117,18 @@ struct Progress {
   };
 
   State state = State::kProbe;
-  Index match;            // durable there
-  Index next{1};          // to send
+  Index match;    // durable there
+  Index next{1};  // to send
   uint64_t round_acked = 0;
-  BootNonce boot;         // the run these facts are about
+  BootNonce boot;  // the run these facts are about
   std::set<BootNonce> retired_boots;
-  // While two runs were heard of nobody can tell which one lives: none counts. The first to answer `doubt_round`, a round
-  // that started after both were seen, is the living one.
+  // While two runs were heard of nobody can tell which one lives: none counts. The first to answer
+  // `doubt_round`, a round that started after both were seen, is the living one.
   std::set<BootNonce> contenders;
   uint64_t doubt_round = 0;
   bool counts = true;
   bool probe_sent = false;
-  Index commit_sent;      // the newest commit index it was told and may act on
+  Index commit_sent;  // the newest commit index it was told and may act on
   Instant last_answer;
   std::deque<Inflight> inflight;
   size_t inflight_bytes = 0;
@@ -131,13 +136,13 @@ struct Progress {
 
 struct PendingRead {
   uint64_t context = 0;
-  uint64_t round = 0;   // confirmed when a quorum has acknowledged it
+  uint64_t round = 0;  // confirmed when a quorum has acknowledged it
   Index index;
 };
 
 struct Follower {
   ServerId leader;
-  Instant last_heard;           // from a leader of this term
+  Instant last_heard;  // from a leader of this term
 };
 struct PreCandidate {
   std::set<ServerId> granted, refused;
@@ -146,13 +151,14 @@ struct Candidate {
   std::set<ServerId> granted, refused;
 };
 struct Leader {
-  Index first_own_index;        // the no-op of this term: reads wait until it is committed
-  std::map<ServerId, Progress> progress;   // of every other member
-  uint64_t round = 0;           // newest confirmation round started
-  bool round_wanted = false;    // a read waits for a round that has not started
+  Index first_own_index;                  // the no-op of this term: reads wait until it is committed
+  std::map<ServerId, Progress> progress;  // of every other member
+  uint64_t round = 0;                     // newest confirmation round started
+  bool round_wanted = false;              // a read waits for a round that has not started
   std::deque<PendingRead> reads;
   Instant next_heartbeat;
-  ServerId transfer_target;     // 0: none
+  uint32_t heartbeats = 0;   // since the last round
+  ServerId transfer_target;  // 0: none
   bool transfer_sent = false;
   Instant transfer_deadline;
   size_t uncommitted_bytes = 0;
@@ -164,7 +170,8 @@ class Raft {
   // REQUIRES: the recovered log begins with a configuration (an entry 1, or the snapshot's).
   Raft(const Options& options, Recovered recovered, uint64_t seed, Instant now);
 
-  // Does what is due: elections, heartbeats, check-quorum. Call it at or after deadline(); earlier is harmless.
+  // Does what is due: elections, heartbeats, check-quorum. Call it at or after deadline(); earlier is
+  // harmless.
   void tick(Instant now);
   // When tick() next has something to do.
   Instant deadline() const;
@@ -172,23 +179,23 @@ class Raft {
   void receive(Instant now, Message message);
 
   // Appends to the leader's log; consecutive indexes from the returned one on. All of them or none.
-  // Errors: kNotLeader (also while leadership is being handed over), kOverloaded (uncommitted_bytes_max), kUnsupported
-  // for a configuration.
+  // Errors: kNotLeader (also while leadership is being handed over), kOverloaded (uncommitted_bytes_max),
+  // kUnsupported for a configuration.
   Result<Index> propose(Instant now, std::span<const Proposal> proposals);
 
-  // Everything of the output with this ticket, and of those before it, is durable. Never speaks for entries that were
-  // replaced meanwhile.
+  // Everything of the output with this ticket, and of those before it, is durable. Never speaks for entries
+  // that were replaced meanwhile.
   void persisted(Instant now, Ticket ticket);
 
   // The connection to that server was reset or refused: a hint, no proof, that its process is gone.
   void peer_unreachable(Instant now, ServerId peer);
 
-  // Asks, on the leader, for an index that covers everything committed anywhere before now. Answered in reads_ready, or
-  // in reads_failed when leadership is lost first. Errors: kNotLeader.
+  // Asks, on the leader, for an index that covers everything committed anywhere before now. Answered in
+  // reads_ready, or in reads_failed when leadership is lost first. Errors: kNotLeader.
   Status read_index(Instant now, uint64_t context);
 
-  // Hands leadership to `target`, or (0) to the voter that is furthest. Errors: kNotLeader, kInvalidArgument for one that
-  // is no other voter, kUnavailable if none answers.
+  // Hands leadership to `target`, or (0) to the voter that is furthest. Errors: kNotLeader, kInvalidArgument
+  // for one that is no other voter, kUnavailable if none answers.
   Status transfer_leadership(Instant now, ServerId target);
 
   // The state machine has applied up to here.
@@ -196,14 +203,15 @@ class Raft {
   // A durable checkpoint covers everything up to here: the log in memory may be cut.
   // REQUIRES: index <= applied_index(), index <= durable_index().
   void compact(Index index);
-  // The state named by a SnapshotRequest is in place and durable (or could not be installed). Heeded also when the leader
-  // that asked for it is gone. Afterwards applied_index() is at least `index`. Do not install a state that is not ahead
-  // of applied_index().
+  // The state named by a SnapshotRequest is in place and durable (or could not be installed). Heeded also
+  // when the leader that asked for it is gone. Afterwards applied_index() is at least `index`. Do not install
+  // a state that is not ahead of applied_index().
   void snapshot_installed(Instant now, Index index, bool ok);
   // The snapshot for this follower was delivered or failed; replication goes on by itself.
   void snapshot_sent(Instant now, ServerId peer, bool ok);
 
-  // What is to be done now. Leaves nothing behind: a second call without a step between gives an empty output.
+  // What is to be done now. Leaves nothing behind: a second call without a step between gives an empty
+  // output.
   Output take_output();
 
   ServerId id() const { return options_.id; }
@@ -301,6 +309,7 @@ class Raft {
 
   // reads.cc
   void start_round(Leader& leader);
+  void send_heartbeats(Leader& leader, uint64_t round);
   void confirm_reads(Leader& leader);
 
   // transfer.cc
@@ -328,8 +337,8 @@ class Raft {
   Index committed_;
   Index applied_;
 
-  // What the disk holds. Invariant: durable_index_ and every PendingWrite::last are indexes of entries of the log as it
-  // is; an entry that was replaced is never called durable.
+  // What the disk holds. Invariant: durable_index_ and every PendingWrite::last are indexes of entries of the
+  // log as it is; an entry that was replaced is never called durable.
   Index durable_index_;
   HardState durable_hard_state_;
   HardState handed_hard_state_;
@@ -338,13 +347,15 @@ class Raft {
   std::deque<PendingWrite> pending_writes_;
   std::vector<Message> held_;  // of this term, until hard_state_ is durable
 
-  // Elections. No vote before lease_until_, which was promised to the leader of lease_term_ (or at our start).
+  // Elections. No vote before lease_until_, which was promised to the leader of lease_term_ (or at our
+  // start).
   Instant election_deadline_;
   Instant lease_until_;
   Term lease_term_;
   ServerId lost_leader_;  // reported unreachable, and no leader heard of since
 
-  // Snapshots asked for, by last index. They outlive terms: what they hold is committed, whoever leads when they are in place.
+  // Snapshots asked for, by last index. They outlive terms: what they hold is committed, whoever leads when
+  // they are in place.
   std::map<Index, PendingSnapshot> pending_snapshots_;
 
   // The follower's side of replication, all about the leader of this term.

@@ -22,13 +22,19 @@ Status Raft::read_index(Instant now, uint64_t context) {
 void Raft::start_round(Leader& leader) {
   ++leader.round;
   leader.round_wanted = false;
+  leader.heartbeats = 0;
+  send_heartbeats(leader, leader.round);
+  confirm_reads(leader);
+}
+
+// Round 0 asks for no answer.
+void Raft::send_heartbeats(Leader& leader, uint64_t round) {
   leader.next_heartbeat = now_ + options_.heartbeat_interval;
   for (auto& [id, progress] : leader.progress) {
     const Index commit = std::min(committed_, progress.match);
     progress.commit_sent = std::max(progress.commit_sent, commit);
-    send(id, Heartbeat{commit, leader.round});
+    send(id, Heartbeat{commit, round});
   }
-  confirm_reads(leader);
 }
 
 void Raft::confirm_reads(Leader& leader) {

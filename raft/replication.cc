@@ -75,7 +75,11 @@ void Raft::tick_leader(Leader& leader) {
     report("the leadership transfer did not happen in time");
   }
   if (now_ < leader.next_heartbeat) return;
-  start_round(leader);
+  if (++leader.heartbeats >= options_.heartbeats_per_round || !leader.reads.empty()) {
+    start_round(leader);
+  } else {
+    send_heartbeats(leader, 0);
+  }
   for (auto& [id, progress] : leader.progress) recheck(id, progress);
 }
 

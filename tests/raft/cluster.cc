@@ -44,6 +44,8 @@ Cluster::Cluster(Setup setup)
     Server& server = servers_[member.id.value()];
     server.options.id = member.id;
     server.options.incarnation = member.incarnation;
+    // Every heartbeat asks for an answer, so that a test need not count them.
+    server.options.heartbeats_per_round = 1;
     if (setup_.tune) setup_.tune(server.options);
     server.disk.hard_state = HardState{Term(1), {}};
     server.disk.entries = {make_configuration_entry(configuration_)};
