@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <gtest/gtest.h>
+
 #include <chrono>
 #include <csignal>
 #include <cstring>
@@ -110,6 +112,17 @@ int ServerProcess::wait() {
   if (!eventually([&] { return ::waitpid(pid_, &status, WNOHANG) == pid_; })) return -1;
   ended_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return *ended_;
+}
+
+uint64_t ServerProcess::bytes_written() const {
+  std::ifstream io("/proc/" + std::to_string(pid_) + "/io");
+  std::string name;
+  uint64_t value = 0;
+  while (io >> name >> value) {
+    if (name == "write_bytes:") return value;
+  }
+  ADD_FAILURE() << "the kernel does not say what the process has written";
+  return 0;
 }
 
 std::string ServerProcess::said() const {

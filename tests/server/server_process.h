@@ -45,6 +45,8 @@ class ServerProcess {
   int wait();
   // All that it said on standard error so far.
   std::string said() const;
+  // Bytes that it has written to files since its start, as the kernel counts them.
+  uint64_t bytes_written() const;
 
  private:
   pid_t pid_ = -1;
