@@ -15,6 +15,7 @@ std::string_view error_name(ErrorCode code) {
     case ErrorCode::kNotHolder: return "not-holder";
     case ErrorCode::kBadQueue: return "bad-queue";
     case ErrorCode::kInvalidArgument: return "invalid-argument";
+    case ErrorCode::kHistoryGone: return "history-gone";
     case ErrorCode::kSessionExpired: return "session-expired";
     case ErrorCode::kSessionMoved: return "session-moved";
     case ErrorCode::kBadCredentials: return "bad-credentials";

@@ -22,6 +22,7 @@ enum class ErrorCode : uint16_t {
   kNotHolder = 8,          // the lock is held by somebody else, or by nobody
   kBadQueue = 9,           // the path cannot be used as a lock: data, other children, or two dialects
   kInvalidArgument = 10,
+  kHistoryGone = 11,       // the history does not reach back so far: read the state again
 
   // Sessions and numbered requests.
   kSessionExpired = 20,    // no such session (any more)

@@ -23,16 +23,18 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "kv/command.h"
+#include "kv/record.h"
 
 namespace quorate::kv {
 
 struct Limits {
   uint32_t session_timeout_min_ms = 1'000;
   uint32_t session_timeout_max_ms = 60'000;
-  size_t results_max = 64;              // unacknowledged outcomes a session
-  // Their bytes. Once reached, no further request is applied: kTooManyResults, never evicted. The last outcome
-  // kept may reach up to 4 kB beyond it.
+  size_t results_max = 64;  // unacknowledged outcomes a session
+  // Their bytes. Once reached, no further request is applied: kTooManyResults, never evicted. The last
+  // outcome kept may reach up to 4 kB beyond it.
   size_t results_bytes_max = 16 << 10;
+  size_t history_bytes_max = 8 << 20;  // of changes kept for watches that resume
 };
 
 // One change to the tree, as apply made it, in order.
@@ -134,9 +136,55 @@ class StateMachine {
   // What the tree takes in memory.
   size_t tree_bytes() const;
 
+  // ---- checkpoints: what changed since the capture before, taken in slices while apply() goes on
+
+  // About how many bytes a capture begun now would give; it only grows by changes. What a state was loaded
+  // from counts as captured.
+  size_t dirty_bytes() const;
+  // From now on capture() gives the state as it is at this moment, whatever apply() does meanwhile. REQUIRES:
+  // no capture is under way.
+  void begin_capture();
+  // Appends records, about `bytes_max` of them at most; true when these were the last. In their order: a
+  // later record of a key wins. REQUIRES: a capture is under way.
+  bool capture(size_t bytes_max, std::vector<Record>& out);
+
+  // ---- the history of changes, bounded by Limits::history_bytes_max
+
+  // Changes of lower zxids are forgotten (up to and including this one).
+  Zxid history_floor() const;
+  // What changed at `root` or below it after `since`, in order. Looks at about `max_changes` changes at most;
+  // the second is up to where it has looked. Errors: kHistoryGone, with the floor in its message, if since <
+  // floor.
+  struct PastChange {
+    Change::Kind kind = Change::Kind::kCreated;
+    Zxid zxid;
+    std::string path;
+  };
+  struct PastChanges {
+    std::vector<PastChange> changes;
+    Zxid up_to;
+  };
+  Result<PastChanges> changes_since(std::string_view root, Zxid since, size_t max_changes) const;
+
   // Recomputes what is kept incrementally. What is wrong, in a sentence, or nothing. Slow: for tests, the
   // simulator and scrubs.
   std::optional<std::string> check_consistency() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Builds a state from the records that captures gave, in ascending order of key; records of kinds that are
+// not the state machine's are passed over.
+class StateLoader {
+ public:
+  explicit StateLoader(const Limits& limits = {});
+  ~StateLoader();
+  // Errors: kCorruption for a record that no capture can have given, or out of order.
+  Status add(std::string_view key, std::string_view value);
+  // Errors: kCorruption if the hash recomputed from the records is not the one that they say.
+  Result<StateMachine> finish();
 
  private:
   struct Impl;

@@ -63,8 +63,38 @@ struct BarrierReply {
   std::vector<SessionId> gone;  // of `alive`: expired or about to be
 };
 
-using PeerBody =
-    std::variant<raft::Message, Probe, ProbeReply, Founding, Forward, ForwardRefused, Barrier, BarrierReply>;
+// ---- the state itself, for a follower that the log does not reach: it asks, part by part, and goes on where
+// it was when a connection broke
+
+// `snapshot` 0 asks for a new one; else it names the one that the parts before came from.
+struct SnapshotFetch {
+  BootNonce asker;
+  uint64_t snapshot = 0;
+  std::string after;  // the last key that the asker has
+};
+struct SnapshotChunk {
+  BootNonce asker;
+  uint64_t snapshot = 0;
+  std::string after;      // as it was asked for
+  Error error;            // kUnavailable: there is no such snapshot (any more), begin anew
+  Bytes name;             // encode_state_name()
+  Bytes records;          // as kv::append_record() makes them
+  uint64_t checksum = 0;  // checksum64 of records
+  std::string last_key;
+  bool complete = false;
+};
+
+// ---- agreement
+
+// The state hash after an entry whose index is a multiple of kStateHashStep.
+struct StateHash {
+  uint32_t format = 0;  // hashes of different formats are not compared
+  Index index;
+  uint64_t hash = 0;
+};
+
+using PeerBody = std::variant<raft::Message, Probe, ProbeReply, Founding, Forward, ForwardRefused, Barrier,
+                              BarrierReply, SnapshotFetch, SnapshotChunk, StateHash>;
 
 struct PeerMessage {
   ServerId from;

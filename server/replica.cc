@@ -47,7 +47,7 @@ void Replica::Impl::step(Input input) {
                         },
                         [&](Persisted& in) { persisted(in.ticket); },
                         [&](ClientReceived& in) { request(std::move(in.request)); },
-                        [&](ClientLost& in) { client_lost(in.connection); },
+                        [&](ClientLost& in) { client_lost(in.connection); }, [&](StoreDone&) {},
                         [&](Stop&) {
                           stopping = true;
                           if (leads()) (void)raft->transfer_leadership(now.instant, ServerId());
@@ -102,7 +102,8 @@ void Replica::Impl::receive(PeerMessage message) {
                    if (body.asker == options.raft.boot) {
                      barriers.confirm(body.counter, body.term, body.index, body.gone);
                    }
-                 }},
+                 },
+                 [&](SnapshotFetch&) {}, [&](SnapshotChunk&) {}, [&](StateHash&) {}},
       message.body);
 }
 

@@ -28,6 +28,7 @@
 #include "server/client_message.h"
 #include "server/formation.h"
 #include "server/peer_message.h"
+#include "server/store_job.h"
 
 namespace quorate::server {
 
@@ -44,11 +45,22 @@ struct ReplicaOptions {
   // What waits this long for a leader (a read, a ping, an open or attach) is answered kNoQuorum.
   Duration unanswered_max = std::chrono::seconds(3);
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
+
+  // A checkpoint is begun when so much of the state changed since the last, or the log grew by so much.
+  size_t checkpoint_dirty_bytes = 16 << 20;
+  size_t checkpoint_log_bytes = 64 << 20;
+  // Entries behind a checkpoint that are kept for followers that lag a little.
+  size_t log_kept_bytes = 16 << 20;
+  // Beyond this much apply waits for the checkpoint that is being written.
+  size_t dirty_bytes_max = 64 << 20;
+  size_t capture_slice_bytes = 64 << 10;    // captured in one take_output()
+  size_t snapshot_chunk_bytes = 256 << 10;  // of a snapshot on its way to a peer; four are asked for ahead
 };
 
-// What was found on disk: nothing (a folder without a log), or a log.
+// What was found on disk: nothing (a folder without a log), or a log, and the state of a checkpoint.
 struct ReplicaRecovered {
   std::optional<raft::Recovered> log;
+  std::optional<ReceivedState> state;
 };
 
 // ---- inputs
@@ -70,10 +82,12 @@ struct ClientReceived {
 struct ClientLost {
   ConnectionId connection;
 };
+// (StoreDone, of store_job.h: a job of Output::store is done.)
 // Clean shutdown: leadership is handed over, then Output.stopped is set.
 struct Stop {};
 
-using Input = std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ClientLost, Stop>;
+using Input =
+    std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ClientLost, StoreDone, Stop>;
 
 // ---- output
 
@@ -92,6 +106,14 @@ struct Output {
   std::optional<raft::HardState> hard_state;
   std::vector<raft::Entry> entries;
   Ticket ticket;
+  // After the write above is durable: a durable checkpoint covers everything up to here (Wal::cut()).
+  struct LogCut {
+    Index index;
+    Term term;
+  };
+  std::optional<LogCut> cut;
+  // For the store of checkpoints, in this order, beside all else.
+  std::vector<StoreJob> store;
   // May leave at once, also before the write.
   std::vector<PeerMessage> peers;
   // May leave at once; in order for each connection.

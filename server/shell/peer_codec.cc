@@ -127,6 +127,31 @@ struct MessageEncoder {
     out.set_index(m.index.value());
     for (const SessionId session : m.gone) out.add_gone(session.value());
   }
+  void operator()(const SnapshotFetch& m) const {
+    auto& out = *header.mutable_snapshot_fetch();
+    out.set_asker(m.asker.value());
+    out.set_snapshot(m.snapshot);
+    out.set_after(m.after);
+  }
+  void operator()(const SnapshotChunk& m) const {
+    auto& out = *header.mutable_snapshot_chunk();
+    out.set_asker(m.asker.value());
+    out.set_snapshot(m.snapshot);
+    out.set_after(m.after);
+    out.set_code(static_cast<uint32_t>(m.error.code));
+    out.set_message(m.error.message);
+    out.set_name(std::string(m.name.view()));
+    out.set_checksum(m.checksum);
+    out.set_last_key(m.last_key);
+    out.set_complete(m.complete);
+    if (!m.records.empty()) body.push_back(m.records);
+  }
+  void operator()(const StateHash& m) const {
+    auto& out = *header.mutable_state_hash();
+    out.set_format(m.format);
+    out.set_index(m.index.value());
+    out.set_hash(m.hash);
+  }
 };
 
 void write_lengths_and_header(const peer::PeerHeader& header, size_t body_bytes, OutputQueue& out) {
@@ -261,6 +286,20 @@ PeerBody decode_barrier_reply(const peer::BarrierReply& in) {
   return out;
 }
 
+PeerBody decode_snapshot_chunk(const peer::SnapshotChunk& in, const Bytes& body) {
+  SnapshotChunk out;
+  out.asker = BootNonce(in.asker());
+  out.snapshot = in.snapshot();
+  out.after = in.after();
+  out.error = {static_cast<ErrorCode>(in.code()), in.message()};
+  if (!in.name().empty()) out.name = Bytes(in.name());
+  out.records = body;
+  out.checksum = in.checksum();
+  out.last_key = in.last_key();
+  out.complete = in.complete();
+  return out;
+}
+
 Result<PeerBody> decode_body(const peer::PeerHeader& in, const PeerEnvelope& envelope, const Bytes& body) {
   using Header = peer::PeerHeader;
   switch (in.body_case()) {
@@ -284,6 +323,14 @@ Result<PeerBody> decode_body(const peer::PeerHeader& in, const PeerEnvelope& env
       return decode_barrier(in.barrier());
     case Header::kBarrierReply:
       return decode_barrier_reply(in.barrier_reply());
+    case Header::kSnapshotFetch:
+      return PeerBody(SnapshotFetch{BootNonce(in.snapshot_fetch().asker()), in.snapshot_fetch().snapshot(),
+                                    in.snapshot_fetch().after()});
+    case Header::kSnapshotChunk:
+      return decode_snapshot_chunk(in.snapshot_chunk(), body);
+    case Header::kStateHash:
+      return PeerBody(
+          StateHash{in.state_hash().format(), Index(in.state_hash().index()), in.state_hash().hash()});
     case Header::kHandshake:
     case Header::BODY_NOT_SET:
       break;
@@ -294,7 +341,10 @@ Result<PeerBody> decode_body(const peer::PeerHeader& in, const PeerEnvelope& env
 bool may_have_body(const peer::PeerHeader& in) {
   using Header = peer::PeerHeader;
   using Raft = peer::RaftHeader;
-  if (in.body_case() == Header::kFounding || in.body_case() == Header::kForward) return true;
+  if (in.body_case() == Header::kFounding || in.body_case() == Header::kForward ||
+      in.body_case() == Header::kSnapshotChunk) {
+    return true;
+  }
   return in.body_case() == Header::kRaft &&
          (in.raft().body_case() == Raft::kAppendRequest || in.raft().body_case() == Raft::kSnapshotRequest);
 }

@@ -115,6 +115,19 @@ bool same(const BarrierReply& a, const BarrierReply& b) {
          a.gone == b.gone;
 }
 
+bool same(const SnapshotFetch& a, const SnapshotFetch& b) {
+  return a.asker == b.asker && a.snapshot == b.snapshot && a.after == b.after;
+}
+bool same(const SnapshotChunk& a, const SnapshotChunk& b) {
+  return a.asker == b.asker && a.snapshot == b.snapshot && a.after == b.after &&
+         a.error.code == b.error.code && a.error.message == b.error.message && a.name == b.name &&
+         a.records == b.records && a.checksum == b.checksum && a.last_key == b.last_key &&
+         a.complete == b.complete;
+}
+bool same(const StateHash& a, const StateHash& b) {
+  return a.format == b.format && a.index == b.index && a.hash == b.hash;
+}
+
 template <class... Bodies>
 bool same(const std::variant<Bodies...>& a, const std::variant<Bodies...>& b) {
   if (a.index() != b.index()) return false;
@@ -172,7 +185,7 @@ raft::Body any_raft_body(Term term) {
 
 PeerBody any_body() {
   const Term term(*rc::gen::inRange<uint64_t>(1, UINT64_MAX));
-  switch (*rc::gen::inRange(0, 10)) {
+  switch (*rc::gen::inRange(0, 13)) {
     case 0:
       return Probe{Incarnation(any64()), any64()};
     case 1:
@@ -194,6 +207,20 @@ PeerBody any_body() {
       return Barrier{term, any64(), any_ids<SessionId>()};
     case 6:
       return BarrierReply{BootNonce(any64()), term, any64(), Index(any64()), any_ids<SessionId>()};
+    case 7:
+      return SnapshotFetch{BootNonce(any64()), any64(), any_bytes(100)};
+    case 8:
+      return SnapshotChunk{BootNonce(any64()),
+                           any64(),
+                           any_bytes(100),
+                           {ErrorCode::kUnavailable, any_bytes(20)},
+                           Bytes(any_bytes(100)),
+                           Bytes(any_bytes(3000)),
+                           any64(),
+                           any_bytes(100),
+                           any_bool()};
+    case 9:
+      return StateHash{static_cast<uint32_t>(any64()), Index(any64()), any64()};
     default:
       return raft::Message{kEnvelope.from, kEnvelope.to, term,
                            kEnvelope.boot, any_bool(),   any_raft_body(term)};

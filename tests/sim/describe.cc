@@ -77,27 +77,36 @@ void say(std::ostream& out, const raft::Message& m) {
 
 std::string describe(const server::PeerBody& body) {
   std::ostringstream out;
-  std::visit(Overloaded{[&](const raft::Message& m) { say(out, m); },
-                        [&](const server::Probe& b) { out << "who are you? I am life " << b.incarnation; },
-                        [&](const server::ProbeReply& b) { out << "empty too, I am life " << b.incarnation; },
-                        [&](const server::Founding& b) {
-                          out << "the cluster exists, its first entry has " << b.entry.size() << " bytes";
-                        },
-                        [&](const server::Forward& b) {
-                          out << "propose " << b.commands.size() << " commands for me";
-                        },
-                        [&](const server::ForwardRefused& b) {
-                          out << b.items.size() << " commands refused: " << error_name(b.code);
-                        },
-                        [&](const server::Barrier& b) {
-                          out << "barrier " << b.counter << " in term " << b.term << ", " << b.alive.size()
-                              << " sessions alive";
-                        },
-                        [&](const server::BarrierReply& b) {
-                          out << "barrier " << b.counter << " of term " << b.term << " is index " << b.index
-                              << ", " << b.gone.size() << " sessions gone";
-                        }},
-             body);
+  std::visit(
+      Overloaded{
+          [&](const raft::Message& m) { say(out, m); },
+          [&](const server::Probe& b) { out << "who are you? I am life " << b.incarnation; },
+          [&](const server::ProbeReply& b) { out << "empty too, I am life " << b.incarnation; },
+          [&](const server::Founding& b) {
+            out << "the cluster exists, its first entry has " << b.entry.size() << " bytes";
+          },
+          [&](const server::Forward& b) { out << "propose " << b.commands.size() << " commands for me"; },
+          [&](const server::ForwardRefused& b) {
+            out << b.items.size() << " commands refused: " << error_name(b.code);
+          },
+          [&](const server::Barrier& b) {
+            out << "barrier " << b.counter << " in term " << b.term << ", " << b.alive.size()
+                << " sessions alive";
+          },
+          [&](const server::BarrierReply& b) {
+            out << "barrier " << b.counter << " of term " << b.term << " is index " << b.index << ", "
+                << b.gone.size() << " sessions gone";
+          },
+          [&](const server::SnapshotFetch& b) {
+            out << "send me snapshot " << b.snapshot << " behind a key of " << b.after.size() << " bytes";
+          },
+          [&](const server::SnapshotChunk& b) {
+            out << "snapshot " << b.snapshot << ", " << b.records.size() << " bytes"
+                << (b.complete ? ", the last" : "");
+            if (!b.error.ok()) out << ": " << error_name(b.error.code);
+          },
+          [&](const server::StateHash& b) { out << "my state at " << b.index << " has hash " << b.hash; }},
+      body);
   return out.str();
 }
 
