@@ -23,6 +23,7 @@
 #include "tests/bench/null_server.h"
 #include "tests/bench/quorate_cluster.h"
 #include "tests/bench/report.h"
+#include "tests/bench/sessions.h"
 
 namespace quorate::bench {
 namespace {
@@ -30,6 +31,7 @@ namespace {
 constexpr Duration kWarmUp = std::chrono::seconds(1);
 constexpr Duration kFloorTime = std::chrono::seconds(1);
 constexpr Duration kIdleTime = std::chrono::seconds(10);
+constexpr Duration kSessionsTime = std::chrono::seconds(15);
 constexpr Duration kSettleTime = std::chrono::seconds(1);
 
 struct Options {
@@ -40,6 +42,7 @@ struct Options {
   std::vector<std::string> only;
   std::string attach = "leader";
   int rounds = 20;
+  uint32_t sessions = 20'000;
   bool json = false;
 
   bool wants(std::string_view part) const {
@@ -62,6 +65,7 @@ class Bench {
     if (wants_loads()) loads();
     if (cluster_ || start_cluster()) {
       if (options_.wants("idle")) idle();
+      if (options_.wants("sessions")) sessions();
       if (options_.wants("failover")) failover();
       progress("stopping the servers");
       if (!cluster_->stop()) failed("a server did not end cleanly after SIGTERM");
@@ -110,7 +114,9 @@ class Bench {
   bool start_cluster() {
     if (cluster_) return true;
     if (options_.quorated.empty() || cluster_failed_) return false;
-    if (!wants_loads() && !options_.wants("idle") && !options_.wants("failover")) return false;
+    if (!wants_loads() && !options_.wants("idle") && !options_.wants("failover") &&
+        !options_.wants("sessions"))
+      return false;
     progress("starting three servers");
     auto cluster = QuorateCluster::start(options_.quorated, options_.folder);
     if (!cluster.ok()) {
@@ -193,6 +199,15 @@ class Bench {
     }
   }
 
+  void sessions() {
+    auto figures = measure_sessions(*cluster_, options_.sessions, kSessionsTime, progress);
+    if (figures.ok()) {
+      report_.sessions = std::move(*figures);
+    } else {
+      failed("sessions: " + figures.error().message);
+    }
+  }
+
   void failover() {
     auto times = measure_failover(*cluster_, options_.rounds, progress);
     if (times.ok()) {
@@ -228,12 +243,16 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1U, 4096U));
   app.add_option("--only", options.only, "parts to run, a list; without it all")
       ->delimiter(',')
-      ->check(CLI::IsMember({"set", "get", "mixed", "lock", "failover", "idle", "floors"}));
+      ->check(CLI::IsMember({"set", "get", "mixed", "lock", "failover", "idle", "sessions", "floors"}));
   app.add_option("--attach", options.attach, "which server the clients connect to")
       ->check(CLI::IsMember({"leader", "all"}))
       ->capture_default_str();
   app.add_option("--rounds", options.rounds, "how often the leader is killed")
       ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--sessions", options.sessions,
+                 "how many sessions are kept alive, as far as there are descriptors")
+      ->check(CLI::Range(1U, 1'000'000U))
       ->capture_default_str();
   app.add_flag("--json", options.json, "one JSON object in place of the table");
   try {

@@ -6,8 +6,8 @@
 //   and all
 //        three sync zero-filled files on the one device at once: what a replicated write must at least take
 //
-// All are medians, in microseconds. On a machine whose cores are all busy with other work they show when the scheduler
-// lets a woken process run (some kernels: at the next tick, 4 ms), not what disk and network take.
+// All are medians, in microseconds. On a machine whose cores are all busy with other work they show when the
+// scheduler lets a woken process run (some kernels: at the next tick, 4 ms), not what disk and network take.
 #pragma once
 
 #include <string>

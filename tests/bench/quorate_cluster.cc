@@ -45,8 +45,13 @@ Result<ServerView> ask_status(Port port) {
   api::ServerFrame answer;
   if (!answer.ParseFromString(bytes) || !answer.reply().has_status()) return no_answer(port);
   const api::ServerStatus& status = answer.reply().status();
-  return ServerView{status.role() == static_cast<uint32_t>(raft::RoleName::kLeader), status.leader(),
-                    status.term(), status.committed(), status.applied()};
+  return ServerView{status.role() == static_cast<uint32_t>(raft::RoleName::kLeader),
+                    status.leader(),
+                    status.term(),
+                    status.committed(),
+                    status.applied(),
+                    status.last_index(),
+                    status.sessions()};
 }
 
 Result<QuorateCluster> QuorateCluster::start(const std::string& quorated, const std::string& folder) {

@@ -23,6 +23,8 @@ struct ServerView {
   uint64_t term = 0;
   uint64_t committed = 0;
   uint64_t applied = 0;
+  uint64_t last_index = 0;
+  uint64_t sessions = 0;
 };
 
 // Asks the server on a connection of its own. Errors: kUnavailable when it does not answer within a second.

@@ -88,6 +88,23 @@ const Row* find_row(const Report& report, Work work, uint32_t clients) {
 
 std::string verdict(bool met) { return met ? "met" : "missed"; }
 
+void add_session_aims(const SessionsFigures& figures, std::vector<Cells>& table) {
+  for (const IdleSessions& idle : figures.idle) {
+    const double allowed = 4.0 * idle.sessions / 10'000;
+    table.push_back({format("aim: %u idle sessions, at most %.0f %% of one core", idle.sessions, allowed),
+                     format("%.1f %%", idle.cpu_percent), verdict(idle.cpu_percent <= allowed)});
+    table.push_back({format("aim: %u idle sessions, at most 8.0 kB each", idle.sessions),
+                     format("%.1f kB", idle.bytes_each / 1e3), verdict(idle.bytes_each <= 8'000)});
+  }
+  const double ratio = figures.p99_before_us > 0 ? figures.p99_during_us / figures.p99_before_us : 0;
+  table.push_back({"aim: sessions expiring at once, all gone within 1 s",
+                   format("%.0f ms", figures.expiry_ms), verdict(figures.expiry_ms <= 1000)});
+  table.push_back(
+      {"aim: others' p99 meanwhile at most doubled", format("%.2f x", ratio), verdict(ratio <= 2)});
+}
+
+std::string sessions_text(const SessionsFigures& figures);
+
 // The product's aims, for whatever of them this run measured.
 std::string aims(const Report& report) {
   std::vector<Cells> table;
@@ -109,7 +126,23 @@ std::string aims(const Report& report) {
     table.push_back({"aim: idle cluster at most 3.0 % of one core", format("%.1f %%", *report.idle_percent),
                      verdict(*report.idle_percent <= 3)});
   }
+  if (report.sessions) add_session_aims(*report.sessions, table);
   return table.empty() ? "" : "\n" + aligned(table);
+}
+
+std::string sessions_text(const SessionsFigures& figures) {
+  std::vector<Cells> table{{"idle sessions", "CPU of one core", "memory each", "log entries"}};
+  for (const IdleSessions& idle : figures.idle) {
+    table.push_back({with_commas(idle.sessions), format("%.1f %%", idle.cpu_percent),
+                     format("%.1f kB", idle.bytes_each / 1e3),
+                     with_commas(static_cast<double>(idle.entries))});
+  }
+  return aligned(table) + format(
+                              "%s sessions expiring at once: gone within %.0f ms; p99 of others' writes %s "
+                              "before, %s during\n",
+                              with_commas(figures.expired).c_str(), figures.expiry_ms,
+                              time_text(figures.p99_before_us).c_str(),
+                              time_text(figures.p99_during_us).c_str());
 }
 
 std::string json_figures(const Figures& f) {
@@ -124,6 +157,20 @@ std::string json_string(const std::string& text) {
     out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   }
   return out + "\"";
+}
+
+std::string json_sessions(const SessionsFigures& figures) {
+  std::string text = "{\"idle\": [";
+  for (size_t i = 0; i < figures.idle.size(); ++i) {
+    const IdleSessions& idle = figures.idle[i];
+    text +=
+        (i == 0 ? "" : ", ") +
+        format(R"({"sessions": %u, "cpu_percent": %.2f, "bytes_each": %.0f, "entries": %llu})", idle.sessions,
+               idle.cpu_percent, idle.bytes_each, static_cast<unsigned long long>(idle.entries));
+  }
+  return text +
+         format(R"(], "expired": %u, "expiry_ms": %.1f, "p99_before_us": %.1f, "p99_during_us": %.1f})",
+                figures.expired, figures.expiry_ms, figures.p99_before_us, figures.p99_during_us);
 }
 
 }  // namespace
@@ -157,6 +204,7 @@ std::string as_table(const Report& report) {
   }
   if (report.idle_percent)
     text += format("idle: %.1f %% of one core for all three servers\n", *report.idle_percent);
+  if (report.sessions) text += "\n" + sessions_text(*report.sessions);
   return text + aims(report);
 }
 
@@ -189,6 +237,7 @@ std::string as_json(const Report& report) {
     text += "]}";
   }
   if (report.idle_percent) text += format(", \"idle_percent\": %.2f", *report.idle_percent);
+  if (report.sessions) text += ", \"sessions\": " + json_sessions(*report.sessions);
   return text + "}\n";
 }
 

@@ -10,6 +10,7 @@
 #include "tests/bench/floors.h"
 #include "tests/bench/load.h"
 #include "tests/bench/machine.h"
+#include "tests/bench/sessions.h"
 
 namespace quorate::bench {
 
@@ -37,6 +38,7 @@ struct Report {
   std::vector<Row> rows;
   std::optional<FailoverTimes> failover;
   std::optional<double> idle_percent;
+  std::optional<SessionsFigures> sessions;
 };
 
 std::string as_table(const Report& report);
