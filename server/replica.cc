@@ -157,7 +157,8 @@ Output Replica::Impl::take_output() {
       note_leader();
       apply_committed();
       serve_ready_reads();
-      more = more && (writes.has_unsent() || barriers.collecting() || !proposals.empty() || expiry_confirmed);
+      more = more && (writes.has_unsent() || barriers.due(options.ping_gather) <= now.instant ||
+                      !proposals.empty() || expiry_confirmed);
       more = more && raft->leader() != ServerId();
     }
     settle_transfer();
@@ -223,6 +224,7 @@ Instant Replica::Impl::deadline() const {
   if (raft) {
     at = std::min(at, raft->deadline());
     if (raft->applied_index() < raft->committed()) at = std::min(at, now.instant);
+    if (raft->leader() != ServerId()) at = std::min(at, barriers.due(options.ping_gather));
     if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());
   }
   return at;

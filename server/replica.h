@@ -42,6 +42,9 @@ struct ReplicaOptions {
   Duration probe_interval = std::chrono::milliseconds(100);
   // A forwarded write or barrier without an answer is sent again after this.
   Duration resend_interval = std::chrono::milliseconds(500);
+  // Signs of life wait this long for others, to share one question to the leader: ten thousand sessions then
+  // ask fifty times a second. Well below what any session's timeout leaves.
+  Duration ping_gather = std::chrono::milliseconds(20);
   // What waits this long for a leader (a read, a ping, an open or attach) is answered kNoQuorum.
   Duration unanswered_max = std::chrono::seconds(3);
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded

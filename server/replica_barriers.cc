@@ -8,6 +8,15 @@ namespace quorate::server {
 
 void Barriers::add(WaitingRead read) { collected_.push_back(std::move(read)); }
 
+Instant Barriers::due(Duration gather) const {
+  Instant due = kNever;
+  for (const WaitingRead& read : collected_) {
+    if (!std::holds_alternative<PingRequest>(read.body)) return read.asked;
+    due = std::min(due, read.asked + gather);
+  }
+  return due;
+}
+
 std::optional<Barriers::Question> Barriers::ask(Term term, Instant now, uint64_t counter) {
   if (collected_.empty()) return std::nullopt;
   Question question{counter, {}};

@@ -36,7 +36,9 @@ class Barriers {
   };
   // What was collected becomes one question to the leader of `term`; nothing if nothing waits.
   std::optional<Question> ask(Term term, Instant now, uint64_t counter);
-  bool collecting() const { return !collected_.empty(); }
+  // When what was collected is to be asked: a read at once, signs of life after they gathered for so long, so
+  // that many of them share one question. kNever when nothing waits.
+  Instant due(Duration gather) const;
 
   // The leader's answer: for this question's requests and for all reads that were asked before. Ignored
   // unless that question of that term is open.

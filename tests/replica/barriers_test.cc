@@ -32,6 +32,16 @@ TEST(Barriers, AllOfADrainShareOneQuestion) {
   EXPECT_TRUE(barriers.empty());
 }
 
+TEST(Barriers, SignsOfLifeGatherAndReadsDoNot) {
+  Barriers barriers;
+  EXPECT_EQ(barriers.due(20 * kMs), kNever);
+  barriers.add(ping(40));
+  barriers.add(ping(41));
+  EXPECT_EQ(barriers.due(20 * kMs), kStart + 20 * kMs);
+  barriers.add(get(1, kStart + 5 * kMs));
+  EXPECT_LE(barriers.due(20 * kMs), kStart + 5 * kMs) << "a read takes the signs of life along";
+}
+
 TEST(Barriers, AnAnswerOfAnotherTermOrQuestionIsIgnored) {
   Barriers barriers;
   barriers.add(get(1));
@@ -98,7 +108,7 @@ TEST(Barriers, OnlyWhatIsOldIsGivenUp) {
   const auto old = barriers.take_older(kStart + 1 * kMs);
   ASSERT_EQ(old.size(), 1u);
   EXPECT_EQ(old[0].asker.request, 1u);
-  EXPECT_TRUE(barriers.collecting());
+  EXPECT_TRUE(barriers.due({}) != kNever);
   EXPECT_EQ(barriers.take_older(kStart + 11 * kMs).size(), 1u);
   EXPECT_TRUE(barriers.empty());
 }
