@@ -37,7 +37,7 @@ std::optional<PendingWrites::Attached> PendingWrites::attached(SessionId session
 }
 
 void PendingWrites::add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now) {
-  std::deque<Write>& writes = sessions_.at(session).writes;
+  std::vector<Write>& writes = sessions_.at(session).writes;
   auto at = writes.end();
   while (at != writes.begin() && std::prev(at)->number > number) --at;
   ++count_;
@@ -100,7 +100,7 @@ void PendingWrites::send_again(SessionId session, uint64_t number) {
 }
 
 void PendingWrites::send_again_older(Instant before, Instant now) {
-  if (!unsent_.empty()) return;
+  if (!unsent_.empty() || count_ == 0) return;
   for (auto& [counter, opening] : openings_) {
     if (opening.sent >= before) continue;
     opening.sent = std::max(opening.sent, now);

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <unordered_map>
@@ -85,7 +84,7 @@ class PendingWrites {
   };
   struct Session {
     Attached attached;
-    std::deque<Write> writes;  // by ascending number
+    std::vector<Write> writes;  // by ascending number
   };
   struct Opening {
     Asker asker;
