@@ -41,6 +41,9 @@ std::string_view error_name(ErrorCode code) {
     case ErrorCode::kBadConfiguration: return "bad-configuration";
     case ErrorCode::kMalformed: return "malformed";
     case ErrorCode::kDenied: return "denied";
+    case ErrorCode::kInvalidAcl: return "invalid-acl";
+    case ErrorCode::kQuotaExceeded: return "quota-exceeded";
+    case ErrorCode::kLimitReached: return "limit-reached";
   }
   return "unknown";
 }

@@ -54,7 +54,11 @@ enum class ErrorCode : uint16_t {
   kBadConfiguration = 66,
   kMalformed = 67,         // bytes that do not parse
 
-  kDenied = 80,
+  // Permissions and limits. Nothing was changed.
+  kDenied = 80,            // the node's ACL gives this session no such permission
+  kInvalidAcl = 81,
+  kQuotaExceeded = 82,     // a hard quota of a subtree, named in the message
+  kLimitReached = 83,      // a limit of the whole service, named in the message: make room first
 };
 
 // A short stable name, for example "no-node": what --json prints and logs carry.
