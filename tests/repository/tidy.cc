@@ -26,12 +26,20 @@ const std::vector<Layer>& layers() {
       {"kv/", true, {"base/", "kv/"}},
       {"lock/", true, {"base/", "kv/", "lock/"}},
       {"proto/", false, {"base/", "proto/"}},
-      {"server/storage/", false, {"base/", "raft/", "server/storage/"}},
+      // The words between the replica and the store.
+      {"server/store_job", true, {"base/", "raft/", "kv/", "server/store_job"}},
+      {"server/storage/", false, {"base/", "raft/", "kv/", "server/store_job", "server/storage/"}},
       {"server/shell/",
        false,
-       {"base/", "raft/", "kv/", "lock/", "proto/", "server/", "server/storage/", "server/shell/"}},
+       {"base/", "raft/", "kv/", "lock/", "proto/", "server/", "server/store_job", "server/storage/",
+        "server/shell/"}},
       // What stands in server/ itself is the replica and what it speaks.
-      {"server/", true, {"base/", "raft/", "kv/", "lock/", "server/"}},
+      {"server/", true, {"base/", "raft/", "kv/", "lock/", "server/", "server/store_job"}},
+      // The commands that work on the folder of a stopped server.
+      {"client/cli/",
+       false,
+       {"base/", "proto/", "raft/", "kv/", "lock/", "server/store_job", "server/storage/", "client/",
+        "client/cli/"}},
       {"client/", false, {"base/", "proto/", "kv/", "lock/", "client/"}},
   };
   return rows;
