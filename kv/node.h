@@ -34,10 +34,21 @@ struct EphemeralPart {
   Ref queued_prev = kNone, queued_next = kNone;
 };
 
+// What few nodes have: a time to live, or a list of permissions that was changed.
+struct RarePart {
+  int64_t ttl_ms = 0;  // 0: none
+  int64_t due_ms = 0;  // cluster time from which on it may be removed while it has no children
+  int32_t aversion = 0;
+};
+
 struct Node {
   static constexpr uint8_t kUsed = 1;
   static constexpr uint8_t kEphemeral = 2;
   static constexpr uint8_t kSequential = 4;
+  static constexpr uint8_t kContainer = 8;
+  static constexpr uint8_t kTtl = 16;   // its RarePart says how long
+  static constexpr uint8_t kRare = 32;  // it has a RarePart; says nothing of its own, so it is in no hash
+  static constexpr uint8_t kOwnFlags = kUsed | kEphemeral | kSequential | kContainer | kTtl;
 
   char* payload = nullptr;  // the name, then the data
   Zxid czxid, mzxid;
@@ -46,6 +57,8 @@ struct Node {
   Ref prev = kNone, next = kNone;  // siblings in the order of creation
   Ref part = kNone;                // kEphemeral: its EphemeralPart; else its ParentPart, once it had a child
   uint32_t path_hash = 0;          // the low half of the path's checksum
+  uint32_t order = 0;              // among the nodes that its entry made: 0 for the first
+  uint32_t acl = 0;                // 0: open to all
   int32_t version = 0;
   uint32_t data_size = 0;
   uint16_t name_size = 0;
@@ -54,10 +67,16 @@ struct Node {
   bool used() const { return (flags & kUsed) != 0; }
   bool ephemeral() const { return (flags & kEphemeral) != 0; }
   bool sequential() const { return (flags & kSequential) != 0; }
+  bool container() const { return (flags & kContainer) != 0; }
+  bool ttl() const { return (flags & kTtl) != 0; }
+  bool rare() const { return (flags & kRare) != 0; }
+  // Removed by the cluster itself once it is empty and due.
+  bool reaped() const { return (flags & (kContainer | kTtl)) != 0; }
+  uint8_t own_flags() const { return flags & kOwnFlags; }
   bool queued() const { return ephemeral() && sequential(); }
   std::string_view name() const { return {payload, name_size}; }
   std::string_view data() const { return {payload + name_size, data_size}; }
 };
-static_assert(sizeof(Node) == 72);
+static_assert(sizeof(Node) == 80);
 
 }  // namespace quorate::kv

@@ -72,7 +72,7 @@ Place Execution::deepest(std::string_view path) const {
 Place Execution::make(const Place& parent, std::string_view path, std::string_view data, bool ephemeral,
                       bool sequential) {
   const SessionId owner = ephemeral ? session_ : SessionId();
-  const Place made = tree_.create(parent, path, data, owner, sequential, cause_);
+  const Place made = tree_.create(parent, path, {data, owner, sequential}, cause_);
   changes_.push_back({Change::Kind::kCreated, std::string(path), owner, sequential, cause_.zxid});
   return made;
 }

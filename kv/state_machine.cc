@@ -23,7 +23,7 @@ struct StateMachine::Impl {
   void end_session(SessionId id, bool expired, Applied& applied);
 
   Zxid zxid() const { return Zxid(index.value() + zxid_base); }
-  Tree::Cause cause() const { return {zxid(), stamp.wall_ms}; }
+  Tree::Cause cause() const { return {zxid(), stamp.wall_ms, stamp.cluster_ms}; }
   Result<Ref> find(std::string_view path) const;
 
   Tree tree;
@@ -182,7 +182,8 @@ Result<NodeView> StateMachine::get(std::string_view path) const {
   const Result<Ref> ref = impl_->find(path);
   if (!ref.ok()) return ref.error();
   const Node& node = impl_->tree.node(*ref);
-  return NodeView{node.data(), impl_->tree.stat(*ref), node.sequential()};
+  return NodeView{node.data(), impl_->tree.stat(*ref), node.sequential(), impl_->tree.kind(*ref),
+                  impl_->tree.rare(*ref).ttl_ms};
 }
 
 Result<std::vector<Child>> StateMachine::children(std::string_view path) const {

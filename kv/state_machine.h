@@ -83,10 +83,14 @@ struct SessionView {
   size_t ephemerals = 0;
 };
 
+enum class NodeKind : uint8_t { kPersistent = 0, kEphemeral = 1, kContainer = 2, kTtl = 3 };
+
 struct NodeView {
   std::string_view data;  // valid until the next apply
   Stat stat;
   bool sequential = false;  // made by a sequential create
+  NodeKind kind = NodeKind::kPersistent;
+  int64_t ttl_ms = 0;  // of a kTtl
 };
 
 // A child as the queue rule sees it.
@@ -95,6 +99,8 @@ struct Child {
   Zxid czxid;
   SessionId owner;
   bool sequential = false;
+  uint32_t order = 0;  // among the nodes that its entry made
+  NodeKind kind = NodeKind::kPersistent;
 };
 
 class StateMachine {

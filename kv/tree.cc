@@ -10,6 +10,8 @@ namespace quorate::kv {
 namespace {
 
 constexpr size_t kSlotsAtFirst = 64;
+// What an entry of a node-based container takes, about.
+constexpr size_t kMapEntryBytes = 64;
 
 uint64_t hash_words(const uint64_t* words, size_t count) {
   return checksum64({reinterpret_cast<const char*>(words), count * sizeof(uint64_t)});
@@ -66,36 +68,6 @@ Place Tree::find(std::string_view path) const {
   return place;
 }
 
-void Tree::insert_slot(Ref ref) {
-  const size_t mask = slots_.size() - 1;
-  size_t i = nodes_[ref].path_hash & mask;
-  while (slots_[i] != kNone) i = (i + 1) & mask;
-  slots_[i] = ref;
-}
-
-// Closes the gap by moving back what probed past it (Knuth, TAOCP 6.4, algorithm R), so that no tombstones
-// pile up.
-void Tree::erase_slot(Ref ref) {
-  const size_t mask = slots_.size() - 1;
-  size_t gap = nodes_[ref].path_hash & mask;
-  while (slots_[gap] != ref) gap = (gap + 1) & mask;
-  for (size_t i = (gap + 1) & mask; slots_[i] != kNone; i = (i + 1) & mask) {
-    const size_t home = nodes_[slots_[i]].path_hash & mask;
-    if (((i - home) & mask) < ((i - gap) & mask)) continue;
-    slots_[gap] = slots_[i];
-    gap = i;
-  }
-  slots_[gap] = kNone;
-}
-
-void Tree::grow_slots() {
-  if ((size_ + 1) * 4 <= slots_.size() * 3) return;
-  slots_.assign(slots_.size() * 2, kNone);
-  for (Ref ref = 1; ref < nodes_.end(); ++ref) {
-    if (nodes_[ref].used()) insert_slot(ref);
-  }
-}
-
 // ---- hashing
 
 // A node's own fields. What follows from its children is in parent_hash_of(), so that making a child leaves
@@ -108,9 +80,16 @@ uint64_t Tree::hash_of(Ref ref, uint64_t path_hash) const {
                             n.mzxid.value(),
                             static_cast<uint64_t>(n.ctime_ms),
                             static_cast<uint64_t>(n.mtime_ms),
-                            static_cast<uint64_t>(static_cast<uint32_t>(n.version)) << 8 | n.flags,
-                            owner(ref).value()};
-  return hash_words(words, std::size(words));
+                            static_cast<uint64_t>(static_cast<uint32_t>(n.version)) << 8 | n.own_flags(),
+                            owner(ref).value(),
+                            n.order,
+                            acls_.hash(n.acl)};
+  const uint64_t hash = hash_words(words, std::size(words));
+  if (!n.rare()) return hash;
+  const RarePart part = rare(ref);
+  const uint64_t rare_words[] = {path_hash, static_cast<uint64_t>(part.ttl_ms),
+                                 static_cast<uint64_t>(part.due_ms), static_cast<uint64_t>(part.aversion)};
+  return hash + hash_words(rare_words, std::size(rare_words));
 }
 
 uint64_t Tree::parent_hash_of(Ref ref, uint64_t path_hash) const {
@@ -122,164 +101,133 @@ uint64_t Tree::parent_hash_of(Ref ref, uint64_t path_hash) const {
 
 // ---- changes
 
-Place Tree::create(const Place& parent, std::string_view path, std::string_view data, SessionId owner,
-                   bool sequential, const Cause& cause) {
+Place Tree::create(const Place& parent, std::string_view path, const NewNode& made, const Cause& cause) {
   CHECK(parent.ref != kNone);
   CHECK(!nodes_[parent.ref].ephemeral());
+  CHECK((made.owner.value() != 0) + made.container + (made.ttl_ms != 0) <= 1);
   grow_slots();
   const Place place{path, checksum64(path), nodes_.allocate()};
   Node& node = nodes_[place.ref];
-  put_payload(node, name_of(path), data);
+  put_payload(node, name_of(path), made.data);
   node.czxid = node.mzxid = cause.zxid;
   node.ctime_ms = node.mtime_ms = cause.wall_ms;
+  if (making_ != cause.zxid) made_ = 0;
+  making_ = cause.zxid;
+  node.order = made_++;
+  node.acl = made.acl;
   node.parent = parent.ref;
   node.path_hash = static_cast<uint32_t>(place.hash);
-  node.flags = static_cast<uint8_t>(Node::kUsed | (sequential ? Node::kSequential : 0));
-  insert_slot(place.ref);
-  ++size_;
-
-  hash_ -= parent_hash_of(parent.ref, parent.hash);
+  node.flags =
+      static_cast<uint8_t>(node.flags | (made.sequential ? Node::kSequential : 0) |
+                           (made.container ? Node::kContainer : 0) | (made.ttl_ms != 0 ? Node::kTtl : 0));
+  if (made.ttl_ms != 0) put_rare(place.ref, {made.ttl_ms, cause.cluster_ms + made.ttl_ms, 0});
+  if (made.owner.value() != 0) {
+    node.part = ephemerals_.allocate();
+    node.flags |= Node::kEphemeral;
+    EphemeralPart& own = ephemerals_[node.part];
+    own.owner = made.owner;
+    const auto owned = owned_.find(made.owner);
+    if (owned != owned_.end()) own.owned_prev = owned->second.last;
+  }
   Node& above = nodes_[parent.ref];
   if (above.part == kNone) above.part = parents_.allocate();
-  ParentPart& part = parents_[above.part];
-  link_child(part, place.ref);
-  ++part.creates;
-  part.pzxid = cause.zxid;
-  if (owner.value() != 0) link_owned(place.ref, owner);
-  if (node.queued()) link_queued(parent.ref, part, place.ref);
-  hash_ += parent_hash_of(parent.ref, parent.hash) + hash_of(place.ref, place.hash);
+  const ParentPart& part = parents_[above.part];
+  node.prev = part.last_child;
+  if (node.queued()) ephemerals_[node.part].queued_prev = part.last_queued;
+  if (undoable_) done_.push_back({Done::Kind::kCreated, place.ref, part.pzxid, {}, {}});
+  link(place, part.creates + 1, cause.zxid);
   return place;
 }
 
 void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
   CHECK(place.ref != kNone);
   Node& node = nodes_[place.ref];
+  unschedule(place.ref);
   hash_ -= hash_of(place.ref, place.hash);
-  if (data.size() == node.data_size) {
+  const Node before = node;
+  if (undoable_) done_.push_back({Done::Kind::kSet, place.ref, {}, before, rare(place.ref)});
+  if (data.size() == node.data_size && !undoable_) {
     if (!data.empty()) std::memcpy(node.payload + node.name_size, data.data(), data.size());
   } else {
-    Node replaced = node;
-    put_payload(node, replaced.name(), data);
-    free_payload(replaced);
+    Node replaced = before;
+    put_payload(node, before.name(), data);
+    if (!undoable_) free_payload(replaced);
   }
   // Versions wrap around as ZooKeeper's do, and as signed arithmetic must not.
   node.version = static_cast<int32_t>(static_cast<uint32_t>(node.version) + 1);
   node.mzxid = cause.zxid;
   node.mtime_ms = cause.wall_ms;
+  if (node.ttl()) {
+    RarePart& part = rare_.find(place.ref)->second;
+    part.due_ms = cause.cluster_ms + part.ttl_ms;
+  }
+  hash_ += hash_of(place.ref, place.hash);
+  schedule(place.ref);
+}
+
+void Tree::set_acl(const Place& place, uint32_t acl) {
+  CHECK(place.ref != kNone);
+  Node& node = nodes_[place.ref];
+  RarePart part = rare(place.ref);
+  if (undoable_) {
+    done_.push_back({Done::Kind::kAclSet, place.ref, {}, node, part});
+  } else {
+    acls_.release(node.acl);
+  }
+  hash_ -= hash_of(place.ref, place.hash);
+  node.acl = acl;
+  part.aversion = static_cast<int32_t>(static_cast<uint32_t>(part.aversion) + 1);
+  put_rare(place.ref, part);
   hash_ += hash_of(place.ref, place.hash);
 }
 
 void Tree::remove(const Place& place, const Cause& cause) {
   CHECK(place.ref != kNone);
   CHECK(place.ref != root_);
-  Node& node = nodes_[place.ref];
   CHECK(parent_part(place.ref).children == 0);
-  const uint64_t above_hash = checksum64(parent_of(place.path));
-  hash_ -= hash_of(place.ref, place.hash) + parent_hash_of(place.ref, place.hash) +
-           parent_hash_of(node.parent, above_hash);
-  ParentPart& above = parents_[nodes_[node.parent].part];
-  if (node.queued()) unlink_queued(above, place.ref);
-  unlink_child(above, place.ref);
-  above.pzxid = cause.zxid;
-  hash_ += parent_hash_of(node.parent, above_hash);
+  const ParentPart& above = parents_[nodes_[nodes_[place.ref].parent].part];
+  if (undoable_) done_.push_back({Done::Kind::kRemoved, place.ref, above.pzxid, {}, {}});
+  unlink(place, above.creates, cause.zxid);
+  if (!undoable_) release(place.ref);
+}
 
-  erase_slot(place.ref);
+void Tree::set_creates(const Place& place, uint64_t creates) {
+  hash_ -= parent_hash_of(place.ref, place.hash);
+  Node& node = nodes_[place.ref];
+  if (node.part == kNone) node.part = parents_.allocate();
+  ParentPart& part = parents_[node.part];
+  if (part.creates == 0) part.pzxid = node.czxid;
+  part.creates = creates;
+  hash_ += parent_hash_of(place.ref, place.hash);
+}
+
+// ---- what hangs on a node
+
+// A list of permissions that never changed and no time to live need no part.
+void Tree::put_rare(Ref ref, const RarePart& rare) {
+  Node& node = nodes_[ref];
+  if (rare.ttl_ms == 0 && rare.aversion == 0) {
+    if (node.rare()) rare_.erase(ref);
+    node.flags = static_cast<uint8_t>(node.flags & ~Node::kRare);
+  } else {
+    rare_[ref] = rare;
+    node.flags |= Node::kRare;
+  }
+}
+
+void Tree::release(Ref ref) {
+  Node& node = nodes_[ref];
+  CHECK(!node.used());
   if (node.ephemeral()) {
-    unlink_owned(place.ref);
+    ephemerals_.release(node.part);
   } else if (node.part != kNone) {
     parents_.release(node.part);
   }
+  put_rare(ref, {});
+  acls_.release(node.acl);
   free_payload(node);
-  nodes_.release(place.ref);
-  --size_;
+  nodes_.release(ref);
 }
-
-// ---- links
-
-void Tree::link_child(ParentPart& part, Ref ref) {
-  Node& node = nodes_[ref];
-  node.prev = part.last_child;
-  (part.last_child == kNone ? part.first_child : nodes_[part.last_child].next) = ref;
-  part.last_child = ref;
-  ++part.children;
-}
-
-void Tree::unlink_child(ParentPart& part, Ref ref) {
-  const Node& node = nodes_[ref];
-  (node.prev == kNone ? part.first_child : nodes_[node.prev].next) = node.next;
-  (node.next == kNone ? part.last_child : nodes_[node.next].prev) = node.prev;
-  --part.children;
-}
-
-void Tree::link_owned(Ref ref, SessionId owner) {
-  Node& node = nodes_[ref];
-  node.part = ephemerals_.allocate();
-  node.flags |= Node::kEphemeral;
-  Owned& owned = owned_[owner];
-  EphemeralPart& part = ephemerals_[node.part];
-  part.owner = owner;
-  part.owned_prev = owned.last;
-  (owned.last == kNone ? owned.first : ephemerals_[nodes_[owned.last].part].owned_next) = ref;
-  owned.last = ref;
-  ++owned.count;
-}
-
-void Tree::unlink_owned(Ref ref) {
-  const Ref own = nodes_[ref].part;
-  const EphemeralPart& part = ephemerals_[own];
-  const auto found = owned_.find(part.owner);
-  CHECK(found != owned_.end());
-  Owned& owned = found->second;
-  (part.owned_prev == kNone ? owned.first : ephemerals_[nodes_[part.owned_prev].part].owned_next) =
-      part.owned_next;
-  (part.owned_next == kNone ? owned.last : ephemerals_[nodes_[part.owned_next].part].owned_prev) =
-      part.owned_prev;
-  if (--owned.count == 0) owned_.erase(found);
-  ephemerals_.release(own);
-}
-
-uint32_t* Tree::dialect_counter(ParentPart& part, std::string_view name) {
-  switch (dialect_of(name)) {
-    case Dialect::kLock:
-      return &part.queued_lock;
-    case Dialect::kKazoo:
-      return &part.queued_kazoo;
-    case Dialect::kEmpty:
-    case Dialect::kMixed:
-      break;
-  }
-  return nullptr;
-}
-
-void Tree::link_queued(Ref parent, ParentPart& part, Ref ref) {
-  EphemeralPart& own = ephemerals_[nodes_[ref].part];
-  own.queued_prev = part.last_queued;
-  (part.last_queued == kNone ? part.first_queued : ephemerals_[nodes_[part.last_queued].part].queued_next) =
-      ref;
-  part.last_queued = ref;
-  if (uint32_t* counter = dialect_counter(part, nodes_[ref].name())) ++*counter;
-  if (part.queued++ == 0) {
-    part.queue_slot = static_cast<uint32_t>(queues_.size());
-    queues_.push_back(parent);
-  }
-}
-
-void Tree::unlink_queued(ParentPart& part, Ref ref) {
-  const EphemeralPart& own = ephemerals_[nodes_[ref].part];
-  (own.queued_prev == kNone ? part.first_queued : ephemerals_[nodes_[own.queued_prev].part].queued_next) =
-      own.queued_next;
-  (own.queued_next == kNone ? part.last_queued : ephemerals_[nodes_[own.queued_next].part].queued_prev) =
-      own.queued_prev;
-  if (uint32_t* counter = dialect_counter(part, nodes_[ref].name())) --*counter;
-  if (--part.queued == 0) {
-    const Ref moved = queues_.back();
-    queues_[part.queue_slot] = moved;
-    parents_[nodes_[moved].part].queue_slot = part.queue_slot;
-    queues_.pop_back();
-  }
-}
-
-// ---- payloads
 
 void Tree::put_payload(Node& node, std::string_view name, std::string_view data) {
   const size_t size = name.size() + data.size();
@@ -336,15 +284,23 @@ Stat Tree::stat(Ref ref) const {
   stat.version = node.version;
   // Twice the creates less those still there is creates plus deletes.
   stat.cversion = static_cast<int32_t>(static_cast<uint32_t>(2 * part.creates - part.children));
+  stat.aversion = node.rare() ? rare(ref).aversion : 0;
   stat.ephemeral_owner = owner(ref);
   stat.data_length = static_cast<int32_t>(node.data_size);
   stat.num_children = static_cast<int32_t>(part.children);
   return stat;
 }
 
+NodeKind Tree::kind(Ref ref) const {
+  const Node& node = nodes_[ref];
+  if (node.ephemeral()) return NodeKind::kEphemeral;
+  if (node.container()) return NodeKind::kContainer;
+  return node.ttl() ? NodeKind::kTtl : NodeKind::kPersistent;
+}
+
 Child Tree::child(Ref ref) const {
   const Node& node = nodes_[ref];
-  return {node.name(), node.czxid, owner(ref), node.sequential()};
+  return {node.name(), node.czxid, owner(ref), node.sequential(), node.order, kind(ref)};
 }
 
 std::vector<Child> Tree::children(Ref ref) const {
@@ -376,7 +332,7 @@ size_t Tree::owned_count(SessionId owner) const {
 size_t Tree::bytes() const {
   // A payload of its own costs malloc's 8 bytes, and 8 more on average until the next multiple of 16.
   return nodes_.bytes() + parents_.bytes() + ephemerals_.bytes() + slots_.capacity() * sizeof(Ref) +
-         payload_bytes_ + size_ * 16;
+         payload_bytes_ + size_ * 16 + (rare_.size() + due_.size()) * kMapEntryBytes;
 }
 
 }  // namespace quorate::kv

@@ -4,18 +4,30 @@
 //
 // Thread safety: none.
 //
-// Invariants: "/" is there; every other node has a parent, which is not ephemeral; every ephemeral node
-// stands in its owner's list in the order of creation, and, if it was made by a sequential create, in its
-// parent's queue; hash() is the sum of the hashes of all nodes. check() recomputes them.
+// Invariants: "/" is there; every other node has a parent, which is not ephemeral; siblings, and what one
+// session owns, stand in the order of (czxid, order); every ephemeral node stands in its owner's list, and,
+// if it was made by a sequential create, in its parent's queue; a container that had a child, or a node with
+// a time to live, stands in the index of what is due exactly while it has no children; hash() is the sum of
+// the hashes of all nodes. check() recomputes them.
+//
+// | file          | holds                                                  |
+// |---------------|--------------------------------------------------------|
+// | tree.cc       | changes, hashes, reading                               |
+// | tree_links.cc | the hash table, the lists, the index of what is due    |
+// | tree_undo.cc  | taking back what an entry did                          |
+// | tree_check.cc | the invariants                                         |
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "kv/acl_table.h"
 #include "kv/command.h"
 #include "kv/node.h"
 #include "kv/queue.h"
@@ -29,12 +41,23 @@ struct Place {
   Ref ref = kNone;
 };
 
+// What a node to be made is, besides its path.
+struct NewNode {
+  std::string_view data;
+  SessionId owner;  // of an ephemeral node
+  bool sequential = false;
+  bool container = false;
+  int64_t ttl_ms = 0;              // 0: none
+  uint32_t acl = AclTable::kOpen;  // with its reference, which becomes the node's
+};
+
 class Tree {
  public:
   // When and by what a change is made.
   struct Cause {
     Zxid zxid;
     int64_t wall_ms = 0;
+    int64_t cluster_ms = 0;
   };
 
   Tree();
@@ -44,20 +67,34 @@ class Tree {
 
   Place find(std::string_view path) const;
 
-  // REQUIRES: `parent` is there and not ephemeral; `path` is a valid path directly below it and not there.
-  Place create(const Place& parent, std::string_view path, std::string_view data, SessionId owner,
-               bool sequential, const Cause& cause);
+  // REQUIRES: `parent` is there and not ephemeral; `path` is a valid path directly below it and not there; at
+  // most one of an owner, a container and a time to live.
+  Place create(const Place& parent, std::string_view path, const NewNode& made, const Cause& cause);
   // REQUIRES: it is there. Its version rises.
   void set(const Place& place, std::string_view data, const Cause& cause);
+  // REQUIRES: it is there. Its aversion rises; the reference to `acl` becomes its own.
+  void set_acl(const Place& place, uint32_t acl);
   // REQUIRES: it is there, has no children and is not "/".
   void remove(const Place& place, const Cause& cause);
+
+  // ---- several changes, all or none of them (tree_undo.cc)
+
+  // From here on changes can be taken back, until keep() or undo(). REQUIRES: not begun already.
+  void begin();
+  void keep();
+  // The tree is as it was at begin(): the same nodes, order, queues and hash.
+  void undo();
 
   // What follows REQUIRES that the node is there. Views are valid until the next change.
   const Node& node(Ref ref) const { return nodes_[ref]; }
   SessionId owner(Ref ref) const;
+  // All zero where it has none.
+  RarePart rare(Ref ref) const { return nodes_[ref].rare() ? rare_.find(ref)->second : RarePart{}; }
   std::string path(Ref ref) const;
   Stat stat(Ref ref) const;
+  NodeKind kind(Ref ref) const;
   uint32_t child_count(Ref ref) const { return parent_part(ref).children; }
+  Ref first_child(Ref ref) const { return parent_part(ref).first_child; }
   // Children ever made below it: the next sequence suffix.
   uint64_t creates(Ref ref) const { return parent_part(ref).creates; }
   std::vector<Child> children(Ref ref) const;
@@ -77,6 +114,14 @@ class Tree {
   // Nodes that have a queue, in no order that means anything.
   const std::vector<Ref>& queues() const { return queues_; }
 
+  // The cluster time from which on the cluster may remove the node, if it is one that may be and has no
+  // children. A container that lost its last child may be at once.
+  std::optional<int64_t> due(Ref ref) const;
+  // The soonest of all nodes.
+  std::optional<int64_t> next_due() const;
+  // Nodes that may be removed at that time, those that are due the longest first.
+  std::vector<Ref> due_nodes(int64_t cluster_ms, size_t max) const;
+
   size_t size() const { return size_; }
   uint64_t hash() const { return hash_; }
   // What the tree takes in memory, malloc's own overhead estimated.
@@ -84,10 +129,25 @@ class Tree {
   // What is wrong, in a sentence.
   std::optional<std::string> check() const;
 
+  AclTable& acls() { return acls_; }
+  const AclTable& acls() const { return acls_; }
+
+  // For tests: as if so many children had been made below the node.
+  void set_creates(const Place& place, uint64_t creates);
+
  private:
   struct Owned {
     Ref first = kNone, last = kNone;
     size_t count = 0;
+  };
+  // One change since begin(), with what it takes to undo it.
+  struct Done {
+    enum class Kind : uint8_t { kCreated, kSet, kAclSet, kRemoved };
+    Kind kind = Kind::kCreated;
+    Ref ref = kNone;
+    Zxid pzxid;     // of the parent, before: kCreated, kRemoved
+    Node before;    // kSet (its payload is kept), kAclSet
+    RarePart rare;  // before: kSet, kAclSet
   };
 
   const ParentPart& parent_part(Ref ref) const;
@@ -101,30 +161,54 @@ class Tree {
 
   void put_payload(Node& node, std::string_view name, std::string_view data);
   void free_payload(Node& node);
+  void put_rare(Ref ref, const RarePart& rare);
+
+  // Puts a node with all its fields and parts into the table, the lists and the hash, between the siblings
+  // that it names, and takes it out again. What it named then is what it goes back between.
+  // `creates` and `pzxid` are the parent's from then on.
+  void link(const Place& place, uint64_t creates, Zxid pzxid);
+  void unlink(const Place& place, uint64_t creates, Zxid pzxid);
+  // What an unlinked node still holds.
+  void release(Ref ref);
 
   void link_child(ParentPart& part, Ref ref);
   void unlink_child(ParentPart& part, Ref ref);
-  void link_owned(Ref ref, SessionId owner);
+  void link_owned(Ref ref);
   void unlink_owned(Ref ref);
   void link_queued(Ref parent, ParentPart& part, Ref ref);
   void unlink_queued(ParentPart& part, Ref ref);
   static uint32_t* dialect_counter(ParentPart& part, std::string_view name);
+  // Around every change that can make a node due or not.
+  void schedule(Ref ref);
+  void unschedule(Ref ref);
+
+  void undo_one(const Done& done);
 
   std::optional<std::string> check_node(Ref ref, uint64_t& hash) const;
   std::optional<std::string> check_children(Ref ref, uint64_t& seen) const;
+  std::optional<std::string> check_queue(Ref ref, const std::vector<Ref>& expected) const;
   std::optional<std::string> check_owned(uint64_t ephemerals) const;
+  bool made_in_order(Ref earlier, Ref later) const;
 
   Slab<Node> nodes_;
   Slab<ParentPart> parents_;
   Slab<EphemeralPart> ephemerals_;
+  std::unordered_map<Ref, RarePart> rare_;
+  AclTable acls_;
   // Open addressing, linear probing; a power of two; never more than 3/4 full.
   std::vector<Ref> slots_;
   std::unordered_map<SessionId, Owned> owned_;
   std::vector<Ref> queues_;
+  std::set<std::pair<int64_t, Ref>> due_;
   Ref root_ = kNone;
   size_t size_ = 0;
   size_t payload_bytes_ = 0;
   uint64_t hash_ = 0;
+  // The entry that made nodes last, and how many so far.
+  Zxid making_;
+  uint32_t made_ = 0;
+  bool undoable_ = false;
+  std::vector<Done> done_;
 };
 
 }  // namespace quorate::kv

@@ -11,17 +11,28 @@ std::optional<std::string> Tree::check() const {
   uint64_t linked = 0;  // children that their parent's list holds
   uint64_t ephemerals = 0;
   uint64_t queues = 0;
+  uint64_t due_nodes = 0;
+  uint64_t rare = 0;
   for (Ref ref = 1; ref < nodes_.end(); ++ref) {
     if (!nodes_[ref].used()) continue;
     ++used;
     if (nodes_[ref].ephemeral()) ++ephemerals;
     if (queued_count(ref) != 0) ++queues;
+    if (nodes_[ref].rare()) ++rare;
+    if (const auto at = due(ref)) {
+      ++due_nodes;
+      if (!due_.contains({*at, ref}))
+        return "the node at " + shown(path(ref)) + " is due, but not by the index";
+    }
     if (auto wrong = check_node(ref, hash)) return wrong;
     if (auto wrong = check_children(ref, linked)) return wrong;
   }
   if (used != size_) return "the number of nodes is not what was counted";
   if (linked + 1 != used) return "a node stands in no parent's list";
   if (queues != queues_.size()) return "the list of queues is not what was counted";
+  if (due_nodes != due_.size()) return "the index of what is due is not what was counted";
+  if (rare != rare_.size()) return "the rare parts are not what was counted";
+  if (undoable_ || !done_.empty()) return "changes are neither kept nor undone";
   if (hash != hash_) return "the tree's hash is not that of its nodes";
   return check_owned(ephemerals);
 }
@@ -31,6 +42,10 @@ std::optional<std::string> Tree::check_node(Ref ref, uint64_t& hash) const {
   const std::string at = path(ref);
   const uint64_t path_hash = checksum64(at);
   hash += hash_of(ref, path_hash) + parent_hash_of(ref, path_hash);
+  if (node.rare() && rare(ref).ttl_ms == 0 && rare(ref).aversion == 0) {
+    return "the node at " + shown(at) + " has a rare part that says nothing";
+  }
+  if (node.ttl() != (rare(ref).ttl_ms != 0)) return "the node at " + shown(at) + " has half a time to live";
   if (find(at).ref != ref) return "the node at " + shown(at) + " cannot be found by its path";
   if (!validate_path(at).ok()) return "the node at " + shown(at) + " has a path that is not allowed";
   if (ref == root_) return std::nullopt;
@@ -50,7 +65,7 @@ std::optional<std::string> Tree::check_children(Ref ref, uint64_t& linked) const
   for (Ref child = part.first_child; child != kNone; child = nodes_[child].next) {
     if (nodes_[child].parent != ref || nodes_[child].prev != prev)
       return "the children of " + at + " are linked wrongly";
-    if (prev != kNone && nodes_[prev].czxid > nodes_[child].czxid) {
+    if (prev != kNone && !made_in_order(prev, child)) {
       return "the children of " + at + " are not in the order of creation";
     }
     if (nodes_[child].queued()) expected.push_back(child);
@@ -62,6 +77,12 @@ std::optional<std::string> Tree::check_children(Ref ref, uint64_t& linked) const
   if (count != part.children) return "the number of children of " + at + " is not what was counted";
   if (part.creates < count) return at + " has more children than were made";
 
+  return check_queue(ref, expected);
+}
+
+std::optional<std::string> Tree::check_queue(Ref ref, const std::vector<Ref>& expected) const {
+  const ParentPart& part = parent_part(ref);
+  const std::string at = shown(path(ref));
   std::vector<Ref> queued;
   for (Ref child = part.first_queued; child != kNone; child = ephemerals_[nodes_[child].part].queued_next) {
     queued.push_back(child);
@@ -78,6 +99,12 @@ std::optional<std::string> Tree::check_children(Ref ref, uint64_t& linked) const
   return std::nullopt;
 }
 
+bool Tree::made_in_order(Ref earlier, Ref later) const {
+  const Node& a = nodes_[earlier];
+  const Node& b = nodes_[later];
+  return a.czxid == b.czxid ? a.order < b.order : a.czxid < b.czxid;
+}
+
 std::optional<std::string> Tree::check_owned(uint64_t ephemerals) const {
   uint64_t owned_nodes = 0;
   for (const auto& [owner, owned] : owned_) {
@@ -89,7 +116,7 @@ std::optional<std::string> Tree::check_owned(uint64_t ephemerals) const {
       if (!nodes_[ref].ephemeral() || part.owner != owner || part.owned_prev != prev) {
         return "what " + name + " owns is linked wrongly";
       }
-      if (prev != kNone && nodes_[prev].czxid > nodes_[ref].czxid) {
+      if (prev != kNone && !made_in_order(prev, ref)) {
         return "what " + name + " owns is not in the order of creation";
       }
       prev = ref;

@@ -1,0 +1,191 @@
+#include "base/check.h"
+#include "base/checksum.h"
+#include "kv/path.h"
+#include "kv/tree.h"
+
+namespace quorate::kv {
+
+// ---- the table
+
+void Tree::insert_slot(Ref ref) {
+  const size_t mask = slots_.size() - 1;
+  size_t i = nodes_[ref].path_hash & mask;
+  while (slots_[i] != kNone) i = (i + 1) & mask;
+  slots_[i] = ref;
+}
+
+// Closes the gap by moving back what probed past it (Knuth, TAOCP 6.4, algorithm R), so that no tombstones
+// pile up.
+void Tree::erase_slot(Ref ref) {
+  const size_t mask = slots_.size() - 1;
+  size_t gap = nodes_[ref].path_hash & mask;
+  while (slots_[gap] != ref) gap = (gap + 1) & mask;
+  for (size_t i = (gap + 1) & mask; slots_[i] != kNone; i = (i + 1) & mask) {
+    const size_t home = nodes_[slots_[i]].path_hash & mask;
+    if (((i - home) & mask) < ((i - gap) & mask)) continue;
+    slots_[gap] = slots_[i];
+    gap = i;
+  }
+  slots_[gap] = kNone;
+}
+
+void Tree::grow_slots() {
+  if ((size_ + 1) * 4 <= slots_.size() * 3) return;
+  slots_.assign(slots_.size() * 2, kNone);
+  for (Ref ref = 1; ref < nodes_.end(); ++ref) {
+    if (nodes_[ref].used()) insert_slot(ref);
+  }
+}
+
+// ---- links
+
+void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
+  Node& node = nodes_[place.ref];
+  const Ref parent = node.parent;
+  const uint64_t parent_hash = checksum64(parent_of(place.path));
+  ParentPart& part = parents_[nodes_[parent].part];
+  unschedule(parent);
+  hash_ -= parent_hash_of(parent, parent_hash);
+  node.flags |= Node::kUsed;
+  insert_slot(place.ref);
+  ++size_;
+  link_child(part, place.ref);
+  if (node.ephemeral()) link_owned(place.ref);
+  if (node.queued()) link_queued(parent, part, place.ref);
+  part.creates = creates;
+  part.pzxid = pzxid;
+  hash_ += parent_hash_of(parent, parent_hash) + hash_of(place.ref, place.hash) +
+           parent_hash_of(place.ref, place.hash);
+  schedule(parent);
+  schedule(place.ref);
+}
+
+void Tree::unlink(const Place& place, uint64_t creates, Zxid pzxid) {
+  Node& node = nodes_[place.ref];
+  const Ref parent = node.parent;
+  const uint64_t parent_hash = checksum64(parent_of(place.path));
+  ParentPart& part = parents_[nodes_[parent].part];
+  unschedule(place.ref);
+  unschedule(parent);
+  hash_ -= hash_of(place.ref, place.hash) + parent_hash_of(place.ref, place.hash) +
+           parent_hash_of(parent, parent_hash);
+  if (node.queued()) unlink_queued(part, place.ref);
+  if (node.ephemeral()) unlink_owned(place.ref);
+  unlink_child(part, place.ref);
+  erase_slot(place.ref);
+  node.flags = static_cast<uint8_t>(node.flags & ~Node::kUsed);
+  --size_;
+  part.creates = creates;
+  part.pzxid = pzxid;
+  hash_ += parent_hash_of(parent, parent_hash);
+  schedule(parent);
+}
+
+void Tree::link_child(ParentPart& part, Ref ref) {
+  const Node& node = nodes_[ref];
+  (node.prev == kNone ? part.first_child : nodes_[node.prev].next) = ref;
+  (node.next == kNone ? part.last_child : nodes_[node.next].prev) = ref;
+  ++part.children;
+}
+
+void Tree::unlink_child(ParentPart& part, Ref ref) {
+  const Node& node = nodes_[ref];
+  (node.prev == kNone ? part.first_child : nodes_[node.prev].next) = node.next;
+  (node.next == kNone ? part.last_child : nodes_[node.next].prev) = node.prev;
+  --part.children;
+}
+
+void Tree::link_owned(Ref ref) {
+  const EphemeralPart& part = ephemerals_[nodes_[ref].part];
+  Owned& owned = owned_[part.owner];
+  (part.owned_prev == kNone ? owned.first : ephemerals_[nodes_[part.owned_prev].part].owned_next) = ref;
+  (part.owned_next == kNone ? owned.last : ephemerals_[nodes_[part.owned_next].part].owned_prev) = ref;
+  ++owned.count;
+}
+
+void Tree::unlink_owned(Ref ref) {
+  const EphemeralPart& part = ephemerals_[nodes_[ref].part];
+  const auto found = owned_.find(part.owner);
+  CHECK(found != owned_.end());
+  Owned& owned = found->second;
+  (part.owned_prev == kNone ? owned.first : ephemerals_[nodes_[part.owned_prev].part].owned_next) =
+      part.owned_next;
+  (part.owned_next == kNone ? owned.last : ephemerals_[nodes_[part.owned_next].part].owned_prev) =
+      part.owned_prev;
+  if (--owned.count == 0) owned_.erase(found);
+}
+
+uint32_t* Tree::dialect_counter(ParentPart& part, std::string_view name) {
+  switch (dialect_of(name)) {
+    case Dialect::kLock:
+      return &part.queued_lock;
+    case Dialect::kKazoo:
+      return &part.queued_kazoo;
+    case Dialect::kEmpty:
+    case Dialect::kMixed:
+      break;
+  }
+  return nullptr;
+}
+
+void Tree::link_queued(Ref parent, ParentPart& part, Ref ref) {
+  const EphemeralPart& own = ephemerals_[nodes_[ref].part];
+  (own.queued_prev == kNone ? part.first_queued : ephemerals_[nodes_[own.queued_prev].part].queued_next) =
+      ref;
+  (own.queued_next == kNone ? part.last_queued : ephemerals_[nodes_[own.queued_next].part].queued_prev) = ref;
+  if (uint32_t* counter = dialect_counter(part, nodes_[ref].name())) ++*counter;
+  if (part.queued++ == 0) {
+    part.queue_slot = static_cast<uint32_t>(queues_.size());
+    queues_.push_back(parent);
+  }
+}
+
+void Tree::unlink_queued(ParentPart& part, Ref ref) {
+  const EphemeralPart& own = ephemerals_[nodes_[ref].part];
+  (own.queued_prev == kNone ? part.first_queued : ephemerals_[nodes_[own.queued_prev].part].queued_next) =
+      own.queued_next;
+  (own.queued_next == kNone ? part.last_queued : ephemerals_[nodes_[own.queued_next].part].queued_prev) =
+      own.queued_prev;
+  if (uint32_t* counter = dialect_counter(part, nodes_[ref].name())) --*counter;
+  if (--part.queued == 0) {
+    const Ref moved = queues_.back();
+    queues_[part.queue_slot] = moved;
+    parents_[nodes_[moved].part].queue_slot = part.queue_slot;
+    queues_.pop_back();
+  }
+}
+
+// ---- what is due
+
+std::optional<int64_t> Tree::due(Ref ref) const {
+  const Node& node = nodes_[ref];
+  if (!node.used() || !node.reaped() || child_count(ref) != 0) return std::nullopt;
+  if (node.ttl()) return rare(ref).due_ms;
+  // One that never had a child is still to get its first.
+  return creates(ref) == 0 ? std::nullopt : std::optional<int64_t>(0);
+}
+
+void Tree::schedule(Ref ref) {
+  if (!nodes_[ref].reaped()) return;
+  if (const auto at = due(ref)) due_.emplace(*at, ref);
+}
+
+void Tree::unschedule(Ref ref) {
+  if (!nodes_[ref].reaped()) return;
+  if (const auto at = due(ref)) due_.erase({*at, ref});
+}
+
+std::optional<int64_t> Tree::next_due() const {
+  if (due_.empty()) return std::nullopt;
+  return due_.begin()->first;
+}
+
+std::vector<Ref> Tree::due_nodes(int64_t cluster_ms, size_t max) const {
+  std::vector<Ref> refs;
+  for (auto at = due_.begin(); at != due_.end() && at->first <= cluster_ms && refs.size() < max; ++at) {
+    refs.push_back(at->second);
+  }
+  return refs;
+}
+
+}  // namespace quorate::kv
