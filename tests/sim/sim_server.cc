@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <utility>
 
 #include "base/check.h"
 #include "tests/sim/describe.h"
@@ -119,7 +120,7 @@ void SimServer::end_process() {
   drain_scheduled_ = false;
   tick_at_.reset();
   appended_ = syncing_ = 0;
-  die_after_sync_ = false;
+  die_after_sync_ = sync_waits_ = false;
 }
 
 void SimServer::kill(std::string_view why) {
@@ -153,6 +154,13 @@ void SimServer::wipe() {
   wiped_ = true;
 }
 
+// A folder that was wiped before its cluster was formed is admitted like any other.
+bool SimServer::stranger() const {
+  if (!wiped_ || replica_ == nullptr || replica_->raft() == nullptr) return wiped_;
+  const raft::Member* const self = replica_->raft()->configuration().find(id_);
+  return self == nullptr || self->incarnation != incarnation_;
+}
+
 void SimServer::pause(Duration length, PauseAt where) {
   if (!up() || paused()) return;
   context_.say(name_, [&] {
@@ -174,6 +182,7 @@ void SimServer::resume() {
   pause_armed_.reset();
   if (!up() || !paused()) return;
   paused_until_ = context_.now();
+  if (std::exchange(sync_waits_, false)) finish_sync();
   schedule_drain();
 }
 
@@ -270,7 +279,7 @@ void SimServer::handle(server::Output out) {
   for (const server::LogLine& line : out.log) context_.say(name_, [&] { return "log: " + line.text; });
   for (const server::PeerMessage& message : out.peers) {
     if (const auto* raft = std::get_if<raft::Message>(&message.body)) {
-      const Verdict wrong = check_leaving(durable_, id_, wiped_, *raft);
+      const Verdict wrong = check_leaving(durable_, id_, stranger(), *raft);
       if (wrong) throw Violation(name_ + " " + *wrong + ": " + describe(message.body));
     }
     network_.send(message);
@@ -323,7 +332,11 @@ void SimServer::begin_sync() {
 
 void SimServer::finish_sync() {
   if (paused()) {
-    later(paused_until_, [this] { finish_sync(); });
+    // Nobody hears of it before the pause ends, by itself or by resume().
+    sync_waits_ = true;
+    later(paused_until_, [this] {
+      if (std::exchange(sync_waits_, false)) finish_sync();
+    });
     return;
   }
   for (; appended_ < syncing_; ++appended_) {

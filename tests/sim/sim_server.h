@@ -85,6 +85,7 @@ class SimServer {
   bool recover(server::ReplicaRecovered& recovered);
   server::WalIdentity identity(ClusterId cluster) const;
   void end_process();
+  bool stranger() const;
 
   Context& context_;
   Network& network_;
@@ -118,6 +119,7 @@ class SimServer {
   size_t appended_ = 0;            // of groups_: handed to the log already
   size_t syncing_ = 0;             // of groups_: covered by the sync that runs
   bool die_after_sync_ = false;
+  bool sync_waits_ = false;  // it is done, and the process is paused
   SimTime next_housekeeping_{0};
 };
 
