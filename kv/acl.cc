@@ -14,7 +14,6 @@ constexpr std::string_view kWorld = "world";
 constexpr std::string_view kAnyone = "anyone";
 constexpr std::string_view kAuth = "auth";
 constexpr std::string_view kDigest = "digest";
-constexpr std::string_view kIp = "ip";
 constexpr std::string_view kX509 = "x509";
 
 // As ZooKeeper: two parts around one colon, the second not empty.
@@ -29,7 +28,7 @@ std::string_view id_problem(std::string_view scheme, std::string_view id) {
   if (scheme == kWorld) return id == kAnyone ? "" : R"(must be "anyone")";
   if (scheme == kAuth) return "";
   if (scheme == kDigest) return is_digest_id(id) ? "" : "must be user:base64(sha1(user:password))";
-  if (scheme == kIp)
+  if (scheme == kAddressScheme)
     return IpNetwork::parse(id).has_value() ? "" : "must be an IP address, or one with /bits";
   if (scheme == kX509) return id.empty() ? "must be a distinguished name" : "";
   return "cannot be, because the scheme is unknown; use world, auth, digest, ip or x509";
@@ -48,7 +47,7 @@ bool authenticated(const Credential& credential) {
 bool matches(const AclEntry& entry, const Credential& credential) {
   if (entry.scheme != credential.scheme) return false;
   if (entry.scheme == kDigest || entry.scheme == kX509) return entry.id == credential.id;
-  if (entry.scheme != kIp) return false;
+  if (entry.scheme != kAddressScheme) return false;
   const auto network = IpNetwork::parse(entry.id);
   const auto address = IpNetwork::parse(credential.id);
   return network.has_value() && address.has_value() && network->contains(*address);
@@ -149,7 +148,7 @@ Status validate_credential(const Credential& credential) {
   std::string_view problem = "cannot be: a session has credentials of scheme digest, ip or x509";
   if (credential.scheme == kDigest || credential.scheme == kX509) {
     problem = id_problem(credential.scheme, credential.id);
-  } else if (credential.scheme == kIp) {
+  } else if (credential.scheme == kAddressScheme) {
     const auto address = IpNetwork::parse(credential.id);
     problem = address.has_value() && address->is_address() ? "" : "must be an IP address";
   }

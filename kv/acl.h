@@ -56,6 +56,7 @@ struct Credential {
 using Credentials = std::vector<Credential>;
 
 inline constexpr std::string_view kSuperScheme = "super";
+inline constexpr std::string_view kAddressScheme = "ip";
 
 // Everybody may do everything: the list of a node that was made without one.
 const Acl& open_acl();

@@ -203,12 +203,14 @@ std::string encode_command(const Command& command) {
                    put_origin(out, open.origin);
                    out.varint(open.timeout_ms);
                    put_password(out, open.password);
+                   out.string(open.address);
                  },
                  [&](const AttachSession& attach) {
                    kind(CommandKind::kAttachSession);
                    put_origin(out, attach.origin);
                    out.varint(attach.session.value());
                    put_password(out, attach.password);
+                   out.string(attach.address);
                  },
                  [&](const ExpireSessions& expire) {
                    kind(CommandKind::kExpireSessions);
@@ -244,6 +246,7 @@ Result<CommandView> decode_command_view(std::string_view bytes) {
       open.origin = get_origin(in);
       open.timeout_ms = get_u32(in);
       open.password = get_password(in);
+      open.address = in.string();
       command = open;
       break;
     }
@@ -252,6 +255,7 @@ Result<CommandView> decode_command_view(std::string_view bytes) {
       attach.origin = get_origin(in);
       attach.session = SessionId(in.varint());
       attach.password = get_password(in);
+      attach.address = in.string();
       command = attach;
       break;
     }

@@ -81,12 +81,14 @@ struct OpenSession {
   Origin origin;
   uint32_t timeout_ms = 0;
   SessionPassword password{};
+  std::string address{};  // where the client is, for ACLs of scheme ip; said by the server; empty: not known
 };
 // Takes the session over to the connection it came by: its epoch rises, requests of older epochs are refused.
 struct AttachSession {
   Origin origin;
   SessionId session;
   SessionPassword password{};
+  std::string address{};  // as above, in place of the earlier one
 };
 // From the leader's clock; those that are gone already are passed over.
 struct ExpireSessions {

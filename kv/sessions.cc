@@ -29,8 +29,8 @@ uint64_t Sessions::hash_of(const Session& s) {
   uint64_t password[2];
   static_assert(sizeof(password) == sizeof(s.password));
   std::memcpy(password, s.password.data(), sizeof(password));
-  return hash_words(
-      {s.id.value(), uint64_t{s.epoch} << 32 | s.timeout_ms, s.floor, s.next, password[0], password[1]});
+  return hash_words({s.id.value(), uint64_t{s.epoch} << 32 | s.timeout_ms, s.floor, s.next, password[0],
+                     password[1], s.credentials_hash});
 }
 
 uint64_t Sessions::hash_of_result(const Session& session, uint64_t number, std::string_view bytes) {
@@ -81,6 +81,7 @@ Sessions::Attached Sessions::open(const OpenSession& open, Zxid zxid) {
   session.timeout_ms =
       std::clamp(open.timeout_ms, limits_.session_timeout_min_ms, limits_.session_timeout_max_ms);
   session.password = open.password;
+  set_address(session, open.address);
   note_origin(session, open.origin, zxid);
   hash_ += hash_of(session);
   return {&session, false};
@@ -98,9 +99,36 @@ Result<Sessions::Attached> Sessions::attach(const AttachSession& attach, Zxid zx
   if (named && session->attached_by == attach.origin) return Attached{session, true};
   hash_ -= hash_of(*session);
   ++session->epoch;
+  set_address(*session, attach.address);
   note_origin(*session, attach.origin, zxid);
   hash_ += hash_of(*session);
   return Attached{session, false};
+}
+
+void Sessions::rehash_credentials(Session& session) {
+  std::string bytes;
+  append_credentials(bytes, session.credentials);
+  session.credentials_hash = session.credentials.empty() ? 0 : checksum64(bytes);
+}
+
+void Sessions::set_address(Session& session, const std::string& address) {
+  std::erase_if(session.credentials, [](const Credential& c) { return c.scheme == kAddressScheme; });
+  if (!address.empty()) session.credentials.push_back({std::string(kAddressScheme), address});
+  rehash_credentials(session);
+}
+
+Status Sessions::add_credential(Session& session, const Credential& credential) {
+  Credentials& all = session.credentials;
+  if (std::find(all.begin(), all.end(), credential) != all.end()) return {};
+  if (all.size() >= kCredentialsMax) {
+    return {ErrorCode::kLimitReached, "the session has " + std::to_string(all.size()) +
+                                          " credentials, which is the limit; open another session"};
+  }
+  hash_ -= hash_of(session);
+  all.push_back(credential);
+  rehash_credentials(session);
+  hash_ += hash_of(session);
+  return {};
 }
 
 void Sessions::end(SessionId id) {
@@ -189,6 +217,11 @@ std::optional<std::string> Sessions::check() const {
     const auto origin = origins_.find(session.attached_by);
     if (named && (origin == origins_.end() || origin->second != id))
       return name + " cannot be found by its origin";
+    Session same_credentials;
+    same_credentials.credentials = session.credentials;
+    rehash_credentials(same_credentials);
+    if (same_credentials.credentials_hash != session.credentials_hash)
+      return name + " has credentials of another hash";
     if (session.floor > session.next) return name + " has a floor above its next number";
     if (session.result_sizes.size() != session.next - session.floor)
       return name + " does not keep each outcome";

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "kv/acl.h"
 #include "kv/command.h"
 #include "kv/state_machine.h"
 
@@ -35,6 +36,10 @@ struct Session {
   // The kept outcomes, one behind the other, and the size of each.
   std::string results;
   std::vector<uint32_t> result_sizes;
+  // What ACLs are matched against, in the order in which it was proved; the address comes anew with each
+  // attach.
+  Credentials credentials;
+  uint64_t credentials_hash = 0;  // of their canonical bytes; 0 without any
 };
 
 class Sessions {
@@ -53,6 +58,8 @@ class Sessions {
   // Raises the epoch. Errors: kSessionExpired, kBadCredentials.
   Result<Attached> attach(const AttachSession& attach, Zxid zxid);
   void end(SessionId id);
+  // One that is there already is not added again. Errors: kLimitReached (kCredentialsMax).
+  Status add_credential(Session& session, const Credential& credential);
 
   // nullptr where there is none.
   const Session* find(SessionId id) const;
@@ -81,6 +88,9 @@ class Sessions {
     size_t operator()(const Origin& origin) const noexcept;
   };
 
+  // The session's own hash is its caller's to take out and put back.
+  static void set_address(Session& session, const std::string& address);
+  static void rehash_credentials(Session& session);
   void note_origin(Session& session, const Origin& origin, Zxid zxid);
 
   static uint64_t hash_of(const Session& session);

@@ -211,6 +211,12 @@ std::vector<SessionView> StateMachine::sessions() const {
   return views;
 }
 
+const Credentials& StateMachine::credentials(SessionId id) const {
+  static const Credentials kNobody;
+  const Session* session = std::as_const(impl_->sessions).find(id);
+  return session == nullptr ? kNobody : session->credentials;
+}
+
 size_t StateMachine::session_count() const { return impl_->sessions.size(); }
 
 std::vector<std::string> StateMachine::ephemerals(SessionId id) const {

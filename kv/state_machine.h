@@ -22,6 +22,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "kv/acl.h"
 #include "kv/command.h"
 #include "kv/record.h"
 
@@ -134,6 +135,9 @@ class StateMachine {
   // In ascending order of id.
   std::vector<SessionView> sessions() const;
   size_t session_count() const;
+  // What ACLs are matched against for the session's requests; none where there is no such session. Valid
+  // until the next apply.
+  const Credentials& credentials(SessionId id) const;
   std::vector<std::string> ephemerals(SessionId id) const;
   size_t node_count() const;
   // The paths at `root` and below that have somebody in their queue, in ascending order, at most `max` of

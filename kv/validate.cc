@@ -1,3 +1,4 @@
+#include "kv/acl.h"
 #include "kv/command_view.h"
 #include "kv/path.h"
 
@@ -12,6 +13,11 @@ Status validate_data(std::string_view data) {
   if (data.size() <= kDataBytesMax) return {};
   return {ErrorCode::kTooLarge, "the data has " + std::to_string(data.size()) + " bytes; at most " +
                                     std::to_string(kDataBytesMax) + " are allowed"};
+}
+
+Status validate_address(const std::string& address) {
+  if (address.empty()) return {};
+  return validate_credential({std::string(kAddressScheme), address});
 }
 
 }  // namespace
@@ -41,6 +47,8 @@ Status validate_numbers(uint64_t number, uint64_t acked_below) {
 }
 
 Status validate(const Command& command) {
+  if (const auto* open = std::get_if<OpenSession>(&command)) return validate_address(open->address);
+  if (const auto* attach = std::get_if<AttachSession>(&command)) return validate_address(attach->address);
   const auto* request = std::get_if<SessionRequest>(&command);
   if (request == nullptr) return {};
   if (Status status = validate_numbers(request->number, request->acked_below); !status.ok()) return status;

@@ -21,10 +21,12 @@ namespace quorate::server {
 struct OpenSessionRequest {
   uint32_t timeout_ms = 0;
   kv::SessionPassword password{};  // drawn by the client
+  std::string address{};           // where the connection comes from, said by the listener, never by the client
 };
 struct AttachSessionRequest {
   SessionId session;
   kv::SessionPassword password{};
+  std::string address{};  // as above
 };
 // A sign of life of the connection's session; answered once the leader has recorded it and confirmed its
 // leadership.

@@ -26,10 +26,10 @@ void Replica::Impl::request(ClientRequest request) {
     return write(asker, std::move(*write_request));
   const kv::Origin origin{options.raft.id, options.raft.boot, next_counter};
   if (auto* open = std::get_if<OpenSessionRequest>(&request.body)) {
-    return open_session(asker, kv::OpenSession{origin, open->timeout_ms, open->password});
+    return open_session(asker, kv::OpenSession{origin, open->timeout_ms, open->password, open->address});
   }
   if (auto* attach = std::get_if<AttachSessionRequest>(&request.body)) {
-    return open_session(asker, kv::AttachSession{origin, attach->session, attach->password});
+    return open_session(asker, kv::AttachSession{origin, attach->session, attach->password, attach->address});
   }
   if (std::holds_alternative<PingRequest>(request.body) && connection.session == SessionId()) {
     return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");

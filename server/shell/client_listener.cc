@@ -121,6 +121,9 @@ bool ClientConnection::handle_frame(std::string_view frame) {
   uint64_t id = 0;
   auto request = hub_.codec().decode(id_, frame, id);
   if (request.ok()) {
+    if (auto* open = std::get_if<OpenSessionRequest>(&request->body)) open->address = remote_ip(socket_);
+    if (auto* attach = std::get_if<AttachSessionRequest>(&request->body))
+      attach->address = remote_ip(socket_);
     hub_.received(std::move(*request));
     return open_;
   }

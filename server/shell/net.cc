@@ -40,4 +40,14 @@ std::string remote_name(const Socket& socket) {
   return error ? "an unknown address" : fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
 }
 
+std::string remote_ip(const Socket& socket) {
+  boost::system::error_code error;
+  const Tcp::endpoint endpoint = socket.remote_endpoint(error);
+  if (error) return {};
+  if (!endpoint.address().is_v6()) return endpoint.address().to_string();
+  boost::asio::ip::address_v6 address = endpoint.address().to_v6();
+  address.scope_id(0);  // names an interface of this machine, nothing that a list of the cluster could mean
+  return address.to_string();
+}
+
 }  // namespace quorate::server

@@ -38,5 +38,7 @@ Result<std::unique_ptr<Acceptor>> listen_on(boost::asio::io_context& loop, const
 std::string remote_name(const Socket& socket);
 // What remote_name() gave, without the port.
 inline std::string host_of(const std::string& name) { return name.substr(0, name.rfind(':')); }
+// The address alone, without a port or zone, as ACLs compare it; empty when the connection is gone.
+std::string remote_ip(const Socket& socket);
 
 }  // namespace quorate::server

@@ -12,8 +12,8 @@ constexpr SessionPassword kPassword = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 
 std::vector<Command> examples() {
   const Origin origin{ServerId(3), BootNonce(0xfedcba9876543210), 300};
-  return {OpenSession{origin, 30'000, kPassword},
-          AttachSession{origin, SessionId(200), kPassword},
+  return {OpenSession{origin, 30'000, kPassword, "10.1.2.3"},
+          AttachSession{origin, SessionId(200), kPassword, "2001:db8::1"},
           ExpireSessions{},
           ExpireSessions{{SessionId(1), SessionId(UINT64_MAX)}},
           SessionRequest{SessionId(1), 2, 3, 3, CreateOp{"/a", "data", true, true, true}},

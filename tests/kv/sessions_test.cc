@@ -281,5 +281,42 @@ TEST_F(SessionsTest, TheHashFollowsTheStateNotTheWayToIt) {
   EXPECT_NE(machine.state.state_hash(), hash);
 }
 
+// ---- credentials
+
+OpenSession open_from(std::string address) { return {{}, 10'000, {}, std::move(address)}; }
+
+TEST(SessionCredentials, NameTheAddressThatItWasLastAttachedFrom) {
+  Machine machine;
+  const SessionId session = machine.apply(open_from("10.1.2.3")).origin_outcomes.at(0).outcome.session;
+  EXPECT_EQ(machine.state.credentials(session), (Credentials{{"ip", "10.1.2.3"}}));
+  machine.apply(AttachSession{{}, session, {}, "2001:db8::1"});
+  EXPECT_EQ(machine.state.credentials(session), (Credentials{{"ip", "2001:db8::1"}}));
+  machine.apply(AttachSession{{}, session, {}, {}});
+  EXPECT_TRUE(machine.state.credentials(session).empty());
+  EXPECT_EQ(machine.state.check_consistency(), std::nullopt);
+}
+
+TEST(SessionCredentials, ArePartOfTheHash) {
+  Machine here;
+  Machine there;
+  here.apply(open_from("10.1.2.3"));
+  there.apply(open_from("10.1.2.4"));
+  EXPECT_NE(here.state.state_hash(), there.state.state_hash());
+}
+
+TEST(SessionCredentials, AreNoneWithoutASession) {
+  EXPECT_TRUE(Machine().state.credentials(SessionId(7)).empty());
+}
+
+TEST(SessionCredentials, AreRefusedForWhatIsNoAddress) {
+  for (const std::string text : {"host", "10.0.0.0/8", "fe80::1%eth0", "10.1.2.3:80"}) {
+    EXPECT_EQ(validate(open_from(text)).code(), ErrorCode::kInvalidArgument) << text;
+    EXPECT_EQ(validate(AttachSession{{}, SessionId(1), {}, text}).code(), ErrorCode::kInvalidArgument)
+        << text;
+  }
+  EXPECT_TRUE(validate(open_from("")).ok());
+  EXPECT_TRUE(validate(open_from("::1")).ok());
+}
+
 }  // namespace
 }  // namespace quorate::kv

@@ -39,9 +39,9 @@ Command any_command() {
   for (uint8_t& byte : password) byte = *arbitrary<uint8_t>();
   switch (*rc::gen::inRange(0, 6)) {
     case 0:
-      return OpenSession{origin, small(), password};
+      return OpenSession{origin, small(), password, *arbitrary<std::string>()};
     case 1:
-      return AttachSession{origin, SessionId(number()), password};
+      return AttachSession{origin, SessionId(number()), password, *arbitrary<std::string>()};
     case 2: {
       ExpireSessions expire;
       for (const uint64_t id : *arbitrary<std::vector<uint64_t>>()) expire.sessions.emplace_back(id);
