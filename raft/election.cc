@@ -54,7 +54,7 @@ void Raft::become_follower(Term term, ServerId leader, std::string reason) {
   // (Figure 2).
   const bool waits = std::holds_alternative<Follower>(role_) || std::holds_alternative<PreCandidate>(role_);
   role_ = Follower{leader, now_};
-  if (!may_vote_) {
+  if (!may_vote_ || !may_lead_) {
     election_deadline_ = leader == ServerId{} ? kNever : next_timeout();
   } else if (was_leader || leader != ServerId{}) {
     election_deadline_ = next_timeout();
@@ -66,7 +66,7 @@ void Raft::become_follower(Term term, ServerId leader, std::string reason) {
 
 // The election timeout passed without a leader, or a candidate's without an outcome.
 void Raft::election_due() {
-  if (!may_vote_) {
+  if (!may_vote_ || !may_lead_) {
     if (leader() != ServerId{}) become_follower(hard_state_.term, {}, "heard nothing from the leader");
     election_deadline_ = kNever;
     return;
@@ -99,8 +99,15 @@ void Raft::start_pre_vote(std::string reason) {
   count_votes();
 }
 
+void Raft::set_may_lead(bool may_lead) {
+  CHECK_MSG(!is_leader(), "a server that leads has a state");
+  const bool again = may_lead && !may_lead_;
+  may_lead_ = may_lead;
+  if (again && may_vote_) election_deadline_ = std::min(election_deadline_, next_timeout());
+}
+
 void Raft::start_election(bool transfer, std::string reason) {
-  CHECK(may_vote_);
+  CHECK(may_vote_ && may_lead_);
   set_hard_state(HardState{hard_state_.term.next(), options_.id});
   forget_leader_of_old_term();
   // Our own vote joins `granted` when it is durable.
@@ -147,6 +154,7 @@ void Raft::become_leader() {
   Leader leader;
   leader.first_own_index = log_.last_index().next();
   leader.next_heartbeat = now_ + options_.heartbeat_interval;
+  leader.next_recheck = leader.next_heartbeat;
   for (const Member& member : configuration_.members) {
     if (member.id == options_.id) continue;
     Progress progress;
@@ -223,7 +231,8 @@ void Raft::handle(const Message& message, const VoteResponse& response) {
 // Ongaro 3.10: the leader saw to it that our log is complete, and asks for the election at once.
 void Raft::handle(const Message& message, const TimeoutNow&) {
   const auto* follower = std::get_if<Follower>(&role_);
-  if (follower == nullptr || follower->leader != message.from || !may_vote_ || disk_stalled()) return;
+  if (follower == nullptr || follower->leader != message.from) return;
+  if (!may_vote_ || !may_lead_ || disk_stalled()) return;
   start_election(true, "leader " + text(message.from) + " hands over its leadership");
 }
 
@@ -239,7 +248,8 @@ void Raft::peer_unreachable(Instant now, ServerId peer) {
     return;
   }
   const auto* follower = std::get_if<Follower>(&role_);
-  if (follower == nullptr || follower->leader != peer || peer == ServerId{} || !may_vote_) return;
+  if (follower == nullptr || follower->leader != peer || peer == ServerId{}) return;
+  if (!may_vote_ || !may_lead_) return;
   lost_leader_ = peer;
   int64_t rank = 0;
   for (const Member& member : configuration_.members) {

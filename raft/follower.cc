@@ -76,13 +76,13 @@ void Raft::refuse_append(const Message& message, const AppendRequest& request) {
 
 // Figure 2, AppendEntries 3 and 4: only a real conflict removes anything, so that a late duplicate cannot
 // shorten the log.
-// False: it would replace what the log begins with, which no leader of this cluster asks for.
+// False: it would replace the founding entry, which no leader of this cluster asks for.
 bool Raft::take_entries(const AppendRequest& request) {
   for (const Entry& entry : request.entries) {
     if (entry.index <= log_.snapshot_index()) continue;
     if (entry.index <= log_.last_index()) {
       if (log_.matches(entry.index, entry.term)) continue;
-      if (entry.index <= configurations_.front().index) return false;
+      if (entry.index == Index(1)) return false;
       truncate_log(entry.index);
     }
     append_to_log(entry);

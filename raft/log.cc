@@ -56,6 +56,16 @@ Index Log::last_with_term_at_most(Index from, Term term) const {
   return snapshot_index_ + static_cast<uint64_t>(found - entries_.begin());
 }
 
+Index Log::keeping(size_t bytes, Index last) const {
+  Index index = last;
+  for (; index > snapshot_index_; index = index.prev()) {
+    const size_t size = at(index).encoded.size();
+    if (size > bytes) break;
+    bytes -= size;
+  }
+  return index;
+}
+
 void Log::append(Entry entry) {
   CHECK(entry.index == last_index().next());
   CHECK(entry.term >= last_term());

@@ -33,10 +33,14 @@ class Log {
   const Entry& at(Index index) const;
   // Entries from `first` on, at most `bytes_max` bytes of them but at least one if there is one.
   std::vector<Entry> read(Index first, size_t bytes_max) const;
-  // The lowest index behind the snapshot whose entry has this entry's term. REQUIRES: first_index() <= index <= last.
+  // The lowest index behind the snapshot whose entry has this entry's term. REQUIRES: first_index() <= index
+  // <= last.
   Index first_of_term_at(Index index) const;
   // The highest index up to `from` whose term is at most `term`; snapshot_index() if there is none.
   Index last_with_term_at_most(Index from, Term term) const;
+  // The lowest index that can be compacted to with at most `bytes` bytes of entries behind it, up to `last`.
+  // REQUIRES: snapshot_index() <= last <= last_index().
+  Index keeping(size_t bytes, Index last) const;
 
   // REQUIRES: entry.index == last_index() + 1.
   void append(Entry entry);

@@ -11,7 +11,8 @@
 
 namespace quorate::raft {
 
-// Term and vote: what must be durable before any message that rests on it leaves (Figure 2, "persistent state").
+// Term and vote: what must be durable before any message that rests on it leaves (Figure 2, "persistent
+// state").
 struct HardState {
   Term term;
   ServerId vote;  // 0: nobody yet in this term
@@ -19,11 +20,12 @@ struct HardState {
   friend bool operator==(const HardState&, const HardState&) = default;
 };
 
-// Asks for a vote, or (pre) whether one would be given (Ongaro 9.6). In a pre-vote the envelope's term is the term that
-// the sender would stand in, which is not yet its own.
+// Asks for a vote, or (pre) whether one would be given (Ongaro 9.6). In a pre-vote the envelope's term is the
+// term that the sender would stand in, which is not yet its own.
 struct VoteRequest {
   bool pre = false;
-  // The candidate was told to stand by the leader of the term before (TimeoutNow): no lease protects that leader.
+  // The candidate was told to stand by the leader of the term before (TimeoutNow): no lease protects that
+  // leader.
   bool transfer = false;
   Index last_index;
   Term last_term;
@@ -42,8 +44,8 @@ struct AppendRequest {
   std::vector<Entry> entries;
 };
 
-// On success `match` is the last index known to equal the leader's log *and durable* at the sender. On refusal the pair
-// (hint_index, hint_term) lets the leader skip back a term at a time (Ongaro 3.5, end).
+// On success `match` is the last index known to equal the leader's log *and durable* at the sender. On
+// refusal the pair (hint_index, hint_term) lets the leader skip back a term at a time (Ongaro 3.5, end).
 struct AppendResponse {
   bool success = false;
   Index match;
@@ -53,37 +55,36 @@ struct AppendResponse {
   uint64_t round = 0;
 };
 
-// Keeps the followers quiet, carries the commit index and confirms leadership. Says nothing about the follower's log
-// beyond `commit`, which the leader bounds by what that follower is known to hold. Round 0 only tells the commit index
-// and is not answered.
+// Keeps the followers quiet, carries the commit index and confirms leadership. Says nothing about the
+// follower's log beyond `commit`, which the leader bounds by what that follower is known to hold. Round 0
+// only tells the commit index and is not answered.
 struct Heartbeat {
   Index commit;
   uint64_t round = 0;
 };
 
-// Needs no sync of entries, only a durable term. Round 0 confirms nothing: its term tells a deposed leader the news.
+// Needs no sync of entries, only a durable term. Round 0 confirms nothing: its term tells a deposed leader
+// the news.
 struct HeartbeatResponse {
   uint64_t round = 0;
 };
 
-// The leader's log no longer reaches back to what the follower needs. The state itself travels outside; this says which
-// one it is, and the follower answers when it is in place.
+// The leader's log begins behind this entry, and the follower needs what was before. The state itself travels
+// outside, as the follower asks for it; it answers this when it has everything up to here.
 struct SnapshotRequest {
   Index last_index;
   Term last_term;
-  Bytes configuration;  // encoded, as of last_index
 };
 
 struct SnapshotResponse {
-  bool installed = false;
-  Index last_index;
+  Index last_index;  // all up to here is durable: in the log, or in the state
 };
 
 // Leadership transfer: stand now (Ongaro 3.10).
 struct TimeoutNow {};
 
-using Body = std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, Heartbeat, HeartbeatResponse,
-                          SnapshotRequest, SnapshotResponse, TimeoutNow>;
+using Body = std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, Heartbeat,
+                          HeartbeatResponse, SnapshotRequest, SnapshotResponse, TimeoutNow>;
 
 struct Message {
   ServerId from;

@@ -39,16 +39,22 @@ Raft::Raft(const Options& options, Recovered recovered, uint64_t seed, Instant n
       random_(seed),
       now_(now),
       hard_state_(recovered.hard_state),
-      log_(recovered.snapshot_index, recovered.snapshot_term, std::move(recovered.entries)),
-      committed_(recovered.snapshot_index),
-      applied_(recovered.snapshot_index) {
+      log_(recovered.snapshot_index, recovered.snapshot_term, std::move(recovered.entries)) {
   CHECK_MSG(options_.id != ServerId{}, "a server needs an id");
+  const bool state_ahead = recovered.applied > log_.snapshot_index();
+  if (state_ahead && !log_.matches(recovered.applied, recovered.applied_term)) {
+    log_.reset(recovered.applied, recovered.applied_term);
+  }
   CHECK_MSG(hard_state_.term >= log_.last_term(),
             "the log holds entries of a term that the term on disk has not reached");
+  committed_ = applied_ = std::max(log_.snapshot_index(), recovered.applied);
   if (recovered.snapshot_configuration) {
     configurations_.push_back({log_.snapshot_index(), std::move(*recovered.snapshot_configuration)});
   }
-  for (Index index = log_.first_index(); index <= log_.last_index(); index = index.next()) {
+  // What the state knows of the members is at least as new as entries that it holds.
+  const Index known = configurations_.empty() ? Index() : applied_;
+  for (Index index = std::max(log_.first_index(), known.next()); index <= log_.last_index();
+       index = index.next()) {
     const Entry& entry = log_.at(index);
     if (entry.kind != EntryKind::kConfiguration) continue;
     Result<Configuration> configuration = decode_configuration(entry.payload());
@@ -136,6 +142,12 @@ bool Raft::settle_term(const Message& message) {
   return true;
 }
 
+void Raft::observe_term(Instant now, Term term) {
+  observe(now);
+  if (term <= hard_state_.term || term > kTermMax) return;
+  become_follower(term, {}, "a state was offered in term " + std::to_string(term.value()));
+}
+
 void Raft::answer_stale(const Message& message) {
   if (std::holds_alternative<VoteRequest>(message.body)) send(message.from, VoteResponse{});
   if (speaks_for_leader(message.body)) send(message.from, HeartbeatResponse{});
@@ -207,6 +219,15 @@ void Raft::advance_commit_to(Index index) {
     }
   }
   committed_ = index;
+}
+
+const Configuration& Raft::configuration_at(Index index) const {
+  CHECK(index >= log_.snapshot_index());
+  const KnownConfiguration* found = &configurations_.front();
+  for (const KnownConfiguration& known : configurations_) {
+    if (known.index <= index) found = &known;
+  }
+  return found->configuration;
 }
 
 bool Raft::disk_stalled() const {

@@ -9,7 +9,7 @@
 // Thread safety: none. One owner.
 //
 // Invariants (checked by raft/invariants.h after every simulated step):
-//   snapshot_index <= applied <= committed <= last_index
+//   snapshot_index <= applied <= committed <= last_index (log_ may begin before what a checkpoint holds)
 //   durable_index <= last_index
 //   a term has at most one leader; the term and the commit index never fall
 #pragma once
@@ -42,8 +42,9 @@ struct Options {
   Duration election_timeout_min = std::chrono::milliseconds(150);
   Duration election_timeout_max = std::chrono::milliseconds(300);
   Duration heartbeat_interval = std::chrono::milliseconds(10);
-  // Of so many heartbeats one is a round that followers answer, unless a read waits: an idle cluster then does half as much.
-  // Lowered by the constructor until a round is at most a third of election_timeout_min, for check-quorum's sake.
+  // Of so many heartbeats one is a round that followers answer, unless a read waits: an idle cluster then
+  // does half as much. Lowered by the constructor until a round is at most a third of election_timeout_min,
+  // for check-quorum's sake.
   uint32_t heartbeats_per_round = 5;
   // No (pre-)vote within this of hearing from a leader, nor of our own start.
   Duration lease = std::chrono::milliseconds(30);
@@ -67,8 +68,15 @@ struct Recovered {
   HardState hard_state;
   Index snapshot_index;  // the log begins behind this; 0: with entry 1
   Term snapshot_term;
-  std::optional<Configuration> snapshot_configuration;
-  std::vector<Entry> entries;
+  // As of `applied`, or of snapshot_index where that is further. Not needed where the log begins with
+  // entry 1.
+  std::optional<Configuration> snapshot_configuration = std::nullopt;
+  std::vector<Entry> entries = {};
+  // A durable state holds everything up to here; 0: none does. The log may begin before it, and may lack it
+  // where the process ended before the log was cut behind a state that came from a peer: then it is
+  // forgotten.
+  Index applied = Index();
+  Term applied_term = Term();  // of the entry with that index
 };
 
 enum class RoleName : uint8_t { kFollower, kPreCandidate, kCandidate, kLeader };
@@ -102,8 +110,10 @@ struct Output {
   std::vector<ReadReady> reads_ready;
   // Contexts of read_index() that will never be ready here: leadership was lost.
   std::vector<uint64_t> reads_failed;
-  // Followers that need the state itself.
-  std::vector<ServerId> snapshots_needed;
+  // The leader's log no longer reaches back to what is missing here: a state is needed that holds everything
+  // up to here. Told again with every SnapshotRequest until install_snapshot(), or until entries arrive after
+  // all.
+  Index state_needed;
   std::vector<RoleChange> changes;
 };
 
@@ -157,6 +167,7 @@ struct Leader {
   bool round_wanted = false;              // a read waits for a round that has not started
   std::deque<PendingRead> reads;
   Instant next_heartbeat;
+  Instant next_recheck;      // of what should have been answered
   uint32_t heartbeats = 0;   // since the last round
   ServerId transfer_target;  // 0: none
   bool transfer_sent = false;
@@ -203,12 +214,19 @@ class Raft {
   // A durable checkpoint covers everything up to here: the log in memory may be cut.
   // REQUIRES: index <= applied_index(), index <= durable_index().
   void compact(Index index);
-  // The state named by a SnapshotRequest is in place and durable (or could not be installed). Heeded also
-  // when the leader that asked for it is gone. Afterwards applied_index() is at least `index`. Do not install
-  // a state that is not ahead of applied_index().
-  void snapshot_installed(Instant now, Index index, bool ok);
-  // The snapshot for this follower was delivered or failed; replication goes on by itself.
-  void snapshot_sent(Instant now, ServerId peer, bool ok);
+  // A server in that term gave us something that it knew to be committed. To be called, and the term to be
+  // durable, before a state from there is put in place: no leader of an earlier term need have what the state
+  // holds.
+  void observe_term(Instant now, Term term);
+  // A state from another server is in place and durable: it holds everything up to `index`, and all of that
+  // is committed. Afterwards applied_index() is `index`. What is known of the log behind it stays; a log that
+  // does not hold that entry with that term is forgotten, log().snapshot_index() is `index` then, and the log
+  // on disk must be cut there before anything more is written to it. REQUIRES: index >= applied_index(); a
+  // term that was observed (observe_term) and is durable.
+  void install_snapshot(Instant now, Index index, Term term, const Configuration& configuration);
+  // A server without a state votes and acknowledges as any other, but stands in no election. Initially it may
+  // lead. REQUIRES: it does not lead.
+  void set_may_lead(bool may_lead);
 
   // What is to be done now. Leaves nothing behind: a second call without a step between gives an empty
   // output.
@@ -229,6 +247,8 @@ class Raft {
   const HardState& durable_hard_state() const { return durable_hard_state_; }
   const Log& log() const { return log_; }
   const Configuration& configuration() const { return configuration_; }
+  // As of that entry. REQUIRES: index >= log().snapshot_index().
+  const Configuration& configuration_at(Index index) const;
   // False for a wiped folder: the incarnation that the configuration admits is not ours.
   bool may_vote() const { return may_vote_; }
   const Role& role() const { return role_; }
@@ -247,11 +267,6 @@ class Raft {
     Index index;
     Configuration configuration;
   };
-  struct PendingSnapshot {
-    Term last_term;
-    Configuration configuration;
-  };
-
   // raft.cc
   void observe(Instant now);
   bool settle_term(const Message& message);
@@ -318,7 +333,7 @@ class Raft {
   // snapshot.cc
   void handle(const Message& message, const SnapshotRequest& request);
   void handle(const Message& message, const SnapshotResponse& response);
-  void install(Index index, PendingSnapshot snapshot);
+  void forget_log(Index index, Term term, const Configuration& configuration);
   void forget_configurations(Index index);
   void to_snapshot(ServerId to, Progress& progress);
   void send_snapshot_request(ServerId to);
@@ -333,6 +348,7 @@ class Raft {
   std::vector<KnownConfiguration> configurations_;  // by ascending index, never empty
   Configuration configuration_;                     // the last of them
   bool may_vote_ = false;
+  bool may_lead_ = true;
   Role role_;
   Index committed_;
   Index applied_;
@@ -353,10 +369,6 @@ class Raft {
   Instant lease_until_;
   Term lease_term_;
   ServerId lost_leader_;  // reported unreachable, and no leader heard of since
-
-  // Snapshots asked for, by last index. They outlive terms: what they hold is committed, whoever leads when
-  // they are in place.
-  std::map<Index, PendingSnapshot> pending_snapshots_;
 
   // The follower's side of replication, all about the leader of this term.
   Index matched_;          // our log equals its log up to here

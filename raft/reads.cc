@@ -35,6 +35,10 @@ void Raft::send_heartbeats(Leader& leader, uint64_t round) {
     progress.commit_sent = std::max(progress.commit_sent, commit);
     send(id, Heartbeat{commit, round});
   }
+  // Also while reads start one round after the other and put the next heartbeat off for ever.
+  if (now_ < leader.next_recheck) return;
+  leader.next_recheck = now_ + options_.heartbeat_interval;
+  for (auto& [id, progress] : leader.progress) recheck(id, progress);
 }
 
 void Raft::confirm_reads(Leader& leader) {

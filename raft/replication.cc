@@ -80,7 +80,6 @@ void Raft::tick_leader(Leader& leader) {
   } else {
     send_heartbeats(leader, 0);
   }
-  for (auto& [id, progress] : leader.progress) recheck(id, progress);
 }
 
 // Finds the sender's progress. Nothing, if the message is of a run that must not be believed.
@@ -258,7 +257,7 @@ void Raft::send_append(ServerId to, Progress& progress, bool with_entries) {
   send(to, std::move(request));
 }
 
-// With each heartbeat: whatever should have been answered by now is asked about again, without repeating the
+// With heartbeats: whatever should have been answered by now is asked about again, without repeating the
 // entries. A follower that lacks them refuses, one that has them answers when they are durable.
 void Raft::recheck(ServerId to, Progress& progress) {
   switch (progress.state) {

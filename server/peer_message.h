@@ -71,9 +71,11 @@ struct SnapshotFetch {
   BootNonce asker;
   uint64_t snapshot = 0;
   std::string after;  // the last key that the asker has
+  Index at_least;     // a state that ends before this is of no use to the asker
 };
 struct SnapshotChunk {
   BootNonce asker;
+  Term term;  // the sender's: all that the state holds was committed by then
   uint64_t snapshot = 0;
   std::string after;      // as it was asked for
   Error error;            // kUnavailable: there is no such snapshot (any more), begin anew

@@ -109,7 +109,8 @@ struct Output {
   std::optional<raft::HardState> hard_state;
   std::vector<raft::Entry> entries;
   Ticket ticket;
-  // After the write above is durable: a durable checkpoint covers everything up to here (Wal::cut()).
+  // A durable state covers everything up to here: Wal::cut(), behind all writes of earlier outputs and before the
+  // one above, whose entries may follow right behind it.
   struct LogCut {
     Index index;
     Term term;
@@ -128,6 +129,8 @@ struct Output {
   // The members are these (at the start, after forming, after a change): where the peers are to be reached.
   std::optional<raft::Configuration> configuration;
   bool stopped = false;
+  // Why this server must not go on, and what to do: the process ends with an error. "": it may.
+  std::string failed;
 };
 
 class Replica {

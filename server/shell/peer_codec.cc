@@ -68,11 +68,9 @@ struct RaftEncoder {
     auto& out = *header.mutable_snapshot_request();
     out.set_last_index(m.last_index.value());
     out.set_last_term(m.last_term.value());
-    body.push_back(m.configuration);
   }
   void operator()(const raft::SnapshotResponse& m) const {
     auto& out = *header.mutable_snapshot_response();
-    out.set_installed(m.installed);
     out.set_last_index(m.last_index.value());
   }
   void operator()(const raft::TimeoutNow&) const { header.mutable_timeout_now(); }
@@ -132,10 +130,12 @@ struct MessageEncoder {
     out.set_asker(m.asker.value());
     out.set_snapshot(m.snapshot);
     out.set_after(m.after);
+    out.set_at_least(m.at_least.value());
   }
   void operator()(const SnapshotChunk& m) const {
     auto& out = *header.mutable_snapshot_chunk();
     out.set_asker(m.asker.value());
+    out.set_term(m.term.value());
     out.set_snapshot(m.snapshot);
     out.set_after(m.after);
     out.set_code(static_cast<uint32_t>(m.error.code));
@@ -231,11 +231,11 @@ Result<raft::Body> decode_raft_body(const peer::RaftHeader& in, const Bytes& bod
       return raft::Body(raft::HeartbeatResponse{in.heartbeat_response().round()});
     case Header::kSnapshotRequest: {
       const auto& m = in.snapshot_request();
-      return raft::Body(raft::SnapshotRequest{Index(m.last_index()), Term(m.last_term()), body});
+      return raft::Body(raft::SnapshotRequest{Index(m.last_index()), Term(m.last_term())});
     }
     case Header::kSnapshotResponse: {
       const auto& m = in.snapshot_response();
-      return raft::Body(raft::SnapshotResponse{m.installed(), Index(m.last_index())});
+      return raft::Body(raft::SnapshotResponse{Index(m.last_index())});
     }
     case Header::kTimeoutNow:
       return raft::Body(raft::TimeoutNow{});
@@ -289,6 +289,7 @@ PeerBody decode_barrier_reply(const peer::BarrierReply& in) {
 PeerBody decode_snapshot_chunk(const peer::SnapshotChunk& in, const Bytes& body) {
   SnapshotChunk out;
   out.asker = BootNonce(in.asker());
+  out.term = Term(in.term());
   out.snapshot = in.snapshot();
   out.after = in.after();
   out.error = {static_cast<ErrorCode>(in.code()), in.message()};
@@ -325,7 +326,7 @@ Result<PeerBody> decode_body(const peer::PeerHeader& in, const PeerEnvelope& env
       return decode_barrier_reply(in.barrier_reply());
     case Header::kSnapshotFetch:
       return PeerBody(SnapshotFetch{BootNonce(in.snapshot_fetch().asker()), in.snapshot_fetch().snapshot(),
-                                    in.snapshot_fetch().after()});
+                                    in.snapshot_fetch().after(), Index(in.snapshot_fetch().at_least())});
     case Header::kSnapshotChunk:
       return decode_snapshot_chunk(in.snapshot_chunk(), body);
     case Header::kStateHash:

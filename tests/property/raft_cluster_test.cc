@@ -71,7 +71,8 @@ class History {
     } else if (dice < 985) {
       cluster_.heal();
     } else {
-      snapshots(id, other);
+      checkpoint(id);
+      install_snapshot(id);
     }
   }
 
@@ -119,17 +120,27 @@ class History {
   }
   void reset_seen(uint32_t id) { cluster_.seen(id) = {}; }
 
-  void snapshots(uint32_t id, uint32_t other) {
+  // The log is cut behind the checkpoint, or somewhere before it.
+  void checkpoint(uint32_t id) {
     const Raft& raft = cluster_.at(id);
     const Index covered = std::min(raft.applied_index(), raft.durable_index());
-    if (random_.chance(0.5) && covered > raft.log().snapshot_index()) cluster_.compact(id, covered.value());
-    finish_snapshot(id, random_.chance(0.9));
-    if (raft.is_leader() && random_.chance(0.2)) cluster_.snapshot_sent(id, other, random_.chance(0.5));
+    const Index begin = raft.log().snapshot_index();
+    if (covered <= begin || random_.chance(0.5)) return;
+    cluster_.set_state(id, covered.value(), raft.log().term_at(covered)->value());
+    cluster_.compact(id, (begin + random_.below(covered - begin + 1)).value());
   }
 
-  void finish_snapshot(uint32_t id, bool ok) {
-    const std::optional<Index> wanted = cluster_.snapshot_wanted(id);
-    if (wanted) cluster_.snapshot_installed(id, wanted->value(), ok);
+  // Any server gives what it has applied, from anywhere behind what the other one has.
+  void install_snapshot(uint32_t id) {
+    const std::optional<Index> needed = cluster_.state_needed(id);
+    if (!needed) return;
+    for (const uint32_t donor : cluster_.ids()) {
+      if (donor == id || !cluster_.up(donor) || cluster_.at(donor).applied_index() < *needed) continue;
+      const Index least = std::max(*needed, cluster_.at(donor).log().snapshot_index());
+      const Index most = cluster_.at(donor).applied_index();
+      cluster_.install(id, donor, (least + random_.below(most - least + 1)).value());
+      return;
+    }
   }
 
   void heal() {
@@ -141,7 +152,7 @@ class History {
     }
     for (int i = 0; i < 60; ++i) {
       cluster_.wait(milliseconds(100));
-      for (const uint32_t id : cluster_.ids()) finish_snapshot(id, true);
+      for (const uint32_t id : cluster_.ids()) install_snapshot(id);
     }
     const uint32_t leader = cluster_.leader();
     if (leader == 0) throw std::runtime_error("the healed cluster has no leader");

@@ -57,7 +57,7 @@ void Cluster::start(uint32_t id) {
   Server& server = servers_.at(id);
   server.options.boot = BootNonce(next_boot_++);
   server.writes.clear();
-  server.snapshot_wanted = Index{};
+  server.state_needed = Index{};
   say("  " + std::to_string(id) + " starts");
   server.raft = std::make_unique<Raft>(server.options, server.disk,
                                        setup_.seed * 1000 + server.options.boot.value(), now_);
@@ -139,7 +139,7 @@ void Cluster::take(uint32_t id, const StepFacts& before) {
     say(who + "fails read " + std::to_string(read));
     server.seen.reads_failed.push_back(read);
   }
-  for (const ServerId peer : output.snapshots_needed) server.seen.snapshots_needed.push_back(peer);
+  if (output.state_needed != Index{}) server.state_needed = output.state_needed;
   if (output.committed > before.committed)
     say(who + "has committed " + std::to_string(output.committed.value()));
   raft.applied(output.committed);
@@ -188,10 +188,6 @@ size_t Cluster::deliver(uint32_t from, uint32_t to, size_t count) {
 }
 
 void Cluster::inject(Message message) {
-  Server& server = servers_.at(message.to.value());
-  if (const auto* request = std::get_if<SnapshotRequest>(&message.body)) {
-    server.snapshot_wanted = request->last_index;
-  }
   step(message.to.value(), [this, &message](Raft& raft) { raft.receive(now_, std::move(message)); });
 }
 
@@ -316,33 +312,42 @@ void Cluster::compact(uint32_t id, uint64_t index) {
   Recovered& disk = servers_.at(id).disk;
   disk.snapshot_index = Index(index);
   disk.snapshot_term = at(id).log().snapshot_term();
-  disk.snapshot_configuration = configuration_;
+  if (disk.applied < Index(index)) set_state(id, index, disk.snapshot_term.value());
   std::erase_if(disk.entries, [index](const Entry& entry) { return entry.index <= Index(index); });
 }
 
-std::optional<Index> Cluster::snapshot_wanted(uint32_t id) const {
-  const Index wanted = servers_.at(id).snapshot_wanted;
-  if (!up(id) || wanted <= at(id).committed()) return std::nullopt;
-  return wanted;
+std::optional<Index> Cluster::state_needed(uint32_t id) const {
+  const Index needed = servers_.at(id).state_needed;
+  if (!up(id) || needed <= at(id).committed()) return std::nullopt;
+  return needed;
 }
 
-void Cluster::snapshot_installed(uint32_t id, uint64_t index, bool ok) {
-  say("  " + std::to_string(id) + (ok ? " has" : " cannot get") + " the snapshot " + std::to_string(index));
-  step(id, [this, index, ok](Raft& raft) { raft.snapshot_installed(now_, Index(index), ok); });
-  if (!ok || at(id).log().snapshot_index() != Index(index)) return;
+void Cluster::install(uint32_t id, uint32_t donor, uint64_t index) {
+  const Term term = at(donor).log().term_at(Index(index)).value();
+  say("  " + std::to_string(id) + " has the snapshot " + std::to_string(index));
+  step(id, [this, donor](Raft& raft) { raft.observe_term(now_, at(donor).term()); });
+  persist(id);
+  step(id,
+       [this, index, term](Raft& raft) { raft.install_snapshot(now_, Index(index), term, configuration_); });
+  set_state(id, index, term.value());
+  if (at(id).log().snapshot_index() != Index(index)) return;
+  // The log was forgotten, on disk too; what was handed out before belongs to the log before.
   Recovered& disk = servers_.at(id).disk;
-  const bool kept = at(id).log().last_index() > Index(index);
-  disk.snapshot_index = at(id).log().snapshot_index();
-  disk.snapshot_term = at(id).log().snapshot_term();
-  disk.snapshot_configuration = configuration_;
-  // A disk takes writes in order: what is under way belongs to the log before.
-  const auto gone = [kept, index](const Entry& entry) { return !kept || entry.index <= Index(index); };
-  std::erase_if(disk.entries, gone);
-  for (Write& write : servers_.at(id).writes) std::erase_if(write.entries, gone);
+  disk.snapshot_index = Index(index);
+  disk.snapshot_term = term;
+  disk.entries.clear();
+  for (Write& write : servers_.at(id).writes) write.entries.clear();
 }
 
-void Cluster::snapshot_sent(uint32_t id, uint32_t peer, bool ok) {
-  step(id, [this, peer, ok](Raft& raft) { raft.snapshot_sent(now_, ServerId(peer), ok); });
+void Cluster::set_state(uint32_t id, uint64_t index, uint64_t term) {
+  Recovered& disk = servers_.at(id).disk;
+  disk.applied = Index(index);
+  disk.applied_term = Term(term);
+  disk.snapshot_configuration = configuration_;
+}
+
+void Cluster::may_lead(uint32_t id, bool may) {
+  step(id, [may](Raft& raft) { raft.set_may_lead(may); });
 }
 
 std::string Cluster::log_of(uint32_t id) const {

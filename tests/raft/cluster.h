@@ -46,7 +46,6 @@ class Cluster {
   struct Seen {
     std::vector<ReadReady> reads_ready;
     std::vector<uint64_t> reads_failed;
-    std::vector<ServerId> snapshots_needed;
     std::vector<RoleChange> changes;
   };
 
@@ -113,14 +112,16 @@ class Cluster {
   Status transfer(uint32_t id, uint32_t target);
   void unreachable(uint32_t id, uint32_t peer);
   void compact(uint32_t id, uint64_t index);
-  // The snapshot that it was last told it needs, if it is not in place.
-  std::optional<Index> snapshot_wanted(uint32_t id) const;
-  void snapshot_installed(uint32_t id, uint64_t index, bool ok = true);
-  void snapshot_sent(uint32_t id, uint32_t peer, bool ok);
+  // What it last said a state must reach, if that has not come since.
+  std::optional<Index> state_needed(uint32_t id) const;
+  // Gives it the state that another server has applied, as if that had been streamed and made durable.
+  void install(uint32_t id, uint32_t donor, uint64_t index);
+  void may_lead(uint32_t id, bool may);
 
   // "1^1 2^1 3^2": index^term of all in memory.
   std::string log_of(uint32_t id) const;
-  // Replaces what the disk holds, before restart().
+  // Replaces what the disk holds, before restart(). A state holds everything up to `index` then.
+  void set_state(uint32_t id, uint64_t index, uint64_t term);
   void set_disk(uint32_t id, HardState hard_state, std::vector<Entry> entries);
 
  private:
@@ -135,7 +136,7 @@ class Cluster {
     Recovered disk;
     std::deque<Write> writes;
     bool stalled = false;
-    Index snapshot_wanted;
+    Index state_needed;
     Seen seen;
   };
 

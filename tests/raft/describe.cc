@@ -35,9 +35,7 @@ struct Describer {
   void operator()(const SnapshotRequest& m) {
     out << "needs the snapshot " << m.last_index << "^" << m.last_term;
   }
-  void operator()(const SnapshotResponse& m) {
-    out << (m.installed ? "installed" : "could not install") << " the snapshot " << m.last_index;
-  }
+  void operator()(const SnapshotResponse& m) { out << "has all up to " << m.last_index; }
   void operator()(const TimeoutNow&) { out << "stand now"; }
 };
 

@@ -109,19 +109,56 @@ TEST(Snapshot, IsAskedForWhenTheLogNoLongerReachesBack) {
   cluster.compact(1, 5);
   cluster.heal();
   cluster.wait(milliseconds(100));
-  EXPECT_EQ(cluster.seen(1).snapshots_needed, std::vector<ServerId>{ServerId(3)});
   EXPECT_EQ(progress_of(cluster, 1, 3).state, Progress::State::kSnapshot);
-  ASSERT_EQ(cluster.snapshot_wanted(3), Index(5));
-  cluster.snapshot_sent(1, 3, true);
-  cluster.snapshot_installed(3, 5);
+  ASSERT_EQ(cluster.state_needed(3), Index(5));
+  cluster.install(3, 1, 5);
+  EXPECT_EQ(cluster.state_needed(3), std::nullopt);
   EXPECT_EQ(cluster.at(3).applied_index(), Index(5));
   EXPECT_EQ(cluster.at(3).configuration(), cluster.at(1).configuration());
+  EXPECT_EQ(cluster.at(3).configuration_at(Index(5)), cluster.at(1).configuration());
   cluster.wait(milliseconds(50));
   EXPECT_EQ(cluster.at(3).committed(), cluster.at(1).committed());
   EXPECT_EQ(progress_of(cluster, 1, 3).state, Progress::State::kReplicate);
 }
 
-TEST(Snapshot, AFailedOneIsAskedForAgain) {
+TEST(Snapshot, OneThatIsNewerThanWhatWasAskedForWillDo) {
+  Cluster cluster;
+  cluster.elect(1);
+  cluster.isolate(3);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(cluster.propose(1, "x").ok());
+  cluster.settle();
+  cluster.compact(1, 4);
+  cluster.heal();
+  cluster.wait(milliseconds(100));
+  ASSERT_EQ(cluster.state_needed(3), Index(4));
+  cluster.install(3, 1, 6);
+  ASSERT_TRUE(cluster.propose(1, "y").ok());
+  cluster.wait(milliseconds(50));
+  EXPECT_EQ(cluster.log_of(3), "7^2");
+  EXPECT_EQ(cluster.at(3).committed(), Index(7));
+}
+
+// The leader's log moved on while the state was on its way: it is asked for once more, and nothing is lost.
+TEST(Snapshot, OneThatCameTooLateIsFollowedByAnother) {
+  Cluster cluster;
+  cluster.elect(1);
+  cluster.isolate(3);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(cluster.propose(1, "x").ok());
+  cluster.settle();
+  cluster.compact(1, 3);
+  cluster.heal();
+  cluster.wait(milliseconds(100));
+  ASSERT_EQ(cluster.state_needed(3), Index(3));
+  cluster.compact(1, 5);
+  cluster.install(3, 2, 3);
+  cluster.wait(milliseconds(100));
+  ASSERT_EQ(cluster.state_needed(3), Index(5));
+  cluster.install(3, 1, 5);
+  cluster.wait(milliseconds(100));
+  EXPECT_EQ(cluster.at(3).committed(), Index(6));
+}
+
+TEST(Snapshot, ALeaderAsksNoMoreOftenThanItSendsHeartbeats) {
   Cluster cluster;
   cluster.elect(1);
   cluster.isolate(3);
@@ -129,13 +166,20 @@ TEST(Snapshot, AFailedOneIsAskedForAgain) {
   cluster.settle();
   cluster.compact(1, 3);
   cluster.heal();
-  cluster.wait(milliseconds(50));
-  cluster.snapshot_installed(3, 3, false);
-  cluster.wait(milliseconds(50));
-  EXPECT_EQ(cluster.seen(1).snapshots_needed.size(), 2U);
-  cluster.snapshot_sent(1, 3, false);
-  cluster.wait(milliseconds(50));
-  EXPECT_EQ(cluster.seen(1).snapshots_needed.size(), 3U);
+  cluster.wait(milliseconds(100));
+  cluster.cut(1, 3);
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(cluster.read(1, 100 + i).ok());
+    cluster.settle();
+  }
+  EXPECT_TRUE(cluster.link(1, 3).empty());
+  cluster.heal();
+  cluster.tick(1, milliseconds(10));
+  size_t asked = 0;
+  for (const Message& message : cluster.link(1, 3)) {
+    asked += std::holds_alternative<SnapshotRequest>(message.body) ? 1 : 0;
+  }
+  EXPECT_EQ(asked, 1U);
 }
 
 TEST(Snapshot, KeepsALogThatMatchesItAndDropsOneThatDoesNot) {
@@ -145,18 +189,49 @@ TEST(Snapshot, KeepsALogThatMatchesItAndDropsOneThatDoesNot) {
         2, 1, 3,
         AppendRequest{Index(1), Term(1), {}, 0, {make_entry(2, 2), make_entry(2, 3), make_entry(2, 4)}}));
     cluster.persist(1);
-    const Bytes configuration(encode_configuration(make_configuration(3)));
-    Cluster donor;
-    cluster.inject(make_message(2, 1, 3, SnapshotRequest{Index(3), Term(term), configuration}));
     // Nobody in this cluster committed anything, so the check of the whole is left out: only the server
     // itself is asked.
     Raft raft = cluster.at(1);
-    raft.snapshot_installed(cluster.now(), Index(3), true);
-    EXPECT_EQ(raft.log().snapshot_index(), Index(3));
+    raft.install_snapshot(cluster.now(), Index(3), Term(term), make_configuration(3));
+    EXPECT_EQ(raft.log().snapshot_index(), term == 2 ? Index(0) : Index(3));
     EXPECT_EQ(raft.log().last_index(), term == 2 ? Index(4) : Index(3));
     EXPECT_EQ(raft.committed(), Index(3));
+    EXPECT_EQ(raft.applied_index(), Index(3));
     EXPECT_EQ(check_state(raft), std::nullopt);
   }
+}
+
+// The leader learns it from the one that has it, who says no more than what a disk holds.
+TEST(Snapshot, WhoseLogHoldsWhereTheLeadersBeginsNeedsNone) {
+  Cluster cluster;
+  cluster.inject(
+      make_message(2, 1, 3, AppendRequest{Index(1), Term(1), {}, 0, {make_entry(2, 2), make_entry(2, 3)}}));
+  Raft raft = cluster.at(1);
+  raft.take_output();
+  raft.receive(cluster.now(), make_message(2, 1, 3, SnapshotRequest{Index(3), Term(2)}));
+  Output output = raft.take_output();
+  EXPECT_EQ(output.state_needed, Index());
+  EXPECT_EQ(raft.committed(), Index(3));
+  EXPECT_TRUE(output.messages.empty());
+  raft.persisted(cluster.now(), Ticket(1));
+  raft.take_output();
+  raft.receive(cluster.now(), make_message(2, 1, 3, SnapshotRequest{Index(3), Term(2)}));
+  output = raft.take_output();
+  ASSERT_EQ(output.messages.size(), 1U);
+  EXPECT_EQ(std::get<SnapshotResponse>(output.messages.front().body).last_index, Index(3));
+}
+
+TEST(Snapshot, AStateIsInstalledOnlyInATermThatADiskHolds) {
+  Cluster cluster;
+  Raft raft = cluster.at(1);
+  raft.observe_term(cluster.now(), Term(5));
+  EXPECT_EQ(raft.term(), Term(5));
+  EXPECT_EQ(raft.vote(), ServerId());
+  EXPECT_THROW(raft.install_snapshot(cluster.now(), Index(9), Term(5), make_configuration(3)),
+               std::runtime_error);
+  raft.persisted(cluster.now(), raft.take_output().ticket);
+  raft.install_snapshot(cluster.now(), Index(9), Term(5), make_configuration(3));
+  EXPECT_EQ(raft.committed(), Index(9));
 }
 
 TEST(Snapshot, ARestartBeginsBehindIt) {
@@ -170,6 +245,62 @@ TEST(Snapshot, ARestartBeginsBehindIt) {
   EXPECT_EQ(cluster.log_of(2), "6^2");
   cluster.wait(milliseconds(100));
   EXPECT_EQ(cluster.at(2).committed(), Index(6));
+}
+
+// A checkpoint is ahead of where the log begins: entries behind it are there for followers that lag.
+TEST(Snapshot, ARestartBeginsWithWhatTheStateHolds) {
+  Cluster cluster;
+  cluster.elect(1);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(cluster.propose(1, "x").ok());
+  cluster.settle();
+  cluster.set_state(2, 4, 2);
+  cluster.restart(2);
+  EXPECT_EQ(cluster.at(2).committed(), Index(4));
+  EXPECT_EQ(cluster.at(2).log().first_index(), Index(1));
+  EXPECT_EQ(cluster.at(2).configuration(), cluster.configuration());
+  cluster.wait(milliseconds(100));
+  EXPECT_EQ(cluster.at(2).committed(), Index(6));
+}
+
+// The process ended between the switch to the new state and the cut of the log.
+TEST(Snapshot, ARestartForgetsALogThatEndsBeforeTheState) {
+  Cluster cluster;
+  cluster.elect(1);
+  cluster.isolate(3);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(cluster.propose(1, "x").ok());
+  cluster.settle();
+  cluster.set_state(3, 5, 2);
+  cluster.restart(3);
+  EXPECT_EQ(cluster.at(3).log().snapshot_index(), Index(5));
+  EXPECT_EQ(cluster.at(3).committed(), Index(5));
+  EXPECT_EQ(cluster.at(3).durable_index(), Index(5));
+  cluster.heal();
+  cluster.wait(milliseconds(100));
+  EXPECT_EQ(cluster.at(3).committed(), Index(6));
+}
+
+TEST(Snapshot, AServerWithoutAStateVotesAndDoesNotStand) {
+  Cluster cluster;
+  cluster.elect(1);
+  cluster.may_lead(3, false);
+  cluster.crash(1);
+  cluster.unreachable(3, 1);
+  cluster.wait(milliseconds(1000));
+  EXPECT_EQ(cluster.leader(), 2U);
+  EXPECT_EQ(cluster.at(3).vote(), ServerId(2));
+  cluster.restart(1);
+  cluster.crash(2);
+  cluster.isolate(1);
+  const Term before = cluster.at(3).term();
+  cluster.wait(milliseconds(2000));
+  EXPECT_EQ(cluster.at(3).role_name(), RoleName::kFollower);
+  EXPECT_EQ(cluster.at(3).term(), before);
+  cluster.inject(make_message(2, 3, before.value(), TimeoutNow{}));
+  EXPECT_EQ(cluster.at(3).role_name(), RoleName::kFollower);
+  cluster.may_lead(3, true);
+  cluster.heal();
+  cluster.wait(milliseconds(1000));
+  EXPECT_NE(cluster.leader(), 0U);
 }
 
 // Nothing of this can come from a server that follows the rules. None of it may stop or change the one that
@@ -187,7 +318,7 @@ TEST(BadMessages, ChangeNothing) {
       make_message(2, 1, 2, AppendResponse{true, Index(3), {}, {}, {}, 1'000'000}),
       make_message(2, 1, 2, AppendResponse{false, {}, Index(1000), Index(UINT64_MAX), Term(9), 0}),
       make_message(2, 1, 2, HeartbeatResponse{1'000'000}),
-      make_message(2, 1, 2, SnapshotResponse{true, Index(1000)}),
+      make_message(2, 1, 2, SnapshotResponse{Index(1000)}),
       make_message(2, 1, 2, AppendRequest{Index(1), Term(1), Index(9), 0, {}}),
       make_message(2, 1, 2, Heartbeat{Index(9), 1}),
       make_message(3, 2, 2, Heartbeat{Index(9), 1}),
@@ -199,7 +330,7 @@ TEST(BadMessages, ChangeNothing) {
       make_message(
           1, 2, 2,
           AppendRequest{Index(3), Term(2), {}, 0, {make_entry(2, 4, "?", EntryKind::kConfiguration)}}),
-      make_message(1, 2, 2, SnapshotRequest{Index(9), Term(2), Bytes("?")}),
+      make_message(1, 2, 2, SnapshotRequest{Index(9), Term(3)}),
       make_message(1, 2, 2, VoteResponse{false, true}),
       make_message(2, 1, 2, VoteResponse{true, true}),
       make_message(3, 1, 2, TimeoutNow{}),

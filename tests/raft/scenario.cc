@@ -157,7 +157,7 @@ class Runner {
     } else if (name == "compact") {
       cluster().compact(server(words.at(1)), number(words.at(2)));
     } else if (name == "installed") {
-      cluster().snapshot_installed(server(words.at(1)), number(words.at(2)));
+      cluster().install(server(words.at(1)), cluster().leader(), number(words.at(2)));
     } else {
       return false;
     }

@@ -79,10 +79,10 @@ bool same(const raft::Heartbeat& a, const raft::Heartbeat& b) {
 }
 bool same(const raft::HeartbeatResponse& a, const raft::HeartbeatResponse& b) { return a.round == b.round; }
 bool same(const raft::SnapshotRequest& a, const raft::SnapshotRequest& b) {
-  return a.last_index == b.last_index && a.last_term == b.last_term && a.configuration == b.configuration;
+  return a.last_index == b.last_index && a.last_term == b.last_term;
 }
 bool same(const raft::SnapshotResponse& a, const raft::SnapshotResponse& b) {
-  return a.installed == b.installed && a.last_index == b.last_index;
+  return a.last_index == b.last_index;
 }
 bool same(const raft::TimeoutNow&, const raft::TimeoutNow&) { return true; }
 
@@ -116,10 +116,10 @@ bool same(const BarrierReply& a, const BarrierReply& b) {
 }
 
 bool same(const SnapshotFetch& a, const SnapshotFetch& b) {
-  return a.asker == b.asker && a.snapshot == b.snapshot && a.after == b.after;
+  return a.asker == b.asker && a.snapshot == b.snapshot && a.after == b.after && a.at_least == b.at_least;
 }
 bool same(const SnapshotChunk& a, const SnapshotChunk& b) {
-  return a.asker == b.asker && a.snapshot == b.snapshot && a.after == b.after &&
+  return a.asker == b.asker && a.term == b.term && a.snapshot == b.snapshot && a.after == b.after &&
          a.error.code == b.error.code && a.error.message == b.error.message && a.name == b.name &&
          a.records == b.records && a.checksum == b.checksum && a.last_key == b.last_key &&
          a.complete == b.complete;
@@ -175,9 +175,9 @@ raft::Body any_raft_body(Term term) {
     case 5:
       return raft::HeartbeatResponse{any64()};
     case 6:
-      return raft::SnapshotRequest{Index(any64()), Term(any64()), Bytes(any_bytes(200))};
+      return raft::SnapshotRequest{Index(any64()), Term(any64())};
     case 7:
-      return raft::SnapshotResponse{any_bool(), Index(any64())};
+      return raft::SnapshotResponse{Index(any64())};
     default:
       return raft::TimeoutNow{};
   }
@@ -208,9 +208,10 @@ PeerBody any_body() {
     case 6:
       return BarrierReply{BootNonce(any64()), term, any64(), Index(any64()), any_ids<SessionId>()};
     case 7:
-      return SnapshotFetch{BootNonce(any64()), any64(), any_bytes(100)};
+      return SnapshotFetch{BootNonce(any64()), any64(), any_bytes(100), Index(any64())};
     case 8:
       return SnapshotChunk{BootNonce(any64()),
+                           Term(any64()),
                            any64(),
                            any_bytes(100),
                            {ErrorCode::kUnavailable, any_bytes(20)},

@@ -65,10 +65,10 @@ void say(std::ostream& out, const raft::Message& m) {
           },
           [&](const raft::Heartbeat& b) { out << "heartbeat, commit " << b.commit << ", round " << b.round; },
           [&](const raft::HeartbeatResponse& b) { out << "heard, round " << b.round; },
-          [&](const raft::SnapshotRequest& b) { out << "take the state at " << b.last_index; },
-          [&](const raft::SnapshotResponse& b) {
-            out << "state at " << b.last_index << (b.installed ? " is in place" : " was not taken");
+          [&](const raft::SnapshotRequest& b) {
+            out << "my log begins behind " << b.last_index << "^" << b.last_term;
           },
+          [&](const raft::SnapshotResponse& b) { out << "has all up to " << b.last_index; },
           [&](const raft::TimeoutNow&) { out << "stand now"; }},
       m.body);
 }
