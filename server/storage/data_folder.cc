@@ -7,8 +7,8 @@
 #include "base/check.h"
 #include "base/checksum.h"
 #include "base/codec.h"
+#include "server/storage/files.h"
 #include "server/storage/wal.h"
-#include "server/storage/wal_recovery.h"
 
 namespace quorate::server {
 namespace {
@@ -56,15 +56,8 @@ Result<FolderIdentity> decode_identity(std::string_view bytes, const std::string
   return identity;
 }
 
-// Whole or not at all: written beside, synced, renamed, and the name synced.
 Status write_identity(FileSystem& fs, const std::string& directory, const FolderIdentity& identity) {
-  const std::string beside = directory + "/identity.new";
-  Result<std::unique_ptr<File>> file = fs.create(beside);
-  if (!file.ok()) return file.error();
-  if (Status written = (*file)->write_at(0, encode_identity(identity)); !written.ok()) return written;
-  if (Status synced = (*file)->sync(); !synced.ok()) return synced;
-  if (Status renamed = fs.rename(beside, directory + "/identity"); !renamed.ok()) return renamed;
-  return fs.sync_directory(directory);
+  return replace_file(fs, directory, "identity", encode_identity(identity));
 }
 
 }  // namespace
@@ -87,7 +80,7 @@ Result<DataFolder> DataFolder::open(FileSystem& fs, const std::string& directory
 
   const std::string path = directory + "/identity";
   FolderIdentity identity{id, fresh_incarnation, ClusterId()};
-  Result<std::string> bytes = wal::read_file(fs, path);
+  Result<std::string> bytes = read_file(fs, path);
   if (bytes.ok()) {
     Result<FolderIdentity> found = decode_identity(*bytes, path);
     if (!found.ok()) return found.error();

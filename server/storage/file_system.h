@@ -29,6 +29,8 @@ class File {
   virtual Status write_pieces_at(uint64_t offset, const std::vector<std::string_view>& pieces) = 0;
   // Fewer bytes than asked for only at the end of the file.
   virtual Result<std::string> read_at(uint64_t offset, size_t size) = 0;
+  // The same into `buffer`, which has room for `size` bytes; how many there were.
+  virtual Result<size_t> read_into(uint64_t offset, size_t size, char* buffer) = 0;
   // Data that was written before is durable when this returns (fdatasync).
   virtual Status sync() = 0;
   virtual Result<uint64_t> size() = 0;
@@ -50,6 +52,8 @@ class FileSystem {
   virtual Status remove(const std::string& path) = 0;
   // With its parents, durable; no error if it is there.
   virtual Status make_directory(const std::string& path) = 0;
+  // REQUIRES: it is empty, and no name in it is going to be made. Durable; kNoNode if there is none.
+  virtual Status remove_directory(const std::string& path) = 0;
   // Names made, renamed and removed in the directory are durable when this returns.
   virtual Status sync_directory(const std::string& path) = 0;
   // Names, sorted; without "." and "..".

@@ -95,17 +95,23 @@ class PosixFile final : public File {
 
   Result<std::string> read_at(uint64_t offset, size_t size) override {
     std::string bytes(size, '\0');
+    const Result<size_t> have = read_into(offset, size, bytes.data());
+    if (!have.ok()) return have.error();
+    bytes.resize(*have);
+    return bytes;
+  }
+
+  Result<size_t> read_into(uint64_t offset, size_t size, char* buffer) override {
     size_t have = 0;
     while (have < size) {
       const ssize_t n = retry_on_signal([&] {
-        return ::pread(fd_.get(), bytes.data() + have, size - have, static_cast<off_t>(offset + have));
+        return ::pread(fd_.get(), buffer + have, size - have, static_cast<off_t>(offset + have));
       });
       if (n < 0) return failed("read", path_, errno);
       if (n == 0) break;
       have += static_cast<size_t>(n);
     }
-    bytes.resize(have);
-    return bytes;
+    return have;
   }
 
   // Not called again after a signal or an error: a kernel may have dropped what it could not write, and say
@@ -174,6 +180,11 @@ Status PosixFileSystem::make_directory(const std::string& path) {
   struct stat status {};
   if (reason == EEXIST && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
   return failed("make the directory", path, reason);
+}
+
+Status PosixFileSystem::remove_directory(const std::string& path) {
+  if (::rmdir(path.c_str()) != 0) return failed("remove the directory", path, errno);
+  return sync_directory(parent_of(path));
 }
 
 Status PosixFileSystem::sync_directory(const std::string& path) {

@@ -1,12 +1,13 @@
 // A sorted key-value store that is written in atomic, durable batches and read through consistent snapshots:
 // LevelDB (leveldb_store.h), and a twin in memory for most seeds of the simulator (memory_store.h).
 //
-// Thread safety: one thread at a time, snapshots included.
+// Thread safety: one thread at a time, snapshots included. A snapshot may outlive its store.
 //
 // Errors: kIo, kNoSpace, kCorruption with the folder's name. After any error the store is not to be used
 // again.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -31,19 +32,22 @@ class StateSnapshot {
 class StateStore {
  public:
   virtual ~StateStore() = default;
-  // In this order, as one: a later record of a key wins. Durable when it returns.
+  // In this order, as one: a later record of a key wins. Durable when it returns. After an error it may have
+  // happened or not, as a whole.
   virtual Status write(std::span<const kv::Record> records) = 0;
   virtual Result<std::unique_ptr<StateSnapshot>> snapshot() = 0;
   // All bytes written to files so far, compaction included.
   virtual uint64_t bytes_written() const = 0;
 };
 
+enum class IfMissing : uint8_t { kMake, kRefuse };
+
 // Where stores are made and opened, so that the simulator can put its own in.
 class StateStores {
  public:
   virtual ~StateStores() = default;
-  // Makes it if it is missing.
-  virtual Result<std::unique_ptr<StateStore>> open(const std::string& directory) = 0;
+  // Makes it if it is missing, or says kCorruption.
+  virtual Result<std::unique_ptr<StateStore>> open(const std::string& directory, IfMissing if_missing) = 0;
   // With everything in it. No error if it is missing. REQUIRES: not open.
   virtual Status remove(const std::string& directory) = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/storage/files.h"
 #include "server/storage/wal_impl.h"
 #include "server/storage/wal_recovery.h"
 
@@ -41,7 +42,7 @@ bool Wal::exists(FileSystem& fs, const std::string& directory) {
   if (listing->state) return true;
   if (listing->logs.empty()) return false;
   if (listing->logs.rbegin()->first > 1) return true;
-  const Result<std::string> content = wal::read_file(fs, directory + "/" + wal::log_name(1));
+  const Result<std::string> content = read_file(fs, directory + "/" + wal::log_name(1));
   if (!content.ok()) return true;
   return content->find_first_not_of('\0', wal::kFramesBegin) != std::string::npos;
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "server/storage/files.h"
 #include "server/storage/wal_replay.h"
 
 namespace quorate::server::wal {
@@ -304,14 +305,6 @@ Status check_identity(const WalIdentity& found, const WalIdentity& expected, con
                  path + " belongs to another cluster; give this server its own folder"};
   }
   return {};
-}
-
-Result<std::string> read_file(FileSystem& fs, const std::string& path) {
-  Result<std::unique_ptr<File>> file = fs.open(path);
-  if (!file.ok()) return file.error();
-  Result<uint64_t> size = (*file)->size();
-  if (!size.ok()) return size.error();
-  return (*file)->read_at(0, *size);
 }
 
 }  // namespace quorate::server::wal

@@ -82,6 +82,5 @@ Result<Recovery> recover(FileSystem& fs, const std::string& directory, const Wal
 // The identity in the header of one segment file.
 Result<DecodedSegmentHeader> read_segment_header(FileSystem& fs, const std::string& path);
 Status check_identity(const WalIdentity& found, const WalIdentity& expected, const std::string& path);
-Result<std::string> read_file(FileSystem& fs, const std::string& path);
 
 }  // namespace quorate::server::wal

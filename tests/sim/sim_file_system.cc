@@ -51,6 +51,12 @@ class SimFile final : public server::File {
     return inode_->content.substr(offset, size);
   }
 
+  Result<size_t> read_into(uint64_t offset, size_t size, char* buffer) override {
+    if (Status alive = check_alive(); !alive.ok()) return alive.error();
+    if (offset >= inode_->content.size()) return size_t{0};
+    return inode_->content.copy(buffer, size, offset);
+  }
+
   Status sync() override {
     if (Status alive = check_alive(); !alive.ok()) return alive;
     return disk_.sync(*inode_, path_);
@@ -212,6 +218,19 @@ Status SimFileSystem::remove(const std::string& path) {
 Status SimFileSystem::make_directory(const std::string& path) {
   if (std::optional<Error> error = begin_step(SimStep::kAny, "make directory", path)) return *error;
   for (std::string at = path; !at.empty() && at != "."; at = parent(at)) directories_.insert(at);
+  return {};
+}
+
+Status SimFileSystem::remove_directory(const std::string& path) {
+  if (!directories_.contains(path)) return Error{ErrorCode::kNoNode, path + ": no such directory"};
+  const std::string below = path + "/";
+  const auto first = names_.lower_bound(below);
+  CHECK_MSG(first == names_.end() || !first->first.starts_with(below), path + " is not empty");
+  if (std::optional<Error> error = begin_step(SimStep::kAny, "remove directory", path)) return *error;
+  directories_.erase(path);
+  // A directory that is gone for good takes with it what was not synced in it.
+  changes_.erase(path);
+  std::erase_if(synced_names_, [&](const auto& name) { return name.first.starts_with(below); });
   return {};
 }
 

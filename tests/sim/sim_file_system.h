@@ -9,7 +9,7 @@
 // written whole or not at all; everything else that was not synced may be kept, lost or torn, in any order.
 //
 // Faults are counted in steps. A step is anything that can change the disk: create, write, sync, rename,
-// remove, make_directory, sync_directory; each counts one, also when it fails.
+// remove, make_directory, remove_directory, sync_directory; each counts one, also when it fails.
 //
 // Thread safety: none.
 #pragma once
@@ -53,6 +53,7 @@ class SimFileSystem final : public server::FileSystem {
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
   Status make_directory(const std::string& path) override;
+  Status remove_directory(const std::string& path) override;
   Status sync_directory(const std::string& path) override;
   Result<std::vector<std::string>> list(const std::string& path) override;
   bool exists(const std::string& path) override;

@@ -1,0 +1,23 @@
+// What is done with whole files and folders, over the file-system interface.
+//
+// Thread safety: pure functions over the file system handed in.
+//
+// Errors: the file system's own.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "server/storage/file_system.h"
+
+namespace quorate::server {
+
+Result<std::string> read_file(FileSystem& fs, const std::string& path);
+// Whole or not at all: written as NAME.new beside it, synced, renamed, and the name synced.
+Status replace_file(FileSystem& fs, const std::string& directory, const std::string& name,
+                    std::string_view bytes);
+// A folder that holds files and no folders. No error if it is missing. A crash leaves any part of it.
+Status remove_folder(FileSystem& fs, const std::string& directory);
+
+}  // namespace quorate::server
