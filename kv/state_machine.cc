@@ -176,7 +176,7 @@ void StateMachine::skip(Index index) {
 Index StateMachine::applied() const { return impl_->index; }
 Zxid StateMachine::zxid() const { return impl_->zxid(); }
 Stamp StateMachine::last_stamp() const { return impl_->stamp; }
-uint64_t StateMachine::state_hash() const { return impl_->tree.hash() + impl_->sessions.hash(); }
+uint64_t StateMachine::state_hash() const { return impl_->tree.hash() + impl_->tree.quotas().hash() + impl_->sessions.hash(); }
 
 Result<NodeView> StateMachine::get(std::string_view path) const {
   const Result<Ref> ref = impl_->find(path);

@@ -153,6 +153,7 @@ void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
     put_payload(node, before.name(), data);
     if (!undoable_) free_payload(replaced);
   }
+  count(place.path, 0, int64_t{node.data_size} - int64_t{before.data_size});
   // Versions wrap around as ZooKeeper's do, and as signed arithmetic must not.
   node.version = static_cast<int32_t>(static_cast<uint32_t>(node.version) + 1);
   node.mzxid = cause.zxid;
@@ -189,6 +190,23 @@ void Tree::remove(const Place& place, const Cause& cause) {
   if (undoable_) done_.push_back({Done::Kind::kRemoved, place.ref, above.pzxid, {}, {}});
   unlink(place, above.creates, cause.zxid);
   if (!undoable_) release(place.ref);
+}
+
+void Tree::set_quota(std::string_view path, const QuotaLimits& limits) {
+  quotas_.set(path, limits, quotas_.find(path) == nullptr && !limits.none() ? use_of(path) : QuotaUse{});
+}
+
+QuotaUse Tree::use_of(std::string_view path) const {
+  QuotaUse use;
+  const Ref top = find(path).ref;
+  for (Ref at = top; at != kNone;) {
+    ++use.count;
+    use.bytes += nodes_[at].data_size;
+    Ref next = first_child(at);
+    for (; next == kNone && at != top; at = nodes_[at].parent) next = nodes_[at].next;
+    at = next;
+  }
+  return use;
 }
 
 void Tree::set_creates(const Place& place, uint64_t creates) {

@@ -31,6 +31,7 @@
 #include "kv/command.h"
 #include "kv/node.h"
 #include "kv/queue.h"
+#include "kv/quotas.h"
 
 namespace quorate::kv {
 
@@ -131,6 +132,17 @@ class Tree {
 
   AclTable& acls() { return acls_; }
   const AclTable& acls() const { return acls_; }
+  // What nodes hold in data.
+  uint64_t data_bytes() const { return data_bytes_; }
+
+  // ---- quotas; their use follows every change
+
+  const Quotas& quotas() const { return quotas_; }
+  // Limits without any remove it. Costs a walk of the subtree where there was no quota. REQUIRES: there is
+  // one, or there are fewer than kQuotasMax.
+  void set_quota(std::string_view path, const QuotaLimits& limits);
+  // What a subtree holds; nothing where there is no node.
+  QuotaUse use_of(std::string_view path) const;
 
   // For tests: as if so many children had been made below the node.
   void set_creates(const Place& place, uint64_t creates);
@@ -178,6 +190,11 @@ class Tree {
   void link_queued(Ref parent, ParentPart& part, Ref ref);
   void unlink_queued(ParentPart& part, Ref ref);
   static uint32_t* dialect_counter(ParentPart& part, std::string_view name);
+  // Counts a change for quotas and for all.
+  void count(std::string_view path, int64_t nodes, int64_t bytes) {
+    data_bytes_ += static_cast<uint64_t>(bytes);  // modulo 2^64: adding what is negative takes away
+    quotas_.note(path, nodes, bytes);
+  }
   // Around every change that can make a node due or not.
   void schedule(Ref ref);
   void unschedule(Ref ref);
@@ -188,6 +205,7 @@ class Tree {
   std::optional<std::string> check_children(Ref ref, uint64_t& seen) const;
   std::optional<std::string> check_queue(Ref ref, const std::vector<Ref>& expected) const;
   std::optional<std::string> check_owned(uint64_t ephemerals) const;
+  std::optional<std::string> check_counts() const;
   bool made_in_order(Ref earlier, Ref later) const;
 
   Slab<Node> nodes_;
@@ -195,6 +213,8 @@ class Tree {
   Slab<EphemeralPart> ephemerals_;
   std::unordered_map<Ref, RarePart> rare_;
   AclTable acls_;
+  Quotas quotas_;
+  uint64_t data_bytes_ = 0;
   // Open addressing, linear probing; a power of two; never more than 3/4 full.
   std::vector<Ref> slots_;
   std::unordered_map<SessionId, Owned> owned_;

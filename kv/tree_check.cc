@@ -34,7 +34,29 @@ std::optional<std::string> Tree::check() const {
   if (rare != rare_.size()) return "the rare parts are not what was counted";
   if (undoable_ || !done_.empty()) return "changes are neither kept nor undone";
   if (hash != hash_) return "the tree's hash is not that of its nodes";
+  if (auto wrong = check_counts()) return wrong;
   return check_owned(ephemerals);
+}
+
+// What is counted as nodes come and go: references to lists, bytes, the use of quotas.
+std::optional<std::string> Tree::check_counts() const {
+  std::vector<uint64_t> references(acls_.end());
+  uint64_t bytes = 0;
+  for (Ref ref = 1; ref < nodes_.end(); ++ref) {
+    if (!nodes_[ref].used()) continue;
+    const uint32_t acl = nodes_[ref].acl;
+    if (!acls_.used(acl))
+      return "the node at " + shown(path(ref)) + " names a list of permissions that is not there";
+    if (acl != AclTable::kOpen) ++references[acl];
+    bytes += nodes_[ref].data_size;
+  }
+  if (bytes != data_bytes_) return "the bytes of data are not what was counted";
+  for (uint32_t acl = 0; acl < acls_.end(); ++acl) {
+    if (acls_.references(acl) != references[acl]) {
+      return "the nodes with one list of permissions are not as many as were counted";
+    }
+  }
+  return quotas_.check([this](std::string_view root) { return use_of(root); });
 }
 
 std::optional<std::string> Tree::check_node(Ref ref, uint64_t& hash) const {

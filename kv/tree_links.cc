@@ -49,6 +49,7 @@ void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
   node.flags |= Node::kUsed;
   insert_slot(place.ref);
   ++size_;
+  count(place.path, 1, node.data_size);
   link_child(part, place.ref);
   if (node.ephemeral()) link_owned(place.ref);
   if (node.queued()) link_queued(parent, part, place.ref);
@@ -75,6 +76,7 @@ void Tree::unlink(const Place& place, uint64_t creates, Zxid pzxid) {
   erase_slot(place.ref);
   node.flags = static_cast<uint8_t>(node.flags & ~Node::kUsed);
   --size_;
+  count(place.path, -1, -int64_t{node.data_size});
   part.creates = creates;
   part.pzxid = pzxid;
   hash_ += parent_hash_of(parent, parent_hash);

@@ -58,6 +58,7 @@ void Tree::undo_one(const Done& done) {
   unschedule(done.ref);
   hash_ -= hash_of(done.ref, place.hash);
   if (done.kind == Done::Kind::kSet) {
+    count(at, 0, int64_t{done.before.data_size} - int64_t{node.data_size});
     free_payload(node);
     node.payload = done.before.payload;
     node.data_size = done.before.data_size;
