@@ -170,12 +170,12 @@ void Tree::set_acl(const Place& place, uint32_t acl) {
   CHECK(place.ref != kNone);
   Node& node = nodes_[place.ref];
   RarePart part = rare(place.ref);
+  hash_ -= hash_of(place.ref, place.hash);
   if (undoable_) {
     done_.push_back({Done::Kind::kAclSet, place.ref, {}, node, part});
   } else {
     acls_.release(node.acl);
   }
-  hash_ -= hash_of(place.ref, place.hash);
   node.acl = acl;
   part.aversion = static_cast<int32_t>(static_cast<uint32_t>(part.aversion) + 1);
   put_rare(place.ref, part);
