@@ -28,13 +28,14 @@ size_t Configuration::voter_count() const {
                                            [](const Member& m) { return m.role == MemberRole::kVoter; }));
 }
 
-// u8 version (1) | u64 cluster id | varint members | for each: u32 id | u64 incarnation | u8 role | string
-// address.
+// u8 version (1) | u64 cluster id | u64 base state | varint members | for each: u32 id | u64 incarnation | u8
+// role | string address.
 std::string encode_configuration(const Configuration& configuration) {
   std::string out;
   ByteWriter writer(out);
   writer.u8(kVersion);
   writer.u64(configuration.cluster_id.value());
+  writer.u64(configuration.base_state);
   writer.varint(configuration.members.size());
   for (const Member& member : configuration.members) {
     writer.u32(member.id.value());
@@ -50,6 +51,7 @@ Result<Configuration> decode_configuration(std::string_view payload) {
   if (in.u8() != kVersion) return corrupt("its version is unknown");
   Configuration configuration;
   configuration.cluster_id = ClusterId(in.u64());
+  configuration.base_state = in.u64();
   const uint64_t count = in.varint();
   for (uint64_t i = 0; i < count && !in.failed(); ++i) {
     Member member;

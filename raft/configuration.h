@@ -15,7 +15,8 @@ enum class MemberRole : uint8_t { kVoter = 1, kLearner = 2 };
 
 struct Member {
   ServerId id;
-  // The life of the data folder that was admitted. A server whose folder has another one may receive, never vote.
+  // The life of the data folder that was admitted. A server whose folder has another one may receive, never
+  // vote.
   Incarnation incarnation;
   MemberRole role = MemberRole::kVoter;
   std::string address;  // where its peers reach it, "host:port"
@@ -25,6 +26,9 @@ struct Member {
 
 struct Configuration {
   ClusterId cluster_id;
+  // The hash of the state that the log begins from: 0, or that of a restored backup. A server that does not
+  // have that state cannot begin with entry 1.
+  uint64_t base_state = 0;
   std::vector<Member> members;  // by ascending id, no id twice
 
   const Member* find(ServerId id) const;

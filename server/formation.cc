@@ -17,12 +17,16 @@ constexpr Duration kReminderMax = std::chrono::minutes(10);
 
 }  // namespace
 
-uint64_t plan_digest(const std::vector<PlannedMember>& plan) {
+uint64_t plan_digest(const std::vector<PlannedMember>& plan, ClusterId restored, uint64_t base_state) {
   std::string bytes;
   ByteWriter out(bytes);
   for (const PlannedMember& member : plan) {
     out.u32(member.id.value());
     out.string(member.address);
+  }
+  if (base_state != 0) {
+    out.u64(restored.value());
+    out.u64(base_state);
   }
   return checksum64(bytes);
 }
@@ -35,7 +39,10 @@ Result<raft::Configuration> read_founding(const raft::Entry& entry) {
 }
 
 Formation::Formation(Options options, Instant now)
-    : options_(std::move(options)), plan_(plan_digest(options_.plan)), next_probe_(now), next_note_(now) {
+    : options_(std::move(options)),
+      plan_(plan_digest(options_.plan, options_.cluster_id, options_.base_state)),
+      next_probe_(now),
+      next_note_(now) {
   CHECK_MSG(!options_.plan.empty(), "a cluster is formed from a list of members");
 }
 
@@ -55,7 +62,9 @@ std::optional<raft::Entry> Formation::receive(Instant now, const PeerMessage& me
     } else if (Instant& next = next_refusal_note_[message.from]; next <= now) {
       next = now + kReminderMax;
       note_ = "server " + std::to_string(message.from.value()) +
-              " was started with another --cluster list: start all with the same one";
+              " was started with another --cluster list, or restored from another backup or with another "
+              "cluster id: "
+              "start all with the same list, and restore all alike or none";
     }
     send(message.from, ProbeReply{options_.incarnation, plan_});
     return decide(now);
@@ -78,6 +87,16 @@ std::optional<raft::Entry> Formation::receive(Instant now, const PeerMessage& me
               " does not list this server as a member";
       return std::nullopt;
     }
+    // An empty folder gets the state from the others; one with a state of its own has no place in their log.
+    if (options_.base_state != 0 && (configuration->base_state != options_.base_state ||
+                                     configuration->cluster_id != options_.cluster_id)) {
+      Instant& next = next_refusal_note_[message.from];
+      if (now < next) return std::nullopt;
+      next = now + kReminderMax;
+      note_ = "the cluster of server " + std::to_string(message.from.value()) +
+              " began from another state than the one restored here: start this server with an empty folder";
+      return std::nullopt;
+    }
     return entries->front();
   }
   return std::nullopt;
@@ -87,6 +106,7 @@ std::optional<raft::Entry> Formation::decide(Instant now) {
   if (!decides()) return std::nullopt;
   raft::Configuration configuration;
   configuration.cluster_id = options_.cluster_id;
+  configuration.base_state = options_.base_state;
   for (const PlannedMember& member : options_.plan) {
     Incarnation incarnation = options_.incarnation;
     if (member.id != options_.id) {

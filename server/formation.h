@@ -9,6 +9,9 @@
 // An empty server accepts a founding entry that lists it. Where the entry lists another incarnation of it,
 // the folder was wiped since: it may receive the log, but it never votes (raft::Raft::may_vote).
 //
+// Folders that were restored from one backup with one cluster id form a cluster in the same way, all of them
+// or none.
+//
 // Why only the lowest id decides: a decision by one needs no agreement. If it fails after deciding, it comes
 // back with its log; if its folder is lost, either somebody else has the entry, or nothing was promised to
 // anybody.
@@ -35,8 +38,10 @@ struct PlannedMember {
   std::string address;
 };
 
-// A digest of who is to form the cluster: servers with different lists do not.
-uint64_t plan_digest(const std::vector<PlannedMember>& plan);
+// A digest of who is to form the cluster, and from what state: servers with different ones do not.
+// `base_state` is 0 for empty folders.
+uint64_t plan_digest(const std::vector<PlannedMember>& plan, ClusterId restored = {},
+                     uint64_t base_state = 0);
 
 // The term of the founding entry: below every elected leader's.
 inline constexpr Term kFoundingTerm{1};
@@ -50,6 +55,9 @@ class Formation {
     std::vector<PlannedMember> plan;  // by ascending id, ourselves included
     Duration probe_interval{};
     ClusterId cluster_id;  // to be used if we decide
+    // Our folder was restored from a backup: the hash of its state. The cluster id is then the restored
+    // one's, and only servers that were restored alike form the cluster.
+    uint64_t base_state = 0;
   };
 
   Formation(Options options, Instant now);

@@ -70,6 +70,7 @@ RC_GTEST_PROP(EntryCodec, EveryCutInsideAnEntryIsRefused, ()) {
 Configuration any_configuration() {
   Configuration configuration;
   configuration.cluster_id = ClusterId(*rc::gen::arbitrary<uint64_t>());
+  configuration.base_state = *rc::gen::arbitrary<uint64_t>();
   uint32_t id = 0;
   const int count = *rc::gen::inRange(0, 6);
   for (int i = 0; i < count; ++i) {

@@ -68,6 +68,32 @@ TEST(Formation, AnotherListIsRefusedAndNamed) {
   EXPECT_EQ(first.take_note(), "") << "not with each of its probes";
 }
 
+TEST(Formation, RestoredServersFormOnlyWithThoseThatWereRestoredAlike) {
+  const auto restored = [](uint32_t id, uint64_t cluster, uint64_t base) {
+    return Formation(
+        {ServerId(id), Incarnation(100 + id), BootNonce(1), three(), 100 * kMs, ClusterId(cluster), base},
+        kStart);
+  };
+  const uint64_t plan = plan_digest(three(), ClusterId(9), 555);
+  Formation first = restored(1, 9, 555);
+  EXPECT_FALSE(first.receive(kStart, answer(2, plan_digest(three()), 102)).has_value()) << "an empty one";
+  EXPECT_FALSE(first.receive(kStart, answer(2, plan_digest(three(), ClusterId(8), 555), 102)).has_value());
+  EXPECT_FALSE(first.receive(kStart, answer(2, plan_digest(three(), ClusterId(9), 556), 102)).has_value());
+  EXPECT_FALSE(first.receive(kStart, answer(3, plan, 103)).has_value());
+  const auto entry = first.receive(kStart, answer(2, plan, 102));
+  ASSERT_TRUE(entry.has_value());
+  EXPECT_EQ(read_founding(*entry)->cluster_id, ClusterId(9));
+  EXPECT_EQ(read_founding(*entry)->base_state, 555u);
+
+  const PeerMessage founding{ServerId(1), ServerId(2), BootNonce(1), Founding{entry->encoded}};
+  EXPECT_TRUE(restored(2, 9, 555).receive(kStart, founding).has_value());
+  Formation other = restored(2, 9, 556);
+  EXPECT_FALSE(other.receive(kStart, founding).has_value());
+  EXPECT_NE(other.take_note().find("began from another state"), std::string::npos);
+  EXPECT_TRUE(make(2, three()).receive(kStart, founding).has_value())
+      << "an empty one is given the state later";
+}
+
 TEST(Formation, SaysWhoIsMissingEverMoreRarely) {
   Formation first = make(1, three());
   int said = 0;
