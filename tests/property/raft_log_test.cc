@@ -73,14 +73,14 @@ void compare(const Log& log, const Twin& twin) {
   RC_ASSERT(log.last_with_term_at_most(Index(index), term).value() == highest);
 
   const Index last = std::clamp(Index(index), log.snapshot_index(), log.last_index());
-  const size_t bytes = *rc::gen::inRange<size_t>(0, 400);
+  const size_t kept_max = *rc::gen::inRange<size_t>(0, 400);
   size_t kept = 0;
   uint64_t keeping = last.value();
   for (; twin.entries.contains(keeping); --keeping) {
     kept += twin.entries.at(keeping).encoded.size();
-    if (kept > bytes) break;
+    if (kept > kept_max) break;
   }
-  RC_ASSERT(log.keeping(bytes, last).value() == keeping);
+  RC_ASSERT(log.keeping(kept_max, last).value() == keeping);
 
   if (twin.entries.contains(index)) {
     RC_ASSERT(log.at(Index(index)).encoded == twin.entries.at(index).encoded);
