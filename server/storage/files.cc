@@ -5,6 +5,11 @@
 
 namespace quorate::server {
 
+Status final_error(const Status& synced) {
+  if (synced.code() != ErrorCode::kNoSpace) return synced;
+  return Error{ErrorCode::kIo, synced.error().message};
+}
+
 Result<std::string> read_file(FileSystem& fs, const std::string& path) {
   Result<std::unique_ptr<File>> file = fs.open(path);
   if (!file.ok()) return file.error();
@@ -19,9 +24,9 @@ Status replace_file(FileSystem& fs, const std::string& directory, const std::str
   Result<std::unique_ptr<File>> file = fs.create(beside);
   if (!file.ok()) return file.error();
   if (Status written = (*file)->write_at(0, bytes); !written.ok()) return written;
-  if (Status synced = (*file)->sync(); !synced.ok()) return synced;
+  if (Status synced = (*file)->sync(); !synced.ok()) return final_error(synced);
   if (Status renamed = fs.rename(beside, directory + "/" + name); !renamed.ok()) return renamed;
-  return fs.sync_directory(directory);
+  return final_error(fs.sync_directory(directory));
 }
 
 Status remove_folder(FileSystem& fs, const std::string& directory) {

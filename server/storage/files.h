@@ -13,8 +13,12 @@
 
 namespace quorate::server {
 
+// A failed sync is not tried again, whatever its reason (docs/storage-format.md): its kNoSpace becomes kIo.
+Status final_error(const Status& synced);
+
 Result<std::string> read_file(FileSystem& fs, const std::string& path);
-// Whole or not at all: written as NAME.new beside it, synced, renamed, and the name synced.
+// Whole or not at all: written as NAME.new beside it, synced, renamed, and the name synced. After kNoSpace
+// what was there is there.
 Status replace_file(FileSystem& fs, const std::string& directory, const std::string& name,
                     std::string_view bytes);
 // A folder that holds files and no folders. No error if it is missing. A crash leaves any part of it.

@@ -97,10 +97,7 @@ class LevelDbWritableFile final : public leveldb::WritableFile {
     if (leveldb::Status written = write(); !written.ok()) return written;
     if (leveldb::Status named = env_.sync_names(); !named.ok()) return named;
     if (leveldb::Status allowed = env_.may_change(); !allowed.ok()) return allowed;
-    Status synced = file_->sync();
-    // A sync is not tried a second time, whatever its reason (docs/storage-format.md).
-    if (synced.code() == ErrorCode::kNoSpace) synced = Error{ErrorCode::kIo, synced.error().message};
-    return env_.changed(synced);
+    return env_.changed(final_error(file_->sync()));
   }
 
  private:
@@ -149,10 +146,9 @@ leveldb::Status LevelDbEnv::not_read(const Error& error) {
 leveldb::Status LevelDbEnv::sync_names() {
   if (!names_unsynced_) return leveldb::Status::OK();
   if (leveldb::Status allowed = may_change(); !allowed.ok()) return allowed;
-  Status synced = fs_.sync_directory(directory_);
+  const Status synced = fs_.sync_directory(directory_);
   if (synced.ok()) names_unsynced_ = false;
-  if (synced.code() == ErrorCode::kNoSpace) synced = Error{ErrorCode::kIo, synced.error().message};
-  return changed(synced);
+  return changed(final_error(synced));
 }
 
 leveldb::Status LevelDbEnv::NewSequentialFile(const std::string& path, leveldb::SequentialFile** file) {
