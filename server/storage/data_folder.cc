@@ -62,13 +62,9 @@ Status write_identity(FileSystem& fs, const std::string& directory, const Folder
 
 }  // namespace
 
-Result<DataFolder> DataFolder::open(FileSystem& fs, const std::string& directory, ServerId id,
-                                    Incarnation fresh_incarnation) {
-  CHECK(id.value() != 0);
-  CHECK(fresh_incarnation.value() != 0);
-  if (Status made = fs.make_directory(directory); !made.ok()) return made.error();
-  DataFolder folder;
-  folder.directory_ = directory;
+Status DataFolder::lock(FileSystem& fs, const std::string& directory) {
+  fs_ = &fs;
+  directory_ = directory;
   Result<std::unique_ptr<FileLock>> lock = fs.lock(directory + "/LOCK");
   if (lock.code() == ErrorCode::kInUse) {
     return Error{ErrorCode::kInUse,
@@ -76,7 +72,34 @@ Result<DataFolder> DataFolder::open(FileSystem& fs, const std::string& directory
                      " is in use by another process; stop it or give this server its own folder"};
   }
   if (!lock.ok()) return lock.error();
-  folder.lock_ = std::move(*lock);
+  lock_ = std::move(*lock);
+  return {};
+}
+
+Result<DataFolder> DataFolder::open_existing(FileSystem& fs, const std::string& directory) {
+  const std::string path = directory + "/identity";
+  if (!fs.exists(path)) {
+    return Error{ErrorCode::kNoNode, directory + " is no data folder of a server: correct --data"};
+  }
+  DataFolder folder;
+  if (Status locked = folder.lock(fs, directory); !locked.ok()) return locked.error();
+  const Result<std::string> bytes = read_file(fs, path);
+  if (!bytes.ok()) return bytes.error();
+  const Result<FolderIdentity> identity = decode_identity(*bytes, path);
+  if (!identity.ok()) return identity.error();
+  folder.server_ = identity->server;
+  folder.incarnation_ = identity->incarnation;
+  folder.cluster_ = identity->cluster;
+  return folder;
+}
+
+Result<DataFolder> DataFolder::open(FileSystem& fs, const std::string& directory, ServerId id,
+                                    Incarnation fresh_incarnation) {
+  CHECK(id.value() != 0);
+  CHECK(fresh_incarnation.value() != 0);
+  if (Status made = fs.make_directory(directory); !made.ok()) return made.error();
+  DataFolder folder;
+  if (Status locked = folder.lock(fs, directory); !locked.ok()) return locked.error();
 
   const std::string path = directory + "/identity";
   FolderIdentity identity{id, fresh_incarnation, ClusterId()};
@@ -111,7 +134,6 @@ Result<DataFolder> DataFolder::open(FileSystem& fs, const std::string& directory
             " holds no log though this folder is a member's; restore the whole folder from a backup, or "
             "move it away and let this server come back as a new member"};
   }
-  folder.fs_ = &fs;
   folder.server_ = identity.server;
   folder.incarnation_ = identity.incarnation;
   folder.cluster_ = identity.cluster;

@@ -4,6 +4,7 @@
 //   DIR/LOCK       held while the folder is open
 //   DIR/identity   server id, incarnation and cluster; docs/storage-format.md has the bytes
 //   DIR/wal/       the log
+//   DIR/state/     the checkpoints of the state
 //
 // Thread safety: none.
 #pragma once
@@ -27,6 +28,9 @@ class DataFolder {
   static Result<DataFolder> open(FileSystem& fs, const std::string& directory, ServerId id,
                                  Incarnation fresh_incarnation);
 
+  // Opens a folder that is there, whoever's it is. Errors: as above, and kNoNode where there is none.
+  static Result<DataFolder> open_existing(FileSystem& fs, const std::string& directory);
+
   ServerId server() const { return server_; }
   Incarnation incarnation() const { return incarnation_; }
   // The cluster whose founding entry is durable in this folder's log; 0: none yet.
@@ -38,9 +42,11 @@ class DataFolder {
   bool is_new() const { return is_new_; }
   const std::string& directory() const { return directory_; }
   std::string wal_directory() const { return directory_ + "/wal"; }
+  std::string state_directory() const { return directory_ + "/state"; }
 
  private:
   DataFolder() = default;
+  Status lock(FileSystem& fs, const std::string& directory);
 
   FileSystem* fs_ = nullptr;
   std::string directory_;

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "base/codec.h"
 #include "server/storage/files.h"
 #include "server/storage/state_load.h"
 
@@ -15,6 +16,7 @@ namespace quorate::server {
 namespace {
 
 constexpr char kPointer[] = "CURRENT";
+constexpr char kMembers[] = "MEMBERS";
 constexpr std::string_view kPointerMagic = "quorate-state 1 ";
 
 std::string encode_pointer(uint64_t number) {
@@ -37,6 +39,23 @@ std::optional<uint64_t> decode_pointer(std::string_view line) {
   const auto number = parse_number(rest.substr(0, rest.find(' ')));
   if (!number || line != encode_pointer(*number)) return std::nullopt;
   return number;
+}
+
+// The name, and a checksum of it.
+std::string encode_members(const StateName& name) {
+  std::string bytes = encode_state_name(name);
+  const uint64_t checksum = checksum64(bytes);
+  ByteWriter(bytes).u64(checksum);
+  return bytes;
+}
+
+std::optional<StateName> decode_members(std::string_view bytes) {
+  if (bytes.size() < sizeof(uint64_t)) return std::nullopt;
+  const std::string_view name = bytes.substr(0, bytes.size() - sizeof(uint64_t));
+  if (ByteReader(bytes.substr(name.size())).u64() != checksum64(name)) return std::nullopt;
+  auto decoded = decode_state_name(name);
+  if (!decoded.ok()) return std::nullopt;
+  return std::move(*decoded);
 }
 
 std::string path_of(const std::string& directory, uint64_t number) {
@@ -84,6 +103,7 @@ class Folder final : public StateFolder {
       : fs_(fs), stores_(stores), directory_(std::move(directory)), limits_(limits) {}
 
   Result<std::optional<ReceivedState>> open();
+  const std::optional<StateName>& known_members() const { return members_; }
 
   Result<StoreDone> run(StoreJob& job) override {
     if (Status opened = reopen(); !opened.ok()) return opened.error();
@@ -117,6 +137,7 @@ class Folder final : public StateFolder {
   Result<StoreDone> run(uint64_t id, const AbandonReceive& job);
 
   Status reopen();
+  Status remember_members(const StateName& name);
   Status write(std::unique_ptr<StateStore>& store, std::span<const kv::Record> records);
   Result<std::unique_ptr<StateStore>> make_store(uint64_t number);
   Result<OpenSnapshot*> find_snapshot(const ReadSnapshot& job);
@@ -134,6 +155,7 @@ class Folder final : public StateFolder {
   std::unique_ptr<StateStore> store_;  // null after an error
   std::map<uint64_t, OpenSnapshot> snapshots_;
   std::optional<Receiving> receiving_;
+  std::optional<StateName> members_;
   uint64_t bytes_of_closed_ = 0;
 };
 
@@ -155,6 +177,7 @@ Result<std::optional<ReceivedState>> Folder::open() {
   } else if (Status written = write_pointer(fs_, directory_, 0); !written.ok()) {
     return written.error();
   }
+  members_ = members(fs_, directory_);
   highest_ = current_;
   for (const uint64_t number : *present) highest_ = std::max(highest_, number);
 
@@ -210,11 +233,22 @@ Status Folder::write(std::unique_ptr<StateStore>& store, std::span<const kv::Rec
   return explain(directory_, written.error());
 }
 
+// Before the state with that name is in use, and the log can be cut behind it.
+Status Folder::remember_members(const StateName& name) {
+  if (members_ && members_->cluster == name.cluster && members_->configuration == name.configuration)
+    return {};
+  if (Status written = replace_file(fs_, directory_, kMembers, encode_members(name)); !written.ok())
+    return written;
+  members_ = name;
+  return {};
+}
+
 Result<StoreDone> Folder::run(uint64_t id, WriteCheckpoint& job) {
   // The same job may come a second time.
   if (job.records.empty() || job.records.back().key != kStateNameKey) {
     job.records.push_back({kStateNameKey, encode_state_name(job.name)});
   }
+  if (Status remembered = remember_members(job.name); !remembered.ok()) return remembered.error();
   if (Status written = write(store_, job.records); !written.ok()) return written.error();
   return answer(id);
 }
@@ -303,6 +337,7 @@ Result<StoreDone> Folder::run(uint64_t id, const ReceiveRecords& job) {
 // The pointer is written over durably, then the store that was in use is removed: with a crash before that
 // the next open does it.
 Status Folder::switch_to_received() {
+  if (Status remembered = remember_members(receiving_->name); !remembered.ok()) return remembered;
   if (Status switched = write_pointer(fs_, directory_, receiving_->number); !switched.ok()) return switched;
   snapshots_.clear();
   close(store_);
@@ -345,7 +380,15 @@ Result<StateFolder::Opened> StateFolder::open(FileSystem& fs, StateStores& store
   auto folder = std::make_unique<Folder>(fs, stores, directory, limits);
   auto state = folder->open();
   if (!state.ok()) return state.error();
-  return Opened{std::move(folder), std::move(*state)};
+  Opened opened{nullptr, std::move(*state), folder->known_members()};
+  opened.folder = std::move(folder);
+  return opened;
+}
+
+// Damage there matters only where there is no state, and is told then by whoever misses it.
+std::optional<StateName> StateFolder::members(FileSystem& fs, const std::string& directory) {
+  const auto bytes = read_file(fs, directory + "/" + kMembers);
+  return bytes.ok() ? decode_members(*bytes) : std::nullopt;
 }
 
 Status StateFolder::discard(FileSystem& fs, StateStores& stores, const std::string& directory) {

@@ -3,6 +3,8 @@
 //   DIR/state/CURRENT    the number of the store in use, 0 for none; replaced by rename, synced with its
 //                        directory
 //   DIR/state/N/         a store; one that CURRENT does not name is left over and is removed at the next open
+//   DIR/state/MEMBERS    the name of the first state with the newest configuration: without a state, and with
+//                        a log that was cut, nothing else would say who the members are
 //
 // CURRENT is written before the first store is made: stores without it are damage, and nothing is taken for a
 // new folder that once held a state.
@@ -35,8 +37,11 @@ class StateFolder {
   static Result<Opened> open(FileSystem& fs, StateStores& stores, const std::string& directory,
                              const kv::Limits& limits);
   // Forgets the state, so that the next open finds none: for a server whose state is to be replaced from the
-  // others'.
+  // others'. MEMBERS stays.
   static Status discard(FileSystem& fs, StateStores& stores, const std::string& directory);
+
+  // What MEMBERS says, if it is there and intact.
+  static std::optional<StateName> members(FileSystem& fs, const std::string& directory);
 
   virtual ~StateFolder() = default;
   // Errors of the disk are this call's own: on kIo and kCorruption the process ends, after kNoSpace the same
@@ -54,7 +59,8 @@ class StateFolder {
 
 struct StateFolder::Opened {
   std::unique_ptr<StateFolder> folder;
-  std::optional<ReceivedState> state;  // nothing: no checkpoint was ever made here
+  std::optional<ReceivedState> state;  // nothing: no checkpoint was ever made here, or it was discarded
+  std::optional<StateName> members;    // of MEMBERS; not newer than `state`
 };
 
 }  // namespace quorate::server
