@@ -1,160 +1,399 @@
 #include "kv/watch_table.h"
 
+#include <algorithm>
+#include <map>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/check.h"
 #include "kv/path.h"
+#include "kv/slab.h"
+#include "kv/watch_paths.h"
 
 namespace quorate::kv {
 namespace {
 
-struct Key {
-  ConnectionId connection;
-  uint64_t watch = 0;
+// Marks of a path: watches that look at the node itself, at its children, at all below. One may outlast its
+// last watch until the next walk over the list.
+constexpr uint8_t kLooksHere = 1;
+constexpr uint8_t kLooksAtChildren = 2;
+constexpr uint8_t kLooksBelow = 4;
 
-  friend bool operator==(const Key&, const Key&) = default;
-};
-
-struct KeyHash {
-  size_t operator()(const Key& key) const noexcept {
-    return std::hash<uint64_t>{}(key.connection.value() * 0x9e3779b97f4a7c15U + key.watch);
+constexpr uint8_t marks_of(WatchKind kind) {
+  switch (kind) {
+    case WatchKind::kData:
+      return kLooksHere;
+    case WatchKind::kChildren:
+      return kLooksAtChildren;
+    case WatchKind::kPersistent:
+    case WatchKind::kNodeFeed:
+      return kLooksHere | kLooksAtChildren;
+    case WatchKind::kRecursive:
+    case WatchKind::kTreeFeed:
+      return kLooksBelow;
   }
-};
-
-struct PathHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view path) const noexcept { return std::hash<std::string_view>{}(path); }
-};
-
-struct Watch;
-
-// The watches of one path, or those of one connection, in the order of registration.
-struct List {
-  Watch* first = nullptr;
-  Watch* last = nullptr;
-};
-
-struct Link {
-  Watch* prev = nullptr;
-  Watch* next = nullptr;
-};
-
-using Paths = std::unordered_map<std::string, List, PathHash, std::equal_to<>>;
-
-struct Watch {
-  Key key;
-  WatchKind kind = WatchKind::kData;
-  Paths::value_type* path = nullptr;
-  Link on_path;
-  Link on_connection;
-};
-
-template <Link Watch::*kLink>
-void append(List& list, Watch& watch) {
-  (watch.*kLink).prev = list.last;
-  (list.last == nullptr ? list.first : (list.last->*kLink).next) = &watch;
-  list.last = &watch;
+  CHECK_MSG(false, "no kind of watch");
 }
 
-template <Link Watch::*kLink>
-void unlink(List& list, Watch& watch) {
-  const Link link = watch.*kLink;
-  (link.prev == nullptr ? list.first : (link.prev->*kLink).next) = link.next;
-  (link.next == nullptr ? list.last : (link.next->*kLink).prev) = link.prev;
+constexpr bool looks_below(WatchKind kind) { return marks_of(kind) == kLooksBelow; }
+constexpr bool is_feed(WatchKind kind) {
+  return kind == WatchKind::kNodeFeed || kind == WatchKind::kTreeFeed;
+}
+constexpr bool is_persistent(WatchKind kind) {
+  return kind == WatchKind::kPersistent || kind == WatchKind::kRecursive;
+}
+
+EventKind event_of(Change::Kind kind) {
+  switch (kind) {
+    case Change::Kind::kCreated:
+      return EventKind::kCreated;
+    case Change::Kind::kDeleted:
+      return EventKind::kDeleted;
+    case Change::Kind::kDataSet:
+      break;
+  }
+  return EventKind::kDataChanged;
+}
+
+struct Watch {
+  uint64_t id = 0;
+  Ref path = kNone;
+  // The list of its path: those that look below first. The first one's prev is the last, whose next is none.
+  Ref prev = kNone;
+  Ref next = kNone;
+  uint32_t connection : 29 = 0;  // a reference
+  uint32_t kind : 3 = 0;
+
+  WatchKind what() const { return static_cast<WatchKind>(kind); }
+};
+static_assert(sizeof(Watch) == 24);
+
+struct Connection {
+  ConnectionId id;
+  RefTable watches;
+  uint32_t feeds = 0;
+};
+
+uint64_t hash_of_id(uint64_t id) {
+  // The high bits of a product depend on all bits of the id; both halves are used.
+  const uint64_t product = (id + 1) * 0x9e3779b97f4a7c15U;
+  return product ^ (product >> 32);
+}
+
+// What persistent watches are told of an entry that changed more than one thing: the changes that count at
+// their own path, and those that count for their parent.
+struct Folded {
+  explicit Folded(const std::vector<Change>& changes);
+  bool at_path(size_t i) const { return all_ || at_path_[i]; }
+  bool at_parent(size_t i) const { return all_ || at_parent_[i]; }
+
+ private:
+  bool all_;
+  std::vector<bool> at_path_, at_parent_;
+};
+
+Folded::Folded(const std::vector<Change>& changes) : all_(changes.size() <= 1) {
+  if (all_) return;
+  at_path_.resize(changes.size());
+  at_parent_.resize(changes.size());
+  std::unordered_map<std::string_view, size_t> decides;
+  std::unordered_set<std::string_view> parents;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const Change& change = changes[i];
+    const bool set = change.kind == Change::Kind::kDataSet;
+    const auto [at, first] = decides.try_emplace(change.path, i);
+    if (!first && (!set || changes[at->second].kind == Change::Kind::kDataSet)) at->second = i;
+    if (!set) at_parent_[i] = parents.insert(parent_of(change.path)).second;
+  }
+  for (const auto& [path, i] : decides) at_path_[i] = true;
 }
 
 }  // namespace
 
 struct WatchTable::Impl {
-  void remove(Watch& watch);
-  void fire_at(std::string_view path, WatchKind kind, EventKind event, Zxid zxid,
-               std::vector<WatchEvent>& events);
+  explicit Impl(const WatchLimits& l) : limits(l) {}
 
-  // References into an unordered_map stay valid while others come and go, so the lists may point into these.
-  std::unordered_map<Key, Watch, KeyHash> watches;
-  std::unordered_map<ConnectionId, List> connections;
-  Paths paths;
+  Ref find(ConnectionId connection, uint64_t watch) const;
+  void link(Ref ref);
+  void unlink(Ref ref);
+  void remove(Ref ref);
+  // Calls visit(ref) for the watches of a path whose marks are among `marks`; true from it: the watch has
+  // fired for the last time.
+  template <class Visit>
+  void walk(std::string_view path, uint8_t marks, const Visit& visit);
+
+  WatchLimits limits;
+  Slab<Watch> watches;
+  Slab<Connection> connections;
+  std::unordered_map<ConnectionId, Ref> by_id;
+  WatchPaths paths;
+  size_t size = 0;
+  size_t below = 0;       // watches that look below
+  size_t persistent = 0;  // watches that stay, without the feeds
+  size_t feeds = 0;
 };
 
-void WatchTable::Impl::remove(Watch& watch) {
-  unlink<&Watch::on_path>(watch.path->second, watch);
-  if (watch.path->second.first == nullptr) paths.erase(paths.find(watch.path->first));
-  const auto connection = connections.find(watch.key.connection);
-  unlink<&Watch::on_connection>(connection->second, watch);
-  if (connection->second.first == nullptr) connections.erase(connection);
-  const Key key = watch.key;
-  watches.erase(key);
+namespace {
+
+// What fires while the changes of one entry are gone through.
+class Firing {
+ public:
+  Firing(const Applied& applied, bool folds, bool has_feeds)
+      : applied_(applied),
+        folded_(folds ? applied.changes : kNoChanges),
+        folds_(folds),
+        has_feeds_(has_feeds) {}
+
+  void tell(const Connection& connection, const Watch& watch, EventKind kind, std::string_view path) {
+    fired_.events.push_back({connection.id, watch.id, kind, std::string(path), applied_.zxid});
+  }
+  void feed(const Connection& connection, const Watch& watch, const Change& change) {
+    CHECK(has_feeds_);
+    const auto [at, added] = batches_.try_emplace({connection.id, watch.id}, fired_.batches.size());
+    if (added) fired_.batches.push_back({connection.id, watch.id, {}, applied_.zxid});
+    fired_.batches[at->second].changes.push_back({change.kind, applied_.zxid, change.path});
+  }
+  bool counts_at_path(size_t i) const { return !folds_ || folded_.at_path(i); }
+  bool counts_at_parent(size_t i) const { return !folds_ || folded_.at_parent(i); }
+  Fired take() { return std::move(fired_); }
+
+ private:
+  static inline const std::vector<Change> kNoChanges{};
+
+  const Applied& applied_;
+  const Folded folded_;
+  const bool folds_;
+  const bool has_feeds_;
+  Fired fired_;
+  std::map<std::pair<ConnectionId, uint64_t>, size_t> batches_;
+};
+
+}  // namespace
+
+Ref WatchTable::Impl::find(ConnectionId connection, uint64_t watch) const {
+  const auto at = by_id.find(connection);
+  if (at == by_id.end()) return kNone;
+  return connections[at->second].watches.find(hash_of_id(watch),
+                                              [&](Ref ref) { return watches[ref].id == watch; });
 }
 
-void WatchTable::Impl::fire_at(std::string_view path, WatchKind kind, EventKind event, Zxid zxid,
-                               std::vector<WatchEvent>& events) {
-  const auto at = paths.find(path);
-  if (at == paths.end()) return;
-  for (Watch* watch = at->second.first; watch != nullptr;) {
-    Watch* const next = watch->on_path.next;
-    if (watch->kind == kind) {
-      events.push_back({watch->key.connection, watch->key.watch, event, std::string(path), zxid});
-      remove(*watch);  // of the last one it takes the list along, and then there is no next
-    }
-    watch = next;
+void WatchTable::Impl::link(Ref ref) {
+  Watch& watch = watches[ref];
+  const Ref first = paths.first(watch.path);
+  paths.set_marks(watch.path, static_cast<uint8_t>(paths.marks(watch.path) | marks_of(watch.what())));
+  if (first == kNone) {
+    watch.prev = ref;
+    paths.set_first(watch.path, ref);
+  } else if (looks_below(watch.what())) {
+    watch.prev = watches[first].prev;
+    watch.next = first;
+    watches[first].prev = ref;
+    paths.set_first(watch.path, ref);
+  } else {
+    watch.prev = watches[first].prev;
+    watches[watch.prev].next = ref;
+    watches[first].prev = ref;
   }
 }
 
-WatchTable::WatchTable() : impl_(std::make_unique<Impl>()) {}
+void WatchTable::Impl::unlink(Ref ref) {
+  const Watch& watch = watches[ref];
+  const Ref first = paths.first(watch.path);
+  if (ref == first) {
+    paths.set_first(watch.path, watch.next);
+    if (watch.next == kNone) return paths.erase(watch.path);
+    watches[watch.next].prev = watch.prev;
+  } else {
+    watches[watch.prev].next = watch.next;
+    watches[watch.next == kNone ? first : watch.next].prev = watch.prev;
+  }
+}
+
+void WatchTable::Impl::remove(Ref ref) {
+  unlink(ref);
+  const Watch& watch = watches[ref];
+  const WatchKind kind = watch.what();
+  const Ref connection_ref = watch.connection;
+  Connection& connection = connections[connection_ref];
+  connection.watches.erase(hash_of_id(watch.id), ref,
+                           [this](Ref other) { return hash_of_id(watches[other].id); });
+  --size;
+  if (looks_below(kind)) --below;
+  if (is_persistent(kind)) --persistent;
+  if (is_feed(kind)) {
+    --feeds;
+    --connection.feeds;
+  }
+  watches.release(ref);
+  if (connection.watches.size() > 0) return;
+  by_id.erase(connection.id);
+  connections.release(connection_ref);
+}
+
+template <class Visit>
+void WatchTable::Impl::walk(std::string_view path, uint8_t marks, const Visit& visit) {
+  const Ref at = paths.find(path);
+  if (at == kNone || (paths.marks(at) & marks) == 0) return;
+  uint8_t left = 0;  // the marks of what stays
+  bool any_left = false;
+  for (Ref ref = paths.first(at); ref != kNone;) {
+    const Ref next = watches[ref].next;
+    const uint8_t looks = marks_of(watches[ref].what());
+    // Those that look below stand in front; who asks for no others needs to see no more.
+    if (marks == kLooksBelow && looks != kLooksBelow) return;
+    if ((looks & marks) != 0 && visit(watches[ref])) {
+      remove(ref);  // the last one takes the path along
+    } else {
+      left |= looks;
+      any_left = true;
+    }
+    ref = next;
+  }
+  if (any_left) paths.set_marks(at, left);
+}
+
+WatchTable::WatchTable(const WatchLimits& limits) : impl_(std::make_unique<Impl>(limits)) {}
 WatchTable::~WatchTable() = default;
 
-void WatchTable::add(ConnectionId connection, uint64_t watch, WatchKind kind, std::string_view path) {
-  remove(connection, watch);
-  const Key key{connection, watch};
-  Watch& added = impl_->watches[key];
-  added.key = key;
-  added.kind = kind;
-  auto at = impl_->paths.find(path);
-  if (at == impl_->paths.end()) at = impl_->paths.try_emplace(std::string(path)).first;
-  added.path = &*at;
-  append<&Watch::on_path>(at->second, added);
-  append<&Watch::on_connection>(impl_->connections[connection], added);
+Status WatchTable::add(ConnectionId connection, uint64_t watch, WatchKind kind, std::string_view path) {
+  Impl& impl = *impl_;
+  const Ref known = impl.find(connection, watch);
+  if (known == kNone) {
+    if (impl.size >= impl.limits.watches_max) {
+      return {ErrorCode::kLimitReached, "this server keeps " + std::to_string(impl.limits.watches_max) +
+                                            " watches, which is its limit; use another server, or fewer"};
+    }
+    if (size(connection) >= impl.limits.per_connection_max) {
+      return {ErrorCode::kLimitReached,
+              "this connection has " + std::to_string(impl.limits.per_connection_max) +
+                  " watches, which is its limit; watch recursively, or remove some"};
+    }
+  } else {
+    impl.remove(known);
+  }
+  const auto [at, added] = impl.by_id.try_emplace(connection, kNone);
+  if (added) {
+    at->second = impl.connections.allocate();
+    CHECK(at->second < 1U << 29);
+    impl.connections[at->second].id = connection;
+  }
+  const Ref ref = impl.watches.allocate();
+  Watch& made = impl.watches[ref];
+  made.id = watch;
+  made.connection = at->second & ((1U << 29) - 1);
+  made.kind = static_cast<uint8_t>(kind) & 7U;
+  made.path = impl.paths.find_or_add(path);
+  impl.link(ref);
+  Connection& owner = impl.connections[at->second];
+  owner.watches.insert(hash_of_id(watch), ref,
+                       [&impl](Ref other) { return hash_of_id(impl.watches[other].id); });
+  ++impl.size;
+  if (looks_below(kind)) ++impl.below;
+  if (is_persistent(kind)) ++impl.persistent;
+  if (is_feed(kind)) {
+    ++impl.feeds;
+    ++owner.feeds;
+  }
+  return {};
 }
 
 void WatchTable::remove(ConnectionId connection, uint64_t watch) {
-  const auto at = impl_->watches.find(Key{connection, watch});
-  if (at != impl_->watches.end()) impl_->remove(at->second);
+  if (const Ref ref = impl_->find(connection, watch); ref != kNone) impl_->remove(ref);
 }
 
 void WatchTable::drop_connection(ConnectionId connection) {
-  for (auto at = impl_->connections.find(connection); at != impl_->connections.end();
-       at = impl_->connections.find(connection)) {
-    impl_->remove(*at->second.first);
-  }
+  const auto at = impl_->by_id.find(connection);
+  if (at == impl_->by_id.end()) return;
+  std::vector<Ref> all;
+  impl_->connections[at->second].watches.for_each([&](Ref ref) { all.push_back(ref); });
+  for (const Ref ref : all) impl_->remove(ref);
 }
 
-std::vector<WatchEvent> WatchTable::fire(const Applied& applied) {
-  std::vector<WatchEvent> events;
-  if (impl_->watches.empty()) return events;
-  for (const Change& change : applied.changes) {
-    const auto at = [&](std::string_view path, WatchKind kind, EventKind event) {
-      impl_->fire_at(path, kind, event, applied.zxid, events);
+Fired WatchTable::fire(const Applied& applied) {
+  Impl& impl = *impl_;
+  if (impl.size == 0) return {};
+  Firing firing(applied, impl.persistent > 0, impl.feeds > 0);
+  for (size_t i = 0; i < applied.changes.size(); ++i) {
+    const Change& change = applied.changes[i];
+    const bool set = change.kind == Change::Kind::kDataSet;
+    const bool deleted = change.kind == Change::Kind::kDeleted;
+    // What looks at this very node or at all below it. True: it was a one-shot.
+    const auto here = [&](const Watch& watch) {
+      const Connection& connection = impl.connections[watch.connection];
+      const WatchKind kind = watch.what();
+      if (is_feed(kind)) {
+        firing.feed(connection, watch, change);
+        return false;
+      }
+      if (is_persistent(kind)) {
+        if (firing.counts_at_path(i)) firing.tell(connection, watch, event_of(change.kind), change.path);
+        return false;
+      }
+      if (kind == WatchKind::kChildren && !deleted) return false;
+      firing.tell(connection, watch, event_of(change.kind), change.path);
+      return true;
     };
-    if (change.kind == Change::Kind::kDataSet) {
-      at(change.path, WatchKind::kData, EventKind::kDataChanged);
-      continue;
+    impl.walk(change.path, deleted ? kLooksHere | kLooksAtChildren | kLooksBelow : kLooksHere | kLooksBelow,
+              here);
+    if (change.path == "/") continue;
+    std::string_view above = parent_of(change.path);
+    if (!set) {
+      const auto at_parent = [&](const Watch& watch) {
+        const Connection& connection = impl.connections[watch.connection];
+        if (is_feed(watch.what())) {
+          firing.feed(connection, watch, change);
+        } else if (watch.what() == WatchKind::kChildren) {
+          firing.tell(connection, watch, EventKind::kChildrenChanged, above);
+          return true;
+        } else if (firing.counts_at_parent(i)) {
+          firing.tell(connection, watch, EventKind::kChildrenChanged, above);
+        }
+        return false;
+      };
+      impl.walk(above, kLooksAtChildren, at_parent);
     }
-    if (change.kind == Change::Kind::kCreated) {
-      at(change.path, WatchKind::kData, EventKind::kCreated);
-    } else {
-      at(change.path, WatchKind::kData, EventKind::kDeleted);
-      at(change.path, WatchKind::kChildren, EventKind::kDeleted);
+    while (impl.below > 0) {
+      impl.walk(above, kLooksBelow, here);
+      if (above == "/") break;
+      above = parent_of(above);
     }
-    at(parent_of(change.path), WatchKind::kChildren, EventKind::kChildrenChanged);
   }
-  return events;
+  return firing.take();
 }
 
-size_t WatchTable::size() const { return impl_->watches.size(); }
+size_t WatchTable::size() const { return impl_->size; }
+
+size_t WatchTable::size(ConnectionId connection) const {
+  const auto at = impl_->by_id.find(connection);
+  return at == impl_->by_id.end() ? 0 : impl_->connections[at->second].watches.size();
+}
+
+std::vector<ConnectionId> WatchTable::fed() const {
+  std::vector<ConnectionId> fed;
+  if (impl_->feeds == 0) return fed;
+  for (const auto& [id, ref] : impl_->by_id) {
+    if (impl_->connections[ref].feeds > 0) fed.push_back(id);
+  }
+  std::sort(fed.begin(), fed.end());
+  return fed;
+}
+
+size_t WatchTable::bytes() const {
+  size_t bytes = impl_->watches.bytes() + impl_->connections.bytes() + impl_->paths.bytes();
+  for (const auto& [id, ref] : impl_->by_id) bytes += impl_->connections[ref].watches.bytes() + 40;
+  return bytes;
+}
+
+bool feed_sees(WatchKind kind, std::string_view root, Change::Kind change, std::string_view path) {
+  CHECK(is_feed(kind));
+  if (kind == WatchKind::kTreeFeed || path == root) return true;
+  return change != Change::Kind::kDataSet && parent_of(path) == root;
+}
 
 std::optional<EventKind> missed_since(const StateMachine& state, std::string_view path, WatchKind kind,
                                       Zxid seen, bool existed) {
+  CHECK(kind == WatchKind::kData || kind == WatchKind::kChildren);
   const Result<NodeView> node = state.get(path);
   if (!node.ok()) return existed ? std::optional(EventKind::kDeleted) : std::nullopt;
   const Stat& stat = node->stat;

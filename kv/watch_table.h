@@ -1,10 +1,17 @@
-// One-shot watches of the sessions attached to one server. Not replicated: a client that moves registers
-// again, saying what it saw last, so that nothing in between is missed.
+// The watches of the clients connected to one server. Not replicated: a client that moves registers again,
+// saying what it saw last, so that nothing in between is missed.
 //
 // Thread safety: none.
 //
-// A watch fires once. Data watches fire on created, data set and deleted; child watches on a child made or
-// deleted and on the node's own deletion. Each path is stored once, however many watch it.
+// One-shot watches fire once: data watches on created, data set and deleted; child watches on a child made or
+// deleted and on the node's own deletion. Persistent watches stay: those of one path see what a data and a
+// child watch would, recursive ones what a data watch at each path below would; they tell one thing of a path
+// for each entry, what it came to: created or deleted, whichever was last, else changed (and, beside that,
+// that children came or went). Feeds also stay, and tell every single change, for clients that resume from
+// the history of changes.
+//
+// In memory a watch takes 24 bytes and five to nine in the table of its connection; its path is stored once,
+// however many watch it (kv/watch_paths.h).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +26,15 @@
 
 namespace quorate::kv {
 
-enum class WatchKind : uint8_t { kData = 1, kChildren = 2 };
+// The values of the first two are part of the client protocol.
+enum class WatchKind : uint8_t {
+  kData = 1,
+  kChildren = 2,
+  kPersistent = 3,  // both of the above
+  kRecursive = 4,   // the path and all below it
+  kNodeFeed = 5,    // every change of the node, and its children made and deleted
+  kTreeFeed = 6,    // every change of the node and of all below it
+};
 enum class EventKind : uint8_t { kCreated = 1, kDeleted = 2, kDataChanged = 3, kChildrenChanged = 4 };
 
 struct WatchEvent {
@@ -30,26 +45,55 @@ struct WatchEvent {
   Zxid zxid;
 };
 
+// All that one entry did to what a feed looks at.
+struct FeedBatch {
+  ConnectionId connection;
+  uint64_t watch = 0;
+  std::vector<StateMachine::PastChange> changes;
+  Zxid zxid;
+};
+
+struct Fired {
+  std::vector<WatchEvent> events;
+  std::vector<FeedBatch> batches;  // one for each feed
+};
+
+struct WatchLimits {
+  size_t watches_max = 2'000'000;
+  size_t per_connection_max = 100'000;
+};
+
 class WatchTable {
  public:
-  WatchTable();
+  explicit WatchTable(const WatchLimits& limits = {});
   ~WatchTable();
-  // A second registration of the same (connection, watch) replaces the first.
-  void add(ConnectionId connection, uint64_t watch, WatchKind kind, std::string_view path);
+  // A second registration of the same (connection, watch) replaces the first. REQUIRES: a valid path. Errors:
+  // kLimitReached; what was registered under that id stays.
+  Status add(ConnectionId connection, uint64_t watch, WatchKind kind, std::string_view path);
   void remove(ConnectionId connection, uint64_t watch);
   void drop_connection(ConnectionId connection);
-  // Events of one applied entry, at most one for each watch, in the order of the changes.
-  std::vector<WatchEvent> fire(const Applied& applied);
+  // What one applied entry fires, in the order of its changes.
+  Fired fire(const Applied& applied);
   size_t size() const;
+  // How many a connection has.
+  size_t size(ConnectionId connection) const;
+  // Connections that have a feed, in ascending order.
+  std::vector<ConnectionId> fed() const;
+  // What all takes in memory.
+  size_t bytes() const;
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
+// What a feed of `kind` at `root` sees of a change at `path`, which is at root or below it.
+bool feed_sees(WatchKind kind, std::string_view root, Change::Kind change, std::string_view path);
+
 // What a client that last saw the path at `seen` (0: saw nothing, the node did not exist) has missed, if
 // anything. `existed`: whether it saw the node. A node made anew since then counts as deleted. What leaves no
 // trace is not told: a node that was not there, came and went; one that was there tells everything.
+// REQUIRES: a one-shot kind.
 std::optional<EventKind> missed_since(const StateMachine& state, std::string_view path, WatchKind kind,
                                       Zxid seen, bool existed);
 

@@ -20,7 +20,7 @@ Overloaded(Cases...) -> Overloaded<Cases...>;
 }  // namespace
 
 Replica::Impl::Impl(const ReplicaOptions& o, ReplicaRecovered recovered, uint64_t seed, const Now& at)
-    : options(o), random(seed), now(at), state(o.kv) {
+    : options(o), random(seed), now(at), state(o.kv), watches(o.watches) {
   if (recovered.log.has_value()) {
     start_raft(std::move(*recovered.log));
     return;

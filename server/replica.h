@@ -24,6 +24,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "kv/state_machine.h"
+#include "kv/watch_table.h"
 #include "raft/raft.h"
 #include "server/client_message.h"
 #include "server/formation.h"
@@ -47,6 +48,7 @@ struct ReplicaOptions {
   Duration ping_gather = std::chrono::milliseconds(20);
   // What waits this long for a leader (a read, a ping, an open or attach) is answered kNoQuorum.
   Duration unanswered_max = std::chrono::seconds(3);
+  kv::WatchLimits watches;
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
 
   // A checkpoint is begun when so much of the state changed since the last, or the log grew by so much.
@@ -109,8 +111,8 @@ struct Output {
   std::optional<raft::HardState> hard_state;
   std::vector<raft::Entry> entries;
   Ticket ticket;
-  // A durable state covers everything up to here: Wal::cut(), behind all writes of earlier outputs and before the
-  // one above, whose entries may follow right behind it.
+  // A durable state covers everything up to here: Wal::cut(), behind all writes of earlier outputs and before
+  // the one above, whose entries may follow right behind it.
   struct LogCut {
     Index index;
     Term term;

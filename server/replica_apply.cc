@@ -26,7 +26,8 @@ void Replica::Impl::apply_committed() {
 // An event goes out before the reply that could show its change.
 void Replica::Impl::deliver(const kv::Applied& applied) {
   if (!applied.changes.empty()) {
-    for (kv::WatchEvent& event : watches.fire(applied)) {
+    kv::Fired fired = watches.fire(applied);
+    for (kv::WatchEvent& event : fired.events) {
       const ConnectionId connection = event.connection;
       output.clients.push_back({connection, std::move(event)});
     }

@@ -108,7 +108,9 @@ void Replica::Impl::serve_node(const WaitingRead& read, const GetRequest& reques
   auto node = state.get(request.path);
   const bool watchable = node.ok() || node.code() == ErrorCode::kNoNode;
   if (request.watch != 0 && watchable) {
-    watches.add(read.asker.connection, request.watch, kv::WatchKind::kData, request.path);
+    const Status added =
+        watches.add(read.asker.connection, request.watch, kv::WatchKind::kData, request.path);
+    if (!added.ok()) return refuse(read.asker, added.code(), added.error().message);
   }
   if (!node.ok()) return refuse(read.asker, node.code(), node.error().message);
   reply(read.asker, NodeReply{request.with_data ? std::string(node->data) : std::string(), node->stat});
@@ -118,7 +120,9 @@ void Replica::Impl::serve_children(const WaitingRead& read, const ChildrenReques
   auto children = state.children(request.path);
   if (!children.ok()) return refuse(read.asker, children.code(), children.error().message);
   if (request.watch != 0) {
-    watches.add(read.asker.connection, request.watch, kv::WatchKind::kChildren, request.path);
+    const Status added =
+        watches.add(read.asker.connection, request.watch, kv::WatchKind::kChildren, request.path);
+    if (!added.ok()) return refuse(read.asker, added.code(), added.error().message);
   }
   ChildrenReply names{{}, state.get(request.path)->stat};
   names.names.reserve(children->size());
@@ -134,8 +138,8 @@ void Replica::Impl::resume_watch(const WaitingRead& read, const ResumeWatchReque
   if (auto missed = kv::missed_since(state, request.path, request.kind, request.seen, request.existed)) {
     output.clients.push_back(
         {connection, kv::WatchEvent{connection, request.watch, *missed, request.path, state.zxid()}});
-  } else {
-    watches.add(connection, request.watch, request.kind, request.path);
+  } else if (Status added = watches.add(connection, request.watch, request.kind, request.path); !added.ok()) {
+    return refuse(read.asker, added.code(), added.error().message);
   }
   reply(read.asker, std::monostate());
 }

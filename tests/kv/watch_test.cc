@@ -12,7 +12,7 @@ constexpr ConnectionId kTwo{2};
 class Watches : public ::testing::Test {
  protected:
   std::vector<WatchEvent> run(Operation operation) {
-    return table.fire(machine.apply_as(session, std::move(operation)));
+    return table.fire(machine.apply_as(session, std::move(operation))).events;
   }
   // The kinds of the events, having checked that all are for `path`.
   std::vector<EventKind> kinds(const std::vector<WatchEvent>& events, std::string_view path) {
@@ -25,6 +25,12 @@ class Watches : public ::testing::Test {
     return kinds;
   }
 
+  static std::vector<EventKind> kinds_only(const std::vector<WatchEvent>& events) {
+    std::vector<EventKind> kinds;
+    for (const WatchEvent& event : events) kinds.push_back(event.kind);
+    return kinds;
+  }
+
   Machine machine;
   SessionId session = machine.open();
   WatchTable table;
@@ -33,38 +39,38 @@ class Watches : public ::testing::Test {
 using Kinds = std::vector<EventKind>;
 
 TEST_F(Watches, DataWatchesSeeCreationChangeAndDeletion) {
-  table.add(kOne, 1, WatchKind::kData, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/a").ok());
   EXPECT_EQ(kinds(run(create("/a")), "/a"), Kinds{EventKind::kCreated});
-  table.add(kOne, 1, WatchKind::kData, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/a").ok());
   EXPECT_EQ(kinds(run(SetOp{"/a", "x", -1}), "/a"), Kinds{EventKind::kDataChanged});
-  table.add(kOne, 1, WatchKind::kData, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/a").ok());
   EXPECT_EQ(kinds(run(DeleteOp{"/a", -1}), "/a"), Kinds{EventKind::kDeleted});
   EXPECT_EQ(table.size(), 0u);
 }
 
 TEST_F(Watches, ChildWatchesSeeChildrenComeAndGo) {
   run(create("/a"));
-  table.add(kOne, 1, WatchKind::kChildren, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kChildren, "/a").ok());
   EXPECT_TRUE(run(SetOp{"/a", "x", -1}).empty());
   EXPECT_EQ(kinds(run(create("/a/b")), "/a"), Kinds{EventKind::kChildrenChanged});
-  table.add(kOne, 1, WatchKind::kChildren, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kChildren, "/a").ok());
   EXPECT_TRUE(run(SetOp{"/a/b", "x", -1}).empty());
   EXPECT_TRUE(run(create("/a/b/c")).empty());
   run(DeleteOp{"/a/b/c", -1});
   EXPECT_EQ(kinds(run(DeleteOp{"/a/b", -1}), "/a"), Kinds{EventKind::kChildrenChanged});
-  table.add(kOne, 1, WatchKind::kChildren, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kChildren, "/a").ok());
   EXPECT_EQ(kinds(run(DeleteOp{"/a", -1}), "/a"), Kinds{EventKind::kDeleted});
   EXPECT_EQ(table.size(), 0u);
 }
 
 TEST_F(Watches, TheRootHasChildWatches) {
-  table.add(kOne, 1, WatchKind::kChildren, "/");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kChildren, "/").ok());
   EXPECT_EQ(kinds(run(create("/a")), "/"), Kinds{EventKind::kChildrenChanged});
 }
 
 TEST_F(Watches, AWatchFiresOnce) {
   run(create("/a"));
-  table.add(kOne, 1, WatchKind::kData, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/a").ok());
   EXPECT_EQ(run(SetOp{"/a", "x", -1}).size(), 1u);
   EXPECT_TRUE(run(SetOp{"/a", "y", -1}).empty());
 }
@@ -72,16 +78,16 @@ TEST_F(Watches, AWatchFiresOnce) {
 TEST_F(Watches, AtMostOneEventAWatchInOneEntry) {
   run(create_ephemeral("/a"));
   run(create_ephemeral("/b"));
-  table.add(kOne, 1, WatchKind::kChildren, "/");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kChildren, "/").ok());
   EXPECT_EQ(run(CloseSessionOp{}).size(), 1u);
 }
 
 TEST_F(Watches, EventsComeInTheOrderOfChangesThenOfRegistration) {
   run(create_ephemeral("/b"));
   run(create_ephemeral("/a"));
-  table.add(kTwo, 5, WatchKind::kData, "/a");
-  table.add(kTwo, 4, WatchKind::kData, "/b");
-  table.add(kOne, 3, WatchKind::kData, "/b");
+  ASSERT_TRUE(table.add(kTwo, 5, WatchKind::kData, "/a").ok());
+  ASSERT_TRUE(table.add(kTwo, 4, WatchKind::kData, "/b").ok());
+  ASSERT_TRUE(table.add(kOne, 3, WatchKind::kData, "/b").ok());
   const std::vector<WatchEvent> events = run(CloseSessionOp{});
   ASSERT_EQ(events.size(), 3u);
   EXPECT_EQ(events[0].watch, 4u);
@@ -92,21 +98,21 @@ TEST_F(Watches, EventsComeInTheOrderOfChangesThenOfRegistration) {
 
 TEST_F(Watches, BothKindsOnOnePathAreTwoWatches) {
   run(create("/a"));
-  table.add(kOne, 1, WatchKind::kData, "/a");
-  table.add(kOne, 2, WatchKind::kChildren, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/a").ok());
+  ASSERT_TRUE(table.add(kOne, 2, WatchKind::kChildren, "/a").ok());
   EXPECT_EQ(kinds(run(DeleteOp{"/a", -1}), "/a"), (Kinds{EventKind::kDeleted, EventKind::kDeleted}));
 }
 
 TEST_F(Watches, ASecondRegistrationReplacesTheFirst) {
-  table.add(kOne, 1, WatchKind::kData, "/a");
-  table.add(kOne, 1, WatchKind::kData, "/b");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/a").ok());
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/b").ok());
   EXPECT_EQ(table.size(), 1u);
   EXPECT_TRUE(run(create("/a")).empty());
   EXPECT_EQ(run(create("/b")).size(), 1u);
 }
 
 TEST_F(Watches, RemovedWatchesAreSilent) {
-  table.add(kOne, 1, WatchKind::kData, "/a");
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/a").ok());
   table.remove(kOne, 1);
   table.remove(kOne, 1);
   table.remove(kTwo, 1);
@@ -116,8 +122,10 @@ TEST_F(Watches, RemovedWatchesAreSilent) {
 
 TEST_F(Watches, AConnectionTakesItsWatchesAlong) {
   for (uint64_t i = 0; i < 10; ++i) {
-    table.add(kOne, i, i % 2 == 0 ? WatchKind::kData : WatchKind::kChildren, "/" + std::to_string(i % 3));
-    table.add(kTwo, i, WatchKind::kData, "/" + std::to_string(i % 3));
+    ASSERT_TRUE(
+        table.add(kOne, i, i % 2 == 0 ? WatchKind::kData : WatchKind::kChildren, "/" + std::to_string(i % 3))
+            .ok());
+    ASSERT_TRUE(table.add(kTwo, i, WatchKind::kData, "/" + std::to_string(i % 3)).ok());
   }
   table.drop_connection(kOne);
   EXPECT_EQ(table.size(), 10u);
@@ -127,6 +135,95 @@ TEST_F(Watches, AConnectionTakesItsWatchesAlong) {
   table.drop_connection(kTwo);
   EXPECT_EQ(table.size(), 0u);
   table.drop_connection(kTwo);
+}
+
+// ---- watches that stay
+
+TEST_F(Watches, APersistentWatchSeesItsNodeAndItsChildren) {
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kPersistent, "/a").ok());
+  EXPECT_EQ(kinds(run(create("/a")), "/a"), Kinds{EventKind::kCreated});
+  EXPECT_EQ(kinds(run(SetOp{"/a", "x", -1}), "/a"), Kinds{EventKind::kDataChanged});
+  EXPECT_EQ(kinds(run(create("/a/b")), "/a"), Kinds{EventKind::kChildrenChanged});
+  EXPECT_TRUE(run(create("/a/b/c")).empty());
+  run(DeleteOp{"/a/b/c", -1});
+  EXPECT_EQ(kinds(run(DeleteOp{"/a/b", -1}), "/a"), Kinds{EventKind::kChildrenChanged});
+  EXPECT_EQ(kinds(run(DeleteOp{"/a", -1}), "/a"), Kinds{EventKind::kDeleted});
+  EXPECT_EQ(table.size(), 1u);
+}
+
+TEST_F(Watches, ARecursiveWatchTellsTheChangedPathAndNeverChildrenChanged) {
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kRecursive, "/a").ok());
+  EXPECT_TRUE(run(create("/ab")).empty());
+  EXPECT_EQ(kinds(run(create("/a")), "/a"), Kinds{EventKind::kCreated});
+  EXPECT_EQ(kinds(run(create("/a/b")), "/a/b"), Kinds{EventKind::kCreated});
+  EXPECT_EQ(kinds(run(create("/a/b/c")), "/a/b/c"), Kinds{EventKind::kCreated});
+  EXPECT_EQ(kinds(run(SetOp{"/a/b/c", "x", -1}), "/a/b/c"), Kinds{EventKind::kDataChanged});
+  EXPECT_EQ(kinds(run(DeleteOp{"/a/b/c", -1}), "/a/b/c"), Kinds{EventKind::kDeleted});
+  EXPECT_TRUE(run(SetOp{"/ab", "x", -1}).empty());
+}
+
+TEST_F(Watches, TheRootIsWatchedRecursively) {
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kRecursive, "/").ok());
+  EXPECT_EQ(kinds(run(SetOp{"/", "x", -1}), "/"), Kinds{EventKind::kDataChanged});
+  EXPECT_EQ(kinds(run(create("/a")), "/a"), Kinds{EventKind::kCreated});
+}
+
+Applied entry(std::vector<std::pair<Change::Kind, std::string>> changes) {
+  Applied applied;
+  applied.zxid = Zxid(7);
+  for (auto& [kind, path] : changes) {
+    applied.changes.push_back({});
+    applied.changes.back().kind = kind;
+    applied.changes.back().path = std::move(path);
+  }
+  return applied;
+}
+
+TEST_F(Watches, APersistentWatchTellsWhatAnEntryCameTo) {
+  using Kind = Change::Kind;
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kRecursive, "/").ok());
+  const auto kinds_of = [&](std::vector<std::pair<Kind, std::string>> changes) {
+    return kinds_only(table.fire(entry(std::move(changes))).events);
+  };
+  EXPECT_EQ(kinds_of({{Kind::kCreated, "/a"}, {Kind::kDataSet, "/a"}}), Kinds{EventKind::kCreated});
+  EXPECT_EQ(kinds_of({{Kind::kDataSet, "/a"}, {Kind::kDataSet, "/a"}}), Kinds{EventKind::kDataChanged});
+  EXPECT_EQ(kinds_of({{Kind::kDataSet, "/a"}, {Kind::kDeleted, "/a"}}), Kinds{EventKind::kDeleted});
+  EXPECT_EQ(kinds_of({{Kind::kDeleted, "/a"}, {Kind::kCreated, "/a"}}), Kinds{EventKind::kCreated});
+  EXPECT_EQ(kinds_of({{Kind::kDataSet, "/b"}, {Kind::kDataSet, "/a"}}),
+            (Kinds{EventKind::kDataChanged, EventKind::kDataChanged}));
+}
+
+TEST_F(Watches, AFeedTellsEveryChangeOfAnEntryAtOnce) {
+  using Kind = Change::Kind;
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kTreeFeed, "/a").ok());
+  ASSERT_TRUE(table.add(kOne, 2, WatchKind::kNodeFeed, "/a").ok());
+  const Fired fired = table.fire(entry({{Kind::kCreated, "/a"},
+                                        {Kind::kDataSet, "/a"},
+                                        {Kind::kCreated, "/a/b"},
+                                        {Kind::kDataSet, "/a/b"},
+                                        {Kind::kCreated, "/c"}}));
+  EXPECT_TRUE(fired.events.empty());
+  ASSERT_EQ(fired.batches.size(), 2u);
+  const size_t tree = fired.batches[0].watch == 1 ? 0 : 1;
+  EXPECT_EQ(fired.batches[tree].changes.size(), 4u);
+  EXPECT_EQ(fired.batches[1 - tree].changes.size(), 3u);
+  EXPECT_EQ(fired.batches[0].zxid, Zxid(7));
+  EXPECT_EQ(table.fed(), std::vector<ConnectionId>{kOne});
+  table.drop_connection(kOne);
+  EXPECT_TRUE(table.fed().empty());
+}
+
+TEST_F(Watches, BothLimitsRefuseWithASentence) {
+  WatchTable small(WatchLimits{3, 2});
+  ASSERT_TRUE(small.add(kOne, 1, WatchKind::kData, "/a").ok());
+  ASSERT_TRUE(small.add(kOne, 2, WatchKind::kData, "/a").ok());
+  EXPECT_EQ(small.add(kOne, 3, WatchKind::kData, "/a").code(), ErrorCode::kLimitReached);
+  EXPECT_TRUE(small.add(kOne, 2, WatchKind::kData, "/b").ok()) << "in place of an earlier one";
+  ASSERT_TRUE(small.add(kTwo, 1, WatchKind::kData, "/a").ok());
+  EXPECT_EQ(small.add(kTwo, 2, WatchKind::kData, "/a").code(), ErrorCode::kLimitReached);
+  small.remove(kOne, 1);
+  EXPECT_TRUE(small.add(kTwo, 2, WatchKind::kData, "/a").ok());
+  EXPECT_EQ(small.size(kTwo), 2u);
 }
 
 // ---- what was missed
