@@ -16,6 +16,10 @@ std::string_view error_name(ErrorCode code) {
     case ErrorCode::kBadQueue: return "bad-queue";
     case ErrorCode::kInvalidArgument: return "invalid-argument";
     case ErrorCode::kHistoryGone: return "history-gone";
+    case ErrorCode::kTooManyNodes: return "too-many-nodes";
+    case ErrorCode::kNotAttempted: return "not-attempted";
+    case ErrorCode::kInvalidTtl: return "invalid-ttl";
+    case ErrorCode::kSequenceExhausted: return "sequence-exhausted";
     case ErrorCode::kSessionExpired: return "session-expired";
     case ErrorCode::kSessionMoved: return "session-moved";
     case ErrorCode::kBadCredentials: return "bad-credentials";

@@ -24,6 +24,11 @@ enum class ErrorCode : uint16_t {
   kInvalidArgument = 10,
   kHistoryGone = 11,       // the history does not reach back so far: read the state again
 
+  kTooManyNodes = 12,      // a recursive delete of more than its limit: delete it in parts
+  kNotAttempted = 13,      // within a multi: an operation before it was refused
+  kInvalidTtl = 14,
+  kSequenceExhausted = 15, // the parent's counter has used up its ten digits: use another parent
+
   // Sessions and numbered requests.
   kSessionExpired = 20,    // no such session (any more)
   kSessionMoved = 21,      // a newer connection has attached to the session

@@ -10,11 +10,13 @@ namespace quorate::kv {
 namespace {
 
 // The values are part of the log's format: never renumber one.
-enum class CommandKind : uint8_t { kOpenSession = 1, kAttachSession = 2, kExpireSessions = 3, kRequest = 4 };
-
-constexpr uint8_t kEphemeralFlag = 1;
-constexpr uint8_t kSequentialFlag = 2;
-constexpr uint8_t kParentsFlag = 4;
+enum class CommandKind : uint8_t {
+  kOpenSession = 1,
+  kAttachSession = 2,
+  kExpireSessions = 3,
+  kRequest = 4,
+  kReapNodes = 5
+};
 
 template <class... Fs>
 struct Overloaded : Fs... {
@@ -31,32 +33,6 @@ void put_origin(ByteWriter& out, const Origin& origin) {
 
 void put_password(ByteWriter& out, const SessionPassword& password) {
   out.raw({reinterpret_cast<const char*>(password.data()), password.size()});
-}
-
-void put_operation(ByteWriter& out, const OperationView& op) {
-  out.u8(static_cast<uint8_t>(op.kind));
-  if (op.kind == OperationKind::kCloseSession) return;
-  out.string(op.path);
-  switch (op.kind) {
-    case OperationKind::kCreate:
-      out.u8(static_cast<uint8_t>((op.ephemeral ? kEphemeralFlag : 0) |
-                                  (op.sequential ? kSequentialFlag : 0) | (op.parents ? kParentsFlag : 0)));
-      out.string(op.data);
-      break;
-    case OperationKind::kSet:
-      out.i32(op.version);
-      out.string(op.data);
-      break;
-    case OperationKind::kDelete:
-      out.i32(op.version);
-      break;
-    case OperationKind::kAcquire:
-      out.string(op.data);
-      break;
-    case OperationKind::kRelease:
-    case OperationKind::kCloseSession:
-      break;
-  }
 }
 
 uint32_t get_u32(ByteReader& in) {
@@ -79,43 +55,6 @@ SessionPassword get_password(ByteReader& in) {
   return password;
 }
 
-OperationView get_operation(ByteReader& in) {
-  OperationView op;
-  op.kind = static_cast<OperationKind>(in.u8());
-  switch (op.kind) {
-    case OperationKind::kCreate: {
-      op.path = in.string();
-      const uint8_t flags = in.u8();
-      if (flags > (kEphemeralFlag | kSequentialFlag | kParentsFlag)) in.fail();
-      op.ephemeral = (flags & kEphemeralFlag) != 0;
-      op.sequential = (flags & kSequentialFlag) != 0;
-      op.parents = (flags & kParentsFlag) != 0;
-      op.data = in.string();
-      return op;
-    }
-    case OperationKind::kSet:
-      op.path = in.string();
-      op.version = in.i32();
-      op.data = in.string();
-      return op;
-    case OperationKind::kDelete:
-      op.path = in.string();
-      op.version = in.i32();
-      return op;
-    case OperationKind::kAcquire:
-      op.path = in.string();
-      op.data = in.string();
-      return op;
-    case OperationKind::kRelease:
-      op.path = in.string();
-      return op;
-    case OperationKind::kCloseSession:
-      return op;
-  }
-  in.fail();
-  return op;
-}
-
 ExpireSessions get_expire(ByteReader& in) {
   ExpireSessions expire;
   const uint64_t count = in.varint();
@@ -125,72 +64,25 @@ ExpireSessions get_expire(ByteReader& in) {
   return expire;
 }
 
+ReapNodes get_reap(ByteReader& in) {
+  ReapNodes reap;
+  const uint64_t count = in.varint();
+  if (count > in.remaining()) in.fail();
+  for (uint64_t i = 0; i < count && !in.failed(); ++i) reap.paths.emplace_back(in.string());
+  return reap;
+}
+
 RequestView get_request(ByteReader& in) {
   RequestView request;
   request.session = SessionId(in.varint());
   request.epoch = get_u32(in);
   request.number = in.varint();
   request.acked_below = in.varint();
-  request.operation = get_operation(in);
+  request.operation = read_operation(in);
   return request;
 }
 
-Operation operation_of(const OperationView& op) {
-  switch (op.kind) {
-    case OperationKind::kCreate:
-      return CreateOp{std::string(op.path), std::string(op.data), op.ephemeral, op.sequential, op.parents};
-    case OperationKind::kSet:
-      return SetOp{std::string(op.path), std::string(op.data), op.version};
-    case OperationKind::kDelete:
-      return DeleteOp{std::string(op.path), op.version};
-    case OperationKind::kAcquire:
-      return AcquireOp{std::string(op.path), std::string(op.data)};
-    case OperationKind::kRelease:
-      return ReleaseOp{std::string(op.path)};
-    case OperationKind::kCloseSession:
-      break;
-  }
-  return CloseSessionOp{};
-}
-
 }  // namespace
-
-OperationView view_of(const Operation& operation) {
-  OperationView view;
-  std::visit(Overloaded{
-                 [&](const CreateOp& op) {
-                   view.kind = OperationKind::kCreate;
-                   view.path = op.path;
-                   view.data = op.data;
-                   view.ephemeral = op.ephemeral;
-                   view.sequential = op.sequential;
-                   view.parents = op.parents;
-                 },
-                 [&](const SetOp& op) {
-                   view.kind = OperationKind::kSet;
-                   view.path = op.path;
-                   view.data = op.data;
-                   view.version = op.version;
-                 },
-                 [&](const DeleteOp& op) {
-                   view.kind = OperationKind::kDelete;
-                   view.path = op.path;
-                   view.version = op.version;
-                 },
-                 [&](const AcquireOp& op) {
-                   view.kind = OperationKind::kAcquire;
-                   view.path = op.path;
-                   view.data = op.data;
-                 },
-                 [&](const ReleaseOp& op) {
-                   view.kind = OperationKind::kRelease;
-                   view.path = op.node;
-                 },
-                 [&](const CloseSessionOp&) { view.kind = OperationKind::kCloseSession; },
-             },
-             operation);
-  return view;
-}
 
 std::string encode_command(const Command& command) {
   std::string bytes;
@@ -217,13 +109,18 @@ std::string encode_command(const Command& command) {
                    out.varint(expire.sessions.size());
                    for (const SessionId id : expire.sessions) out.varint(id.value());
                  },
+                 [&](const ReapNodes& reap) {
+                   kind(CommandKind::kReapNodes);
+                   out.varint(reap.paths.size());
+                   for (const std::string& path : reap.paths) out.string(path);
+                 },
                  [&](const SessionRequest& request) {
                    kind(CommandKind::kRequest);
                    out.varint(request.session.value());
                    out.varint(request.epoch);
                    out.varint(request.number);
                    out.varint(request.acked_below);
-                   put_operation(out, view_of(request.operation));
+                   append_operation(bytes, view_of(request.operation));
                  },
              },
              command);
@@ -261,6 +158,9 @@ Result<CommandView> decode_command_view(std::string_view bytes) {
     }
     case CommandKind::kExpireSessions:
       command = get_expire(in);
+      break;
+    case CommandKind::kReapNodes:
+      command = get_reap(in);
       break;
     case CommandKind::kRequest:
       command = get_request(in);

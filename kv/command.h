@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -14,10 +15,16 @@
 
 #include "base/ids.h"
 #include "base/result.h"
+#include "kv/acl.h"
 
 namespace quorate::kv {
 
 inline constexpr size_t kDataBytesMax = 1 << 20;
+// As ZooKeeper's: 40 bits, some 34 years.
+inline constexpr int64_t kTtlMsMax = 0xff'ffff'ffff;
+inline constexpr size_t kMultiOperationsMax = 10'000;
+inline constexpr size_t kMultiBytesMax = 2 << 20;  // paths and data of all of its operations
+inline constexpr size_t kReapedNodesMax = 1'000;   // in one command
 inline constexpr uint8_t kCommandVersion = 1;
 
 // Time as it is replicated: the only time that apply may use.
@@ -44,12 +51,17 @@ using SessionPassword = std::array<uint8_t, 16>;
 
 // ---- operations of a session
 
+// At most one of ephemeral, container and ttl_ms; a container is not sequential.
 struct CreateOp {
   std::string path;
   std::string data;
   bool ephemeral = false;
   bool sequential = false;  // a suffix "%010d" from the parent's counter is added to the path
-  bool parents = false;     // makes missing parents (persistent, empty)
+  bool parents = false;     // makes missing parents (persistent, empty, with the same list of permissions)
+  bool container = false;   // is removed once it had children and the last of them is gone
+  // Is removed when it has no children and was not set for so long.
+  std::optional<int64_t> ttl_ms{};
+  Acl acl{};  // empty: open to all
 };
 struct SetOp {
   std::string path;
@@ -59,6 +71,12 @@ struct SetOp {
 struct DeleteOp {
   std::string path;
   int32_t version = -1;
+  bool recursive = false;  // with all that is below, at most Limits::recursive_delete_max nodes
+};
+struct SetAclOp {
+  std::string path;
+  Acl acl;
+  int32_t version = -1;  // of the list (aversion)
 };
 // Joins the queue of an exclusive lock: makes the path where it is missing and an ephemeral sequential child
 // "lock-" in it. The outcome says whether that child holds already. One commit, whether it waits or not.
@@ -73,7 +91,28 @@ struct ReleaseOp {
 // Ends the session: its ephemeral nodes go in the same entry.
 struct CloseSessionOp {};
 
-using Operation = std::variant<CreateOp, SetOp, DeleteOp, AcquireOp, ReleaseOp, CloseSessionOp>;
+// Within a multi only: conditions. The node is there, with that version.
+struct CheckOp {
+  std::string path;
+  int32_t version = -1;
+};
+// There is no node.
+struct CheckAbsentOp {
+  std::string path;
+};
+// The lock at `path` is held with this token, by whichever session: a service may check for its client.
+struct CheckHeldOp {
+  std::string path;
+  Token token;
+};
+// All or nothing; each operation sees what those before it did. The outcome's results are in the same order.
+struct MultiOp {
+  using Part = std::variant<CreateOp, SetOp, DeleteOp, SetAclOp, CheckOp, CheckAbsentOp, CheckHeldOp>;
+  std::vector<Part> operations;
+};
+
+using Operation =
+    std::variant<CreateOp, SetOp, DeleteOp, AcquireOp, ReleaseOp, CloseSessionOp, SetAclOp, MultiOp>;
 
 // ---- commands
 
@@ -94,6 +133,11 @@ struct AttachSession {
 struct ExpireSessions {
   std::vector<SessionId> sessions;
 };
+// From the leader, by cluster time: containers and nodes with a time to live. Those that are not due when it
+// is applied (or gone, or not empty) are passed over.
+struct ReapNodes {
+  std::vector<std::string> paths;
+};
 // A numbered request: applied once, however often it is in the log. `acked_below`: outcomes of lower numbers
 // have arrived.
 struct SessionRequest {
@@ -104,7 +148,7 @@ struct SessionRequest {
   Operation operation;
 };
 
-using Command = std::variant<OpenSession, AttachSession, ExpireSessions, SessionRequest>;
+using Command = std::variant<OpenSession, AttachSession, ExpireSessions, ReapNodes, SessionRequest>;
 
 std::string encode_command(const Command& command);
 // Errors: kMalformed for bytes that encode_command cannot have made; kUnsupported for a later version.
@@ -132,18 +176,32 @@ struct Stat {
   friend bool operator==(const Stat&, const Stat&) = default;
 };
 
+// What became of one operation of a multi. Of a multi that was refused: kOk before the operation that was
+// refused, its own code and message, kNotAttempted behind it, and nothing else.
+struct OperationResult {
+  ErrorCode code = ErrorCode::kOk;
+  std::string message;
+  std::string path;  // the node made
+  Stat stat;         // create, set, set acl
+
+  friend bool operator==(const OperationResult&, const OperationResult&) = default;
+};
+
 struct Outcome {
   ErrorCode code = ErrorCode::kOk;
   std::string message;       // for a refusal: what to do
   Zxid zxid;                 // of the entry that applied it (a stored outcome keeps its first)
   std::string path;          // the node made (create, acquire)
-  Stat stat;                 // create, set
+  Stat stat;                 // create, set, set acl
   bool held = false;         // acquire: the node holds the lock already
   Token token;               // acquire: the token that goes with the node, valid once it holds
   SessionId session;         // open, attach
   uint32_t epoch = 0;        // open, attach
   uint32_t timeout_ms = 0;   // open, attach: as negotiated
   uint64_t next_number = 0;  // open, attach: the lowest number not applied yet
+  // multi: one for each operation, none if the multi as a whole broke a limit. A refused one's code and
+  // message are those of the operation that was refused.
+  std::vector<OperationResult> results{};
 
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };

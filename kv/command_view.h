@@ -5,9 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
+#include "base/codec.h"
 #include "base/result.h"
 #include "kv/command.h"
 
@@ -20,7 +24,12 @@ enum class OperationKind : uint8_t {
   kDelete = 3,
   kAcquire = 4,
   kRelease = 5,
-  kCloseSession = 6
+  kCloseSession = 6,
+  kSetAcl = 7,
+  kMulti = 8,
+  kCheck = 9,
+  kCheckAbsent = 10,
+  kCheckHeld = 11
 };
 
 // All operations in one; fields that an operation does not have keep their defaults.
@@ -31,7 +40,13 @@ struct OperationView {
   bool ephemeral = false;
   bool sequential = false;
   bool parents = false;
+  bool container = false;
+  bool recursive = false;
   int32_t version = -1;
+  Token token;
+  std::optional<int64_t> ttl_ms;
+  Acl acl;
+  std::vector<OperationView> operations;  // of a multi
 };
 
 struct RequestView {
@@ -42,13 +57,20 @@ struct RequestView {
   OperationView operation;
 };
 
-using CommandView = std::variant<OpenSession, AttachSession, ExpireSessions, RequestView>;
+using CommandView = std::variant<OpenSession, AttachSession, ExpireSessions, ReapNodes, RequestView>;
 
 // Errors: as decode_command().
 Result<CommandView> decode_command_view(std::string_view bytes);
 
 OperationView view_of(const Operation& operation);
-// The part of validate() that is about an operation.
+Operation operation_of(const OperationView& view);
+
+void append_operation(std::string& out, const OperationView& operation);
+// Fails the reader for bytes that append_operation cannot have made.
+OperationView read_operation(ByteReader& in);
+
+// The part of validate() that is about an operation. Of a multi it looks at the limits of the whole; each of
+// its operations has an error of its own (validate() looks at them, too).
 Status validate_operation(const OperationView& operation);
 // The part of validate() that is about a request's numbers.
 Status validate_numbers(uint64_t number, uint64_t acked_below);

@@ -2,48 +2,11 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "kv/execution.h"
 #include "kv/path.h"
 #include "kv/text.h"
 
 namespace quorate::kv {
-namespace {
-
-// One operation under way.
-class Execution {
- public:
-  Execution(Tree& tree, SessionId session, const Tree::Cause& cause, std::vector<Change>& changes)
-      : tree_(tree), session_(session), cause_(cause), changes_(changes) {
-    outcome_.zxid = cause.zxid;
-  }
-
-  Outcome create(const OperationView& op);
-  Outcome set(const OperationView& op);
-  Outcome remove(const OperationView& op);
-  Outcome acquire(const OperationView& op);
-  Outcome release(const OperationView& op);
-  Outcome refuse(ErrorCode code, std::string message);
-  void erase(const Place& place);
-
- private:
-  Place deepest(std::string_view path) const;
-  Place make(const Place& parent, std::string_view path, std::string_view data, bool ephemeral,
-             bool sequential);
-  Place make_parents(Place from, std::string_view path);
-  Outcome refuse_missing(std::string_view path, std::string_view advice);
-  bool version_differs(Ref ref, int32_t version) const {
-    return version != -1 && version != tree_.node(ref).version;
-  }
-  Outcome refuse_version(const Place& place, int32_t version);
-  std::string_view queue_refusal(Ref lock) const;
-  std::string kazoo_name() const;
-
-  Tree& tree_;
-  const SessionId session_;
-  const Tree::Cause cause_;
-  std::vector<Change>& changes_;
-  Outcome outcome_;
-};
-
 Outcome Execution::refuse(ErrorCode code, std::string message) {
   outcome_.code = code;
   outcome_.message = std::move(message);
@@ -56,11 +19,19 @@ Outcome Execution::refuse_missing(std::string_view path, std::string_view advice
   return refuse(ErrorCode::kNoNode, std::move(message));
 }
 
-Outcome Execution::refuse_version(const Place& place, int32_t version) {
+Outcome Execution::refuse_version(const Place& place, int32_t actual, int32_t version) {
   return refuse(ErrorCode::kBadVersion, "the node at " + shown(place.path) + " has version " +
-                                            std::to_string(tree_.node(place.ref).version) + ", not " +
-                                            std::to_string(version) + "; read it again and decide anew");
+                                            std::to_string(actual) + ", not " + std::to_string(version) +
+                                            "; read it again and decide anew");
 }
+
+Outcome Execution::refuse_sequence(std::string_view parent) {
+  return refuse(ErrorCode::kSequenceExhausted, "the counter of " + shown(parent) + " has reached its last, " +
+                                                   std::to_string(kSequenceMax) + "; use another parent");
+}
+
+// Everybody may do everything.
+Status Execution::allowed(Ref, Permission) const { return {}; }
 
 // The deepest node on the way to `path`, itself included. "/" is always there.
 Place Execution::deepest(std::string_view path) const {
@@ -69,19 +40,22 @@ Place Execution::deepest(std::string_view path) const {
   return place;
 }
 
-Place Execution::make(const Place& parent, std::string_view path, std::string_view data, bool ephemeral,
-                      bool sequential) {
-  const SessionId owner = ephemeral ? session_ : SessionId();
-  const Place made = tree_.create(parent, path, {data, owner, sequential}, cause_);
-  changes_.push_back({Change::Kind::kCreated, std::string(path), owner, sequential, cause_.zxid});
-  return made;
+uint32_t Execution::acl_of(const Acl& acl) {
+  return acl.empty() ? AclTable::kOpen : tree_.acls().acquire(acl);
+}
+
+Place Execution::make(const Place& parent, std::string_view path, const NewNode& made) {
+  const Place place = tree_.create(parent, path, made, cause_);
+  changes_.push_back({Change::Kind::kCreated, std::string(path), made.owner, made.sequential, cause_.zxid,
+                      tree_.node(place.ref).order});
+  return place;
 }
 
 // Makes what is missing from below `from` down to `path`; gives the node at `path`.
-Place Execution::make_parents(Place from, std::string_view path) {
+Place Execution::make_parents(Place from, std::string_view path, const Acl& acl) {
   while (from.path.size() < path.size()) {
     const size_t name_begin = from.path == "/" ? 1 : from.path.size() + 1;
-    from = make(from, path.substr(0, path.find('/', name_begin)), {}, false, false);
+    from = make(from, path.substr(0, path.find('/', name_begin)), {{}, {}, false, false, 0, acl_of(acl)});
   }
   return from;
 }
@@ -94,11 +68,14 @@ Outcome Execution::create(const OperationView& op) {
     if (!op.parents) return refuse_missing(above, "create it first, or ask for missing parents to be made");
     parent = deepest(above);
   }
+  if (Status status = allowed(parent.ref, kCreate); !status.ok()) return refuse(status);
   std::string suffixed;
   std::string_view path = op.path;
   if (op.sequential) {
+    const uint64_t suffix = parent.path.size() == above.size() ? tree_.creates(parent.ref) : 0;
+    if (suffix > kSequenceMax) return refuse_sequence(above);
     suffixed.assign(op.path);
-    append_sequence(suffixed, parent.path.size() == above.size() ? tree_.creates(parent.ref) : 0);
+    append_sequence(suffixed, suffix);
     path = suffixed;
   }
   if (tree_.find(path).ref != kNone) {
@@ -108,7 +85,10 @@ Outcome Execution::create(const OperationView& op) {
     return refuse(ErrorCode::kNoChildrenForEphemerals,
                   "the node at " + shown(parent.path) + " is ephemeral and can have no children");
   }
-  const Place made = make(make_parents(parent, above), path, op.data, op.ephemeral, op.sequential);
+  parent = make_parents(parent, above, op.acl);
+  const Place made = make(parent, path,
+                          {op.data, op.ephemeral ? session_ : SessionId(), op.sequential, op.container,
+                           op.ttl_ms.value_or(0), acl_of(op.acl)});
   outcome_.path = path;
   outcome_.stat = tree_.stat(made.ref);
   return std::move(outcome_);
@@ -117,10 +97,24 @@ Outcome Execution::create(const OperationView& op) {
 Outcome Execution::set(const OperationView& op) {
   const Place place = tree_.find(op.path);
   if (place.ref == kNone) return refuse_missing(op.path, "create it first");
-  if (version_differs(place.ref, op.version)) return refuse_version(place, op.version);
+  if (Status status = allowed(place.ref, kWrite); !status.ok()) return refuse(status);
+  const Node& node = tree_.node(place.ref);
+  if (op.version != -1 && op.version != node.version) return refuse_version(place, node.version, op.version);
   tree_.set(place, op.data, cause_);
-  changes_.push_back({Change::Kind::kDataSet, std::string(op.path), tree_.owner(place.ref),
-                      tree_.node(place.ref).sequential(), tree_.node(place.ref).czxid});
+  changes_.push_back({Change::Kind::kDataSet, std::string(op.path), tree_.owner(place.ref), node.sequential(),
+                      node.czxid, node.order});
+  outcome_.stat = tree_.stat(place.ref);
+  return std::move(outcome_);
+}
+
+// No watch sees it, as in ZooKeeper, so it is no Change.
+Outcome Execution::set_acl(const OperationView& op) {
+  const Place place = tree_.find(op.path);
+  if (place.ref == kNone) return refuse_missing(op.path, "create it first");
+  if (Status status = allowed(place.ref, kAdmin); !status.ok()) return refuse(status);
+  const int32_t aversion = tree_.rare(place.ref).aversion;
+  if (op.version != -1 && op.version != aversion) return refuse_version(place, aversion, op.version);
+  tree_.set_acl(place, acl_of(op.acl));
   outcome_.stat = tree_.stat(place.ref);
   return std::move(outcome_);
 }
@@ -128,8 +122,11 @@ Outcome Execution::set(const OperationView& op) {
 Outcome Execution::remove(const OperationView& op) {
   const Place place = tree_.find(op.path);
   if (place.ref == kNone) return refuse_missing(op.path, {});
-  if (version_differs(place.ref, op.version)) return refuse_version(place, op.version);
+  const Node& node = tree_.node(place.ref);
+  if (Status status = allowed(node.parent, kDelete); !status.ok()) return refuse(status);
+  if (op.version != -1 && op.version != node.version) return refuse_version(place, node.version, op.version);
   if (tree_.child_count(place.ref) != 0) {
+    if (op.recursive) return remove_all(place);
     return refuse(ErrorCode::kNotEmpty, "the node at " + shown(op.path) + " has children; delete them first");
   }
   erase(place);
@@ -137,8 +134,9 @@ Outcome Execution::remove(const OperationView& op) {
 }
 
 void Execution::erase(const Place& place) {
+  const Node& node = tree_.node(place.ref);
   changes_.push_back({Change::Kind::kDeleted, std::string(place.path), tree_.owner(place.ref),
-                      tree_.node(place.ref).sequential(), tree_.node(place.ref).czxid});
+                      node.sequential(), node.czxid, node.order});
   tree_.remove(place, cause_);
 }
 
@@ -178,11 +176,14 @@ Outcome Execution::acquire(const OperationView& op) {
     return refuse(ErrorCode::kNoChildrenForEphemerals,
                   "the node at " + shown(lock.path) + " is ephemeral and can have no children");
   }
+  if (Status status = allowed(lock.ref, kCreate); !status.ok()) return refuse(status);
   const bool kazoo = there && tree_.queue_dialect(lock.ref) == Dialect::kKazoo;
   std::string node = join_path(op.path, kazoo ? kazoo_name() : "lock-");
-  append_sequence(node, there ? tree_.creates(lock.ref) : 0);
-  lock = make_parents(lock, op.path);
-  const Place made = make(lock, node, op.data, true, true);
+  const uint64_t suffix = there ? tree_.creates(lock.ref) : 0;
+  if (suffix > kSequenceMax) return refuse_sequence(op.path);
+  append_sequence(node, suffix);
+  lock = make_parents(lock, op.path, {});
+  const Place made = make(lock, node, {op.data, session_, true});
   outcome_.held = tree_.first_queued(lock.ref) == made.ref;
   outcome_.token = Token(cause_.zxid.value());
   outcome_.path = std::move(node);
@@ -200,36 +201,78 @@ Outcome Execution::release(const OperationView& op) {
   return std::move(outcome_);
 }
 
-}  // namespace
-
-Outcome execute(Tree& tree, const OperationView& operation, SessionId session, const Tree::Cause& cause,
-                std::vector<Change>& changes) {
-  Execution execution(tree, session, cause, changes);
-  if (Status status = validate_operation(operation); !status.ok()) {
-    return execution.refuse(status.code(), status.error().message);
-  }
-  switch (operation.kind) {
-    case OperationKind::kCreate:
-      return execution.create(operation);
-    case OperationKind::kSet:
-      return execution.set(operation);
-    case OperationKind::kDelete:
-      return execution.remove(operation);
-    case OperationKind::kAcquire:
-      return execution.acquire(operation);
-    case OperationKind::kRelease:
-      return execution.release(operation);
-    case OperationKind::kCloseSession:
-      break;
-  }
-  CHECK_MSG(false, "closing a session is no operation on the tree");
+Outcome Execution::check(const OperationView& op) {
+  const Place place = tree_.find(op.path);
+  if (place.ref == kNone) return refuse_missing(op.path, {});
+  if (Status status = allowed(place.ref, kRead); !status.ok()) return refuse(status);
+  const int32_t version = tree_.node(place.ref).version;
+  if (op.version != -1 && op.version != version) return refuse_version(place, version, op.version);
+  return std::move(outcome_);
 }
 
-void remove_owned(Tree& tree, SessionId session, const Tree::Cause& cause, std::vector<Change>& changes) {
-  Execution execution(tree, session, cause, changes);
-  for (Ref ref = tree.first_owned(session); ref != kNone; ref = tree.first_owned(session)) {
+Outcome Execution::check_absent(const OperationView& op) {
+  const Place place = tree_.find(op.path);
+  if (place.ref == kNone) return std::move(outcome_);
+  if (Status status = allowed(place.ref, kRead); !status.ok()) return refuse(status);
+  return refuse(ErrorCode::kNodeExists, "there is a node at " + shown(op.path));
+}
+
+Outcome Execution::check_held(const OperationView& op) {
+  const Place place = tree_.find(op.path);
+  if (place.ref != kNone) {
+    if (Status status = allowed(place.ref, kRead); !status.ok()) return refuse(status);
+  }
+  const Ref holder = place.ref == kNone ? kNone : tree_.first_queued(place.ref);
+  if (holder == kNone) return refuse(ErrorCode::kNotHolder, "nobody holds the lock " + shown(op.path));
+  if (Token(tree_.node(holder).czxid.value()) == op.token) return std::move(outcome_);
+  return refuse(ErrorCode::kNotHolder,
+                "the lock " + shown(op.path) + " is not held with this token: it was handed on");
+}
+
+Outcome Execution::run(const OperationView& op) {
+  if (Status status = validate_operation(op); !status.ok()) return refuse(status);
+  switch (op.kind) {
+    case OperationKind::kCreate:
+      return create(op);
+    case OperationKind::kSet:
+      return set(op);
+    case OperationKind::kDelete:
+      return remove(op);
+    case OperationKind::kAcquire:
+      return acquire(op);
+    case OperationKind::kRelease:
+      return release(op);
+    case OperationKind::kSetAcl:
+      return set_acl(op);
+    case OperationKind::kCheck:
+      return check(op);
+    case OperationKind::kCheckAbsent:
+      return check_absent(op);
+    case OperationKind::kCheckHeld:
+      return check_held(op);
+    case OperationKind::kCloseSession:
+    case OperationKind::kMulti:
+      break;
+  }
+  CHECK_MSG(false, "closing a session is no operation on the tree, and a multi is several");
+}
+
+void remove_owned(const Context& context) {
+  Execution execution(context);
+  Tree& tree = context.tree;
+  for (Ref ref = tree.first_owned(context.session); ref != kNone; ref = tree.first_owned(context.session)) {
     const std::string path = tree.path(ref);
     execution.erase({path, checksum64(path), ref});
+  }
+}
+
+// Much may have happened since the leader looked.
+void reap(const Context& context, const std::vector<std::string>& paths) {
+  Execution execution(context);
+  for (const std::string& path : paths) {
+    const Place place = context.tree.find(path);
+    const auto due = place.ref == kNone ? std::nullopt : context.tree.due(place.ref);
+    if (due && *due <= context.cause.cluster_ms) execution.erase(place);
   }
 }
 

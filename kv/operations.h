@@ -12,11 +12,22 @@
 
 namespace quorate::kv {
 
-// REQUIRES: not a close; that one is about the session. Appends to `changes` what it did, in order.
-Outcome execute(Tree& tree, const OperationView& operation, SessionId session, const Tree::Cause& cause,
-                std::vector<Change>& changes);
+// By whom and when operations are executed, and where.
+struct Context {
+  Tree& tree;
+  const Limits& limits;
+  SessionId session;
+  Tree::Cause cause;
+  std::vector<Change>& changes;  // what was done is appended, in order
+};
 
-// Removes what a session owns, in the order of creation.
-void remove_owned(Tree& tree, SessionId session, const Tree::Cause& cause, std::vector<Change>& changes);
+// REQUIRES: not a close; that one is about the session.
+Outcome execute(const Context& context, const OperationView& operation);
+
+// Removes what the session owns, in the order of creation.
+void remove_owned(const Context& context);
+
+// Removes those of the nodes that are due by the cause's cluster time.
+void reap(const Context& context, const std::vector<std::string>& paths);
 
 }  // namespace quorate::kv

@@ -15,7 +15,9 @@ constexpr uint8_t kPathGroup = 2;
 constexpr uint8_t kStatGroup = 4;
 constexpr uint8_t kLockGroup = 8;
 constexpr uint8_t kSessionGroup = 16;
-constexpr uint8_t kAllGroups = 31;
+constexpr uint8_t kResultsGroup = 32;
+constexpr uint8_t kAllGroups = 63;
+constexpr uint8_t kAllGroupsOfResult = kMessageGroup | kPathGroup | kStatGroup;
 
 bool has_lock(const Outcome& o) { return o.held || o.token.value() != 0; }
 bool has_session(const Outcome& o) {
@@ -25,7 +27,12 @@ bool has_session(const Outcome& o) {
 uint8_t groups_of(const Outcome& o) {
   return static_cast<uint8_t>((o.message.empty() ? 0 : kMessageGroup) | (o.path.empty() ? 0 : kPathGroup) |
                               (o.stat == Stat{} ? 0 : kStatGroup) | (has_lock(o) ? kLockGroup : 0) |
-                              (has_session(o) ? kSessionGroup : 0));
+                              (has_session(o) ? kSessionGroup : 0) | (o.results.empty() ? 0 : kResultsGroup));
+}
+
+uint8_t groups_of(const OperationResult& r) {
+  return static_cast<uint8_t>((r.message.empty() ? 0 : kMessageGroup) | (r.path.empty() ? 0 : kPathGroup) |
+                              (r.stat == Stat{} ? 0 : kStatGroup));
 }
 
 void put_stat(ByteWriter& out, const Stat& stat) {
@@ -69,6 +76,26 @@ uint32_t get_u32(ByteReader& in) {
   return static_cast<uint32_t>(value <= std::numeric_limits<uint32_t>::max() ? value : in.fail());
 }
 
+void put_result(ByteWriter& out, const OperationResult& r) {
+  const uint8_t groups = groups_of(r);
+  out.u8(groups);
+  out.u16(static_cast<uint16_t>(r.code));
+  if (groups & kMessageGroup) out.string(r.message);
+  if (groups & kPathGroup) out.string(r.path);
+  if (groups & kStatGroup) put_stat(out, r.stat);
+}
+
+OperationResult get_result(ByteReader& in) {
+  OperationResult r;
+  const uint8_t groups = in.u8();
+  r.code = static_cast<ErrorCode>(in.u16());
+  if (groups & kMessageGroup) r.message = in.string();
+  if (groups & kPathGroup) r.path = in.string();
+  if (groups & kStatGroup) r.stat = get_stat(in);
+  if (groups > kAllGroupsOfResult || groups != groups_of(r)) in.fail();
+  return r;
+}
+
 }  // namespace
 
 std::string encode_outcome(const Outcome& o) {
@@ -96,6 +123,10 @@ void append_outcome(std::string& bytes, const Outcome& o) {
     out.varint(o.epoch);
     out.varint(o.timeout_ms);
     out.varint(o.next_number);
+  }
+  if (groups & kResultsGroup) {
+    out.varint(o.results.size());
+    for (const OperationResult& result : o.results) put_result(out, result);
   }
 }
 
@@ -125,6 +156,12 @@ Result<Outcome> decode_outcome(std::string_view bytes) {
     o.epoch = get_u32(in);
     o.timeout_ms = get_u32(in);
     o.next_number = in.varint();
+  }
+  if (groups & kResultsGroup) {
+    const uint64_t count = in.varint();
+    // Each takes three bytes at least, so a count beyond what is left is a lie.
+    if (count > in.remaining()) in.fail();
+    while (o.results.size() < count && !in.failed()) o.results.push_back(get_result(in));
   }
   if (!in.done() || groups != groups_of(o)) return {ErrorCode::kMalformed, "the bytes are not an outcome"};
   return o;

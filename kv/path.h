@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ namespace quorate::kv {
 inline constexpr size_t kPathBytesMax = 4096;
 // What a sequential create adds to the path at least.
 inline constexpr size_t kSequenceDigits = 10;
+// The last suffix; one with more digits would sort before those that were made earlier.
+inline constexpr uint64_t kSequenceMax = 9'999'999'999;
 
 // Errors: kBadPath with what is wrong and where; kTooLarge over kPathBytesMax. With `sequential` the last
 // component may be empty ("/queue/"), because a suffix is added to it, and the suffix counts towards the

@@ -194,6 +194,7 @@ void Sessions::keep(Session& session, const Outcome& outcome) {
   if (scratch_.size() > kKeptOutcomeBytesMax) {
     Outcome done = outcome;
     done.path.clear();
+    done.results.clear();
     done.message = "this was done before; its outcome was too long to be kept in full";
     scratch_.clear();
     append_outcome(scratch_, done);

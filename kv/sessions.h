@@ -20,8 +20,8 @@
 
 namespace quorate::kv {
 
-// An outcome with more bytes than this is kept without its path and message: a repeated request then learns
-// that it was done, and with what code, but not where.
+// An outcome with more bytes than this is kept without its path, message and results: a repeated request then
+// learns that it was done, and with what code, but not where.
 inline constexpr size_t kKeptOutcomeBytesMax = 4096;
 
 struct Session {

@@ -13,19 +13,24 @@
 namespace quorate::kv {
 
 struct StateMachine::Impl {
-  explicit Impl(const Limits& limits) : sessions(limits) {}
+  explicit Impl(const Limits& l) : limits(l), sessions(l) {}
 
   void apply_command(const OpenSession& open, Applied& applied);
   void apply_command(const AttachSession& attach, Applied& applied);
   void apply_command(const ExpireSessions& expire, Applied& applied);
+  void apply_command(const ReapNodes& nodes, Applied& applied);
   void apply_command(const RequestView& request, Applied& applied);
   void answer_attached(const Origin& origin, const Sessions::Attached& attached, Applied& applied);
   void end_session(SessionId id, bool expired, Applied& applied);
 
   Zxid zxid() const { return Zxid(index.value() + zxid_base); }
   Tree::Cause cause() const { return {zxid(), stamp.wall_ms, stamp.cluster_ms}; }
+  Context context(SessionId session, Applied& applied) {
+    return {tree, limits, session, cause(), applied.changes};
+  }
   Result<Ref> find(std::string_view path) const;
 
+  Limits limits;
   Tree tree;
   Sessions sessions;
   Index index;
@@ -118,9 +123,13 @@ void StateMachine::Impl::apply_command(const ExpireSessions& expire, Applied& ap
 }
 
 void StateMachine::Impl::end_session(SessionId id, bool expired, Applied& applied) {
-  remove_owned(tree, id, cause(), applied.changes);
+  remove_owned(context(id, applied));
   sessions.end(id);
   applied.sessions_ended.push_back({id, expired});
+}
+
+void StateMachine::Impl::apply_command(const ReapNodes& nodes, Applied& applied) {
+  reap(context(SessionId(), applied), nodes.paths);
 }
 
 void StateMachine::Impl::apply_command(const RequestView& request, Applied& applied) {
@@ -133,7 +142,7 @@ void StateMachine::Impl::apply_command(const RequestView& request, Applied& appl
     end_session(request.session, false, applied);
     outcome.zxid = zxid();
   } else {
-    outcome = execute(tree, request.operation, request.session, cause(), applied.changes);
+    outcome = execute(context(request.session, applied), request.operation);
     sessions.keep(*session, outcome);
   }
   applied.outcomes.push_back(

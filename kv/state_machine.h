@@ -35,7 +35,8 @@ struct Limits {
   // Their bytes. Once reached, no further request is applied: kTooManyResults, never evicted. The last
   // outcome kept may reach up to 4 kB beyond it.
   size_t results_bytes_max = 16 << 10;
-  size_t history_bytes_max = 8 << 20;  // of changes kept for watches that resume
+  size_t history_bytes_max = 8 << 20;    // of changes kept for watches that resume
+  size_t recursive_delete_max = 50'000;  // nodes
 };
 
 // One change to the tree, as apply made it, in order.
@@ -46,6 +47,7 @@ struct Change {
   SessionId owner;          // of an ephemeral node
   bool sequential = false;  // made by a sequential create
   Zxid czxid;               // of the node's creation
+  uint32_t order = 0;       // of the node among those that its entry made
 };
 
 // The outcome of a session's request, for the server where that session is attached.

@@ -11,7 +11,7 @@ namespace quorate::kv {
 // message that holds it is always valid UTF-8 and small, whatever the client sent.
 std::string shown(std::string_view path);
 
-// "%010d" as ZooKeeper writes it; beyond ten digits it grows.
+// "%010d" as ZooKeeper writes it. REQUIRES: value <= kSequenceMax (path.h).
 void append_sequence(std::string& out, uint64_t value);
 
 }  // namespace quorate::kv

@@ -96,6 +96,8 @@ class Tree {
   NodeKind kind(Ref ref) const;
   uint32_t child_count(Ref ref) const { return parent_part(ref).children; }
   Ref first_child(Ref ref) const { return parent_part(ref).first_child; }
+  // The youngest; Node::prev leads to the others.
+  Ref last_child(Ref ref) const { return parent_part(ref).last_child; }
   // Children ever made below it: the next sequence suffix.
   uint64_t creates(Ref ref) const { return parent_part(ref).creates; }
   std::vector<Child> children(Ref ref) const;

@@ -20,12 +20,44 @@ Status validate_address(const std::string& address) {
   return validate_credential({std::string(kAddressScheme), address});
 }
 
+Status validate_create(const OperationView& op) {
+  if (op.ephemeral + op.container + op.ttl_ms.has_value() > 1) {
+    return {ErrorCode::kInvalidArgument,
+            "a node is ephemeral, a container or has a time to live; ask for one of these"};
+  }
+  if (op.container && op.sequential) {
+    return {ErrorCode::kInvalidArgument, "a container cannot be sequential; give it a name of its own"};
+  }
+  if (op.ttl_ms && (*op.ttl_ms <= 0 || *op.ttl_ms > kTtlMsMax)) {
+    return {ErrorCode::kInvalidTtl, "a time to live of " + std::to_string(*op.ttl_ms) +
+                                        " ms; it must be from 1 to " + std::to_string(kTtlMsMax)};
+  }
+  return op.acl.empty() ? Status() : validate_acl(op.acl);
+}
+
+Status validate_multi(const OperationView& multi) {
+  if (multi.operations.size() > kMultiOperationsMax) {
+    return {ErrorCode::kTooLarge, "the multi has " + std::to_string(multi.operations.size()) +
+                                      " operations; at most " + std::to_string(kMultiOperationsMax) +
+                                      " are allowed"};
+  }
+  size_t bytes = 0;
+  for (const OperationView& op : multi.operations) bytes += op.path.size() + op.data.size();
+  if (bytes <= kMultiBytesMax) return {};
+  return {ErrorCode::kTooLarge, "the multi has " + std::to_string(bytes) +
+                                    " bytes of paths and data; at most " + std::to_string(kMultiBytesMax) +
+                                    " are allowed"};
+}
+
 }  // namespace
 
 Status validate_operation(const OperationView& op) {
   if (op.kind == OperationKind::kCloseSession) return {};
+  if (op.kind == OperationKind::kMulti) return validate_multi(op);
   if (Status status = validate_path(op.path, op.sequential); !status.ok()) return status;
   if (Status status = validate_data(op.data); !status.ok()) return status;
+  if (op.kind == OperationKind::kCreate) return validate_create(op);
+  if (op.kind == OperationKind::kSetAcl) return validate_acl(op.acl);
   if (op.kind == OperationKind::kDelete && op.path == "/") {
     return {ErrorCode::kInvalidArgument, "the root cannot be deleted; name a node below it"};
   }
@@ -52,7 +84,12 @@ Status validate(const Command& command) {
   const auto* request = std::get_if<SessionRequest>(&command);
   if (request == nullptr) return {};
   if (Status status = validate_numbers(request->number, request->acked_below); !status.ok()) return status;
-  return validate_operation(view_of(request->operation));
+  const OperationView operation = view_of(request->operation);
+  if (Status status = validate_operation(operation); !status.ok()) return status;
+  for (const OperationView& part : operation.operations) {
+    if (Status status = validate_operation(part); !status.ok()) return status;
+  }
+  return {};
 }
 
 }  // namespace quorate::kv

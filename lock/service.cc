@@ -1,6 +1,7 @@
 #include "lock/service.h"
 
 #include <unordered_map>
+#include <utility>
 
 #include "kv/path.h"
 #include "kv/queue.h"
@@ -10,10 +11,13 @@ namespace {
 
 Token token_of(Zxid czxid) { return Token(czxid.value()); }
 
+// A place in a queue: one entry may make several.
+using Made = std::pair<Zxid, uint32_t>;
+
 // The earliest place of a queue that an entry removed.
 struct Freed {
   std::string_view path;
-  Zxid czxid;
+  Made made;
 };
 
 std::vector<Freed> freed_queues(const kv::Applied& applied) {
@@ -25,10 +29,11 @@ std::vector<Freed> freed_queues(const kv::Applied& applied) {
     if (!left_a_queue) continue;
     const std::string_view path = kv::parent_of(change.path);
     const auto [at, first_time] = known.try_emplace(path, freed.size());
+    const Made made(change.czxid, change.order);
     if (first_time) {
-      freed.push_back({path, change.czxid});
-    } else if (change.czxid < freed[at->second].czxid) {
-      freed[at->second].czxid = change.czxid;
+      freed.push_back({path, made});
+    } else if (made < freed[at->second].made) {
+      freed[at->second].made = made;
     }
   }
   return freed;
@@ -51,8 +56,9 @@ std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& appl
   std::vector<Grant> grants;
   for (const Freed& freed : freed_queues(applied)) {
     const std::optional<kv::Child> first = state.first_queued(freed.path);
-    // One that stands before all that left held already.
-    if (!first.has_value() || first->czxid < freed.czxid) continue;
+    // One that stands before all that left held already; one that this entry made has its answer there.
+    if (!first.has_value() || Made(first->czxid, first->order) < freed.made) continue;
+    if (first->czxid == applied.zxid) continue;
     grants.push_back(
         {first->owner, kv::join_path(freed.path, first->name), token_of(first->czxid), applied.zxid});
   }

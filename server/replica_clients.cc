@@ -72,6 +72,12 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
     return refuse(asker, ErrorCode::kOverloaded,
                   "too many writes are waiting for the cluster: try again, with the same number");
   }
+  // More than any decoder takes: the only rule that is not left to apply.
+  const auto* multi = std::get_if<kv::MultiOp>(&request.operation);
+  if (multi != nullptr && multi->operations.size() > kv::kMultiOperationsMax) {
+    return refuse(asker, ErrorCode::kTooLarge,
+                  "a multi may have " + std::to_string(kv::kMultiOperationsMax) + " operations");
+  }
   const uint64_t number = request.number;
   const kv::Command command = kv::SessionRequest{connection.session, attached->epoch, number,
                                                  request.acked_below, std::move(request.operation)};

@@ -12,17 +12,31 @@ constexpr SessionPassword kPassword = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
 
 std::vector<Command> examples() {
   const Origin origin{ServerId(3), BootNonce(0xfedcba9876543210), 300};
-  return {OpenSession{origin, 30'000, kPassword, "10.1.2.3"},
-          AttachSession{origin, SessionId(200), kPassword, "2001:db8::1"},
-          ExpireSessions{},
-          ExpireSessions{{SessionId(1), SessionId(UINT64_MAX)}},
-          SessionRequest{SessionId(1), 2, 3, 3, CreateOp{"/a", "data", true, true, true}},
-          SessionRequest{SessionId(1), UINT32_MAX, UINT64_MAX, 0, CreateOp{}},
-          SessionRequest{SessionId(1), 2, 3, 3, SetOp{"/a", "data", -7}},
-          SessionRequest{SessionId(1), 2, 3, 3, DeleteOp{"/a", 9}},
-          SessionRequest{SessionId(1), 2, 3, 3, AcquireOp{"/a", "me"}},
-          SessionRequest{SessionId(1), 2, 3, 3, ReleaseOp{"/a/lock-0000000001"}},
-          SessionRequest{SessionId(1), 2, 3, 3, CloseSessionOp{}}};
+  return {
+      OpenSession{origin, 30'000, kPassword, "10.1.2.3"},
+      AttachSession{origin, SessionId(200), kPassword, "2001:db8::1"},
+      ExpireSessions{},
+      ExpireSessions{{SessionId(1), SessionId(UINT64_MAX)}},
+      SessionRequest{SessionId(1), 2, 3, 3, CreateOp{"/a", "data", true, true, true}},
+      SessionRequest{SessionId(1), UINT32_MAX, UINT64_MAX, 0, CreateOp{}},
+      SessionRequest{SessionId(1), 2, 3, 3, SetOp{"/a", "data", -7}},
+      SessionRequest{SessionId(1), 2, 3, 3, DeleteOp{"/a", 9}},
+      SessionRequest{SessionId(1), 2, 3, 3, AcquireOp{"/a", "me"}},
+      SessionRequest{SessionId(1), 2, 3, 3, ReleaseOp{"/a/lock-0000000001"}},
+      SessionRequest{SessionId(1), 2, 3, 3, CloseSessionOp{}},
+      ReapNodes{},
+      ReapNodes{{"/a", "/a/b"}},
+      SessionRequest{SessionId(1), 2, 3, 3, CreateOp{"/c", "", false, false, false, true}},
+      SessionRequest{
+          SessionId(1), 2, 3, 3,
+          CreateOp{"/t", "data", false, true, true, false, 1'000, {{kAllPermissions, "world", "anyone"}}}},
+      SessionRequest{SessionId(1), 2, 3, 3, DeleteOp{"/a", -1, true}},
+      SessionRequest{SessionId(1), 2, 3, 3, SetAclOp{"/a", {{kRead, "world", "anyone"}}, 4}},
+      SessionRequest{SessionId(1), 2, 3, 3, MultiOp{}},
+      SessionRequest{SessionId(1), 2, 3, 3,
+                     MultiOp{{CreateOp{"/a", "data"}, SetOp{"/a", "other", 0}, DeleteOp{"/b", 3, true},
+                              SetAclOp{"/a", {{kWrite, "world", "anyone"}}, -1}, CheckOp{"/a", 1},
+                              CheckAbsentOp{"/c"}, CheckHeldOp{"/lock", Token(300)}}}}};
 }
 
 TEST(CommandCodec, RoundTrips) {
@@ -72,13 +86,42 @@ TEST(CommandCodec, RefusesALaterVersionAsUnsupported) {
 
 TEST(CommandCodec, RefusesUnknownKindsAndFlags) {
   EXPECT_EQ(decode_command(std::string_view("\x01\x00", 2)).code(), ErrorCode::kMalformed);
-  EXPECT_EQ(decode_command("\x01\x05").code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_command("\x01\x06").code(), ErrorCode::kMalformed);
   // A request: session, epoch, number, acked_below, then the operation.
   const std::string request = "\x01\x04\x01\x01\x01\x01";
-  EXPECT_EQ(decode_command(request + "\x07").code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_command(request + "\x0c").code(), ErrorCode::kMalformed);
   EXPECT_TRUE(decode_command(request + "\x06").ok());
   EXPECT_TRUE(decode_command(request + std::string("\x01\x02/a\x07\x00", 6)).ok());
-  EXPECT_EQ(decode_command(request + std::string("\x01\x02/a\x08\x00", 6)).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_command(request + std::string("\x01\x02/a\x40\x00", 6)).code(), ErrorCode::kMalformed);
+}
+
+// A condition stands in a multi, and only there; in a multi there is no other multi, and nothing of a lock.
+TEST(CommandCodec, KnowsWhatAMultiMayHold) {
+  const std::string request = "\x01\x04\x01\x01\x01\x01";
+  const std::string check = std::string("\x0a\x02/a", 4);
+  EXPECT_EQ(decode_command(request + check).code(), ErrorCode::kMalformed);
+  EXPECT_TRUE(decode_command(request + "\x08\x01" + check).ok());
+  EXPECT_EQ(decode_command(request + "\x08\x02" + check).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_command(request + std::string("\x08\x01\x08\x00", 4)).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_command(request + "\x08\x01\x05\x02/a").code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_command(request + "\x08\x01\x06").code(), ErrorCode::kMalformed);
+}
+
+TEST(CommandCodec, AMultiOfTooManyIsRefusedBeforeAnythingIsReserved) {
+  MultiOp multi;
+  multi.operations.resize(kMultiOperationsMax, CheckAbsentOp{"/a"});
+  EXPECT_TRUE(decode_command(encode_command(SessionRequest{SessionId(1), 1, 1, 0, multi})).ok());
+  multi.operations.emplace_back(CheckAbsentOp{"/a"});
+  EXPECT_EQ(decode_command(encode_command(SessionRequest{SessionId(1), 1, 1, 0, multi})).code(),
+            ErrorCode::kMalformed);
+}
+
+TEST(CommandCodec, RefusesWhatSaysNothing) {
+  const std::string request = "\x01\x04\x01\x01\x01\x01";
+  // A create whose list of permissions is empty, and a delete that is recursive twice over.
+  EXPECT_EQ(decode_command(request + std::string("\x01\x02/a\x20\x00\x00", 7)).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_command(request + std::string("\x03\x02/a\xff\xff\xff\xff\x02", 9)).code(),
+            ErrorCode::kMalformed);
 }
 
 TEST(CommandCodec, RefusesNumbersThatAreNotWrittenTheShortestWay) {
@@ -127,7 +170,7 @@ TEST(Validate, AsksOnlyWhatNeedsNoState) {
 }
 
 std::vector<Outcome> outcome_examples() {
-  std::vector<Outcome> outcomes(6);
+  std::vector<Outcome> outcomes(7);
   outcomes[1].code = ErrorCode::kNoNode;
   outcomes[1].message = "there is no node";
   outcomes[2].path = "/a";
@@ -139,6 +182,9 @@ std::vector<Outcome> outcome_examples() {
   outcomes[5].epoch = UINT32_MAX;
   outcomes[5].timeout_ms = 1;
   outcomes[5].next_number = 1;
+  outcomes[6].code = ErrorCode::kNoNode;
+  outcomes[6].results = {
+      {}, {ErrorCode::kNoNode, "why", "", {}}, {ErrorCode::kNotAttempted, "", "/p", outcomes[2].stat}};
   return outcomes;
 }
 
@@ -162,7 +208,8 @@ TEST(OutcomeCodec, RefusesAGroupThatSaysNothing) {
   EXPECT_EQ(decode_outcome(std::string_view("\x01\x01\x00\x00\x05\x00", 6)).code(), ErrorCode::kMalformed);
   EXPECT_EQ(decode_outcome(std::string_view("\x01\x08\x00\x00\x05\x00\x00", 7)).code(),
             ErrorCode::kMalformed);
-  EXPECT_EQ(decode_outcome(std::string_view("\x01\x20\x00\x00\x05", 5)).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_outcome(std::string_view("\x01\x20\x00\x00\x05\x00", 6)).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decode_outcome(std::string_view("\x01\x40\x00\x00\x05", 5)).code(), ErrorCode::kMalformed);
   EXPECT_EQ(decode_outcome(std::string_view("\x01\x08\x00\x00\x05\x02\x01", 7)).code(),
             ErrorCode::kMalformed);
 }

@@ -12,23 +12,65 @@ namespace {
 
 using rc::gen::arbitrary;
 
-Operation any_operation() {
+Acl any_acl() {
+  Acl acl;
+  for (int entries = *rc::gen::inRange(0, 4); entries > 0; --entries) {
+    acl.push_back({*arbitrary<uint32_t>(), *arbitrary<std::string>(), *arbitrary<std::string>()});
+  }
+  return acl;
+}
+
+MultiOp::Part any_part() {
   const auto path = *arbitrary<std::string>();
   const auto data = *arbitrary<std::string>();
-  switch (*rc::gen::inRange(0, 6)) {
+  switch (*rc::gen::inRange(0, 7)) {
     case 0:
-      return CreateOp{path, data, *arbitrary<bool>(), *arbitrary<bool>(), *arbitrary<bool>()};
+      return CreateOp{path,
+                      data,
+                      *arbitrary<bool>(),
+                      *arbitrary<bool>(),
+                      *arbitrary<bool>(),
+                      *arbitrary<bool>(),
+                      *arbitrary<bool>() ? std::optional(*arbitrary<int64_t>()) : std::nullopt,
+                      any_acl()};
     case 1:
       return SetOp{path, data, *arbitrary<int32_t>()};
     case 2:
-      return DeleteOp{path, *arbitrary<int32_t>()};
+      return DeleteOp{path, *arbitrary<int32_t>(), *arbitrary<bool>()};
     case 3:
-      return AcquireOp{path, data};
+      return SetAclOp{path, any_acl(), *arbitrary<int32_t>()};
     case 4:
-      return ReleaseOp{path};
+      return CheckOp{path, *arbitrary<int32_t>()};
+    case 5:
+      return CheckAbsentOp{path};
     default:
-      return CloseSessionOp{};
+      return CheckHeldOp{path, Token(*arbitrary<uint64_t>())};
   }
+}
+
+Operation any_operation() {
+  const auto path = *arbitrary<std::string>();
+  switch (*rc::gen::inRange(0, 6)) {
+    case 0:
+      return AcquireOp{path, *arbitrary<std::string>()};
+    case 1:
+      return ReleaseOp{path};
+    case 2:
+      return CloseSessionOp{};
+    case 3: {
+      MultiOp multi;
+      for (int parts = *rc::gen::inRange(0, 5); parts > 0; --parts) multi.operations.push_back(any_part());
+      return multi;
+    }
+    default:
+      break;
+  }
+  // What may stand in a multi may stand alone, but for conditions.
+  const MultiOp::Part part = any_part();
+  if (const auto* create = std::get_if<CreateOp>(&part)) return *create;
+  if (const auto* set = std::get_if<SetOp>(&part)) return *set;
+  if (const auto* set_acl = std::get_if<SetAclOp>(&part)) return *set_acl;
+  return DeleteOp{path, *arbitrary<int32_t>(), *arbitrary<bool>()};
 }
 
 Command any_command() {
@@ -47,6 +89,8 @@ Command any_command() {
       for (const uint64_t id : *arbitrary<std::vector<uint64_t>>()) expire.sessions.emplace_back(id);
       return expire;
     }
+    case 3:
+      return ReapNodes{*arbitrary<std::vector<std::string>>()};
     default:
       return SessionRequest{SessionId(number()), small(), number(), number(), any_operation()};
   }
@@ -73,6 +117,13 @@ Outcome any_outcome() {
   maybe(o.epoch, *arbitrary<uint32_t>());
   maybe(o.timeout_ms, *arbitrary<uint32_t>());
   maybe(o.next_number, *arbitrary<uint64_t>());
+  for (int results = *rc::gen::inRange(0, 4); results > 0; --results) {
+    OperationResult& result = o.results.emplace_back();
+    result.code = static_cast<ErrorCode>(*arbitrary<uint16_t>());
+    maybe(result.message, *arbitrary<std::string>());
+    maybe(result.path, *arbitrary<std::string>());
+    maybe(result.stat.mzxid, Zxid(*arbitrary<uint64_t>()));
+  }
   return o;
 }
 

@@ -33,9 +33,69 @@ std::string History::path(uint8_t pick) const {
 // Half of the time a node that is there.
 std::string History::any_path(uint8_t pick) const {
   if (pick % 2 == 0) return path(pick / 2);
+  const std::vector<std::string> paths = all_paths();
+  return paths[pick / 2 % paths.size()];
+}
+
+std::vector<std::string> History::all_paths() const {
   std::vector<std::string> paths;
   collect(state_, "/", paths);
-  return paths[pick / 2 % paths.size()];
+  return paths;
+}
+
+// Of every kind, and some that no node can be of.
+CreateOp History::any_create(const Step& step) const {
+  CreateOp op{step[5] % 2 == 0 ? path(step[4]) : any_path(step[4]), std::string(step[3] % 3, 'c')};
+  op.ephemeral = step[5] % 7 == 0;
+  op.sequential = step[5] % 5 == 0;
+  op.parents = step[5] % 3 == 0;
+  op.container = step[3] % 16 < 7;
+  if (step[3] % 16 > 7) op.ttl_ms = int64_t{step[4]} % 40 - 1;
+  if (step[5] % 4 == 0) op.acl = {{step[4] % 40U, "world", "anyone"}};
+  return op;
+}
+
+MultiOp::Part History::part(const Step& step) const {
+  const int32_t version = step[2] % 3 == 0 ? step[2] / 3 % 3 : -1;
+  const std::string at = any_path(step[1]);
+  switch (step[0] % 12) {
+    case 0:
+    case 1:
+    case 2:
+      return CreateOp{path(step[1]), {}, step[2] % 3 == 0, false, step[2] % 2 == 0};
+    case 3:
+      return CreateOp{"/l/lock-", {}, step[2] % 4 != 0, true, true};
+    case 4:
+      return any_create(step);
+    case 5:
+    case 6:
+      return SetOp{at, std::string(step[2] % 3, 's'), version};
+    case 7:
+      return DeleteOp{at, version, step[2] % 2 == 0};
+    case 8:
+      return SetAclOp{at, {{step[2] % 34U, "world", "anyone"}}, version};
+    case 9:
+      return CheckOp{at, version};
+    case 10:
+      return CheckAbsentOp{path(step[1])};
+    default:
+      break;
+  }
+  const std::optional<Child> holder = state_.first_queued("/l");
+  return CheckHeldOp{"/l", Token(holder ? holder->czxid.value() + step[2] % 2 : step[2])};
+}
+
+// Up to six operations, drawn from the step again and again.
+MultiOp History::multi(const Step& step) const {
+  MultiOp multi;
+  Step drawn = step;
+  for (int i = step[5] % 7; i > 0; --i) {
+    for (size_t j = 0; j < drawn.size(); ++j) {
+      drawn[j] = static_cast<uint8_t>(drawn[j] * 5 + drawn[(j + 1) % drawn.size()] * 3 + 17);
+    }
+    multi.operations.push_back(part(drawn));
+  }
+  return multi;
 }
 
 Operation History::operation(const Step& step) const {
@@ -44,6 +104,10 @@ Operation History::operation(const Step& step) const {
   static const std::vector<std::string> kData = {"", "", "x", "yy", std::string(200, 'z')};
   const std::string data = kData[step[5] % kData.size()];
   const int32_t version = step[4] % 4 == 0 ? step[4] / 4 % 4 : -1;
+  if (step[3] >= 200) return multi(step);
+  if (step[3] >= 180) return any_create(step);
+  if (step[3] >= 170) return DeleteOp{any_path(step[5]), version, true};
+  if (step[3] >= 160) return SetAclOp{any_path(step[5]), {{step[4] % 34U, "world", "anyone"}}, version};
   switch (step[3] % 16) {
     case 0:
     case 1:
@@ -108,6 +172,7 @@ Command History::command(const Step& step) {
   if (step[0] < 24) {
     return AttachSession{origin(step[2]), session(step[1]), step[3] < 230 ? kPassword : SessionPassword{}};
   }
+  if (step[0] < 50 && step[0] >= 34) return ReapNodes{all_paths()};
   if (step[0] < 34) {
     ExpireSessions expire;
     for (int i = 0; i < step[3] % 4; ++i)

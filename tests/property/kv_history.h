@@ -32,6 +32,10 @@ class History {
   std::string path(uint8_t pick) const;
   std::string any_path(uint8_t pick) const;
   Operation operation(const Step& step) const;
+  CreateOp any_create(const Step& step) const;
+  MultiOp multi(const Step& step) const;
+  MultiOp::Part part(const Step& step) const;
+  std::vector<std::string> all_paths() const;
   Command request(const Step& step);
   static Origin origin(uint8_t pick);
 

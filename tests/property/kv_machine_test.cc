@@ -19,6 +19,7 @@ Limits small_limits() {
   Limits limits;
   limits.results_max = 5;
   limits.results_bytes_max = 1 << 20;
+  limits.recursive_delete_max = 4;
   return limits;
 }
 
@@ -26,6 +27,11 @@ Limits small_limits() {
 Outcome without_message(Outcome outcome) {
   RC_ASSERT(outcome.code == ErrorCode::kOk || !outcome.message.empty());
   outcome.message.clear();
+  for (OperationResult& result : outcome.results) {
+    const bool refused = result.code != ErrorCode::kOk && result.code != ErrorCode::kNotAttempted;
+    RC_ASSERT(refused == !result.message.empty());
+    result.message.clear();
+  }
   return outcome;
 }
 
@@ -73,6 +79,8 @@ void compare_nodes(const StateMachine& state, const Model& model) {
     RC_ASSERT(view->data == node.data);
     RC_ASSERT(view->stat == node.stat);
     RC_ASSERT(view->sequential == node.sequential);
+    RC_ASSERT(view->kind == node.kind);
+    RC_ASSERT(view->ttl_ms == node.ttl_ms);
 
     const std::vector<Child> children = state.children(path).value();
     std::vector<std::string> paths;
@@ -153,7 +161,8 @@ TEST(KvMachineLong, DoesWhatTheModelDoesAndMeetsEveryRefusal) {
         ErrorCode::kNotEmpty, ErrorCode::kNoChildrenForEphemerals, ErrorCode::kBadPath, ErrorCode::kNotHolder,
         ErrorCode::kBadQueue, ErrorCode::kInvalidArgument, ErrorCode::kSessionExpired,
         ErrorCode::kSessionMoved, ErrorCode::kBadCredentials, ErrorCode::kRequestGap,
-        ErrorCode::kRequestForgotten, ErrorCode::kTooManyResults}) {
+        ErrorCode::kRequestForgotten, ErrorCode::kTooManyResults, ErrorCode::kTooManyNodes,
+        ErrorCode::kInvalidTtl, ErrorCode::kInvalidAcl}) {
     EXPECT_GE(codes[code], 20U) << error_name(code);
   }
 }

@@ -69,8 +69,8 @@ std::vector<std::string> Model::queue(const std::string& path) const {
 
 // ---- changes to the tree
 
-void Model::make(const std::string& path, const std::string& data, SessionId owner, bool sequential,
-                 Applied& out) {
+Model::Node& Model::make(const std::string& path, const std::string& data, SessionId owner, bool sequential,
+                         Applied& out) {
   Node& parent = nodes_.at(above(path));
   ++parent.creates;
   ++parent.stat.cversion;
@@ -84,14 +84,15 @@ void Model::make(const std::string& path, const std::string& data, SessionId own
   node.stat.ctime_ms = node.stat.mtime_ms = wall_ms_;
   node.stat.ephemeral_owner = owner;
   node.stat.data_length = static_cast<int32_t>(data.size());
-  nodes_[path] = node;
+  if (owner != SessionId()) node.kind = NodeKind::kEphemeral;
   out.changes.push_back({Change::Kind::kCreated, path, owner, sequential, zxid_});
+  return nodes_[path] = node;
 }
 
-void Model::make_parents(const std::string& path, Applied& out) {
+void Model::make_parents(const std::string& path, const Acl& acl, Applied& out) {
   if (nodes_.contains(path)) return;
-  make_parents(above(path), out);
-  make(path, "", SessionId(), false, out);
+  make_parents(above(path), acl, out);
+  make(path, "", SessionId(), false, out).acl = acl;
 }
 
 void Model::erase(const std::string& path, Applied& out) {
@@ -112,14 +113,21 @@ Outcome Model::operate(SessionId session, const CreateOp& op, Applied& out) {
   if (op.path == "/" && !op.sequential) return outcome(ErrorCode::kNodeExists);
   const bool missing = !nodes_.contains(parent);
   if (missing && !op.parents) return outcome(ErrorCode::kNoNode);
+  if (op.sequential && !missing && nodes_.at(parent).creates > 9'999'999'999)
+    return outcome(ErrorCode::kSequenceExhausted);
   const std::string path = op.path + (op.sequential ? suffix(missing ? 0 : nodes_.at(parent).creates) : "");
   if (nodes_.contains(path)) return outcome(ErrorCode::kNodeExists);
   std::string deepest = parent;
   while (!nodes_.contains(deepest)) deepest = above(deepest);
   if (nodes_.at(deepest).stat.ephemeral_owner != SessionId())
     return outcome(ErrorCode::kNoChildrenForEphemerals);
-  make_parents(parent, out);
-  make(path, op.data, op.ephemeral ? session : SessionId(), op.sequential, out);
+  make_parents(parent, op.acl, out);
+  Node& node = make(path, op.data, op.ephemeral ? session : SessionId(), op.sequential, out);
+  if (op.container) node.kind = NodeKind::kContainer;
+  if (op.ttl_ms) node.kind = NodeKind::kTtl;
+  node.ttl_ms = op.ttl_ms.value_or(0);
+  node.touched_ms = cluster_ms_;
+  node.acl = op.acl;
   Outcome made = outcome();
   made.path = path;
   made.stat = nodes_.at(path).stat;
@@ -135,6 +143,7 @@ Outcome Model::operate(SessionId, const SetOp& op, Applied& out) {
   ++node.stat.version;
   node.stat.mzxid = zxid_;
   node.stat.mtime_ms = wall_ms_;
+  node.touched_ms = cluster_ms_;
   node.stat.data_length = static_cast<int32_t>(op.data.size());
   out.changes.push_back(
       {Change::Kind::kDataSet, op.path, node.stat.ephemeral_owner, node.sequential, node.stat.czxid});
@@ -147,8 +156,21 @@ Outcome Model::operate(SessionId, const DeleteOp& op, Applied& out) {
   const auto at = nodes_.find(op.path);
   if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
   if (op.version != -1 && op.version != at->second.stat.version) return outcome(ErrorCode::kBadVersion);
-  if (!children(op.path).empty()) return outcome(ErrorCode::kNotEmpty);
-  erase(op.path, out);
+  if (!op.recursive && !children(op.path).empty()) return outcome(ErrorCode::kNotEmpty);
+  std::vector<std::string> doomed;
+  for (const auto& [path, node] : nodes_) {
+    if (path == op.path || path.starts_with(op.path + "/")) doomed.push_back(path);
+  }
+  if (doomed.size() > limits_.recursive_delete_max) return outcome(ErrorCode::kTooManyNodes);
+  // The deepest first; of the same depth and parents in the order of creation.
+  const auto rank = [&](const std::string& path) {
+    std::vector<uint64_t> orders;
+    for (std::string up = path; up != op.path; up = above(up))
+      orders.insert(orders.begin(), nodes_.at(up).order);
+    return std::pair(-static_cast<std::ptrdiff_t>(orders.size()), orders);
+  };
+  std::sort(doomed.begin(), doomed.end(), [&](auto& a, auto& b) { return rank(a) < rank(b); });
+  for (const std::string& path : doomed) erase(path, out);
   return outcome();
 }
 
@@ -169,7 +191,7 @@ Outcome Model::operate(SessionId session, const AcquireOp& op, Applied& out) {
   while (!nodes_.contains(deepest)) deepest = above(deepest);
   if (nodes_.at(deepest).stat.ephemeral_owner != SessionId())
     return outcome(ErrorCode::kNoChildrenForEphemerals);
-  make_parents(op.path, out);
+  make_parents(op.path, {}, out);
   const std::string name =
       (kazoo ? kazoo_digits_ + "__lock__" : "lock-") + suffix(nodes_.at(op.path).creates);
   const std::string path = (op.path == "/" ? "" : op.path) + "/" + name;
@@ -192,6 +214,77 @@ Outcome Model::operate(SessionId session, const ReleaseOp& op, Applied& out) {
 Outcome Model::operate(SessionId session, const CloseSessionOp&, Applied& out) {
   end(session, false, out);
   return outcome();
+}
+
+Outcome Model::operate(SessionId, const SetAclOp& op, Applied&) {
+  const auto at = nodes_.find(op.path);
+  if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
+  Node& node = at->second;
+  if (op.version != -1 && op.version != node.stat.aversion) return outcome(ErrorCode::kBadVersion);
+  node.acl = op.acl;
+  ++node.stat.aversion;
+  Outcome done = outcome();
+  done.stat = node.stat;
+  return done;
+}
+
+Outcome Model::operate(SessionId, const CheckOp& op, Applied&) {
+  const auto at = nodes_.find(op.path);
+  if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
+  if (op.version != -1 && op.version != at->second.stat.version) return outcome(ErrorCode::kBadVersion);
+  return outcome();
+}
+
+Outcome Model::operate(SessionId, const CheckAbsentOp& op, Applied&) {
+  return outcome(nodes_.contains(op.path) ? ErrorCode::kNodeExists : ErrorCode::kOk);
+}
+
+Outcome Model::operate(SessionId, const CheckHeldOp& op, Applied&) {
+  const std::vector<std::string> waiting = queue(op.path);
+  const bool held = !waiting.empty() && nodes_.at(waiting.front()).stat.czxid.value() == op.token.value();
+  return outcome(held ? ErrorCode::kOk : ErrorCode::kNotHolder);
+}
+
+// On a copy, whose nodes take the place of the original's if all goes well.
+Outcome Model::operate(SessionId session, const MultiOp& op, Applied& out) {
+  Model copy = *this;
+  Applied done;
+  Outcome all = outcome();
+  const Operation whole(op);
+  const OperationView views = view_of(whole);
+  for (size_t i = 0; i < op.operations.size(); ++i) {
+    const Outcome one = std::visit(
+        [&](const auto& part) {
+          const Status status = validate_operation(views.operations[i]);
+          return status.ok() ? copy.operate(session, part, done) : outcome(status.code());
+        },
+        op.operations[i]);
+    if (one.code != ErrorCode::kOk) {
+      all.code = one.code;
+      all.results.assign(op.operations.size(), OperationResult{});
+      for (size_t j = i; j < all.results.size(); ++j) all.results[j].code = ErrorCode::kNotAttempted;
+      all.results[i].code = one.code;
+      return all;
+    }
+    all.results.push_back({ErrorCode::kOk, {}, one.path, one.stat});
+  }
+  nodes_ = copy.nodes_;
+  order_ = copy.order_;
+  out.changes.insert(out.changes.end(), done.changes.begin(), done.changes.end());
+  return all;
+}
+
+bool Model::due(const std::string& path, int64_t cluster_ms) const {
+  const Node& node = nodes_.at(path);
+  if (!children(path).empty()) return false;
+  if (node.kind == NodeKind::kContainer) return node.stat.cversion > 0;
+  return node.kind == NodeKind::kTtl && node.touched_ms + node.ttl_ms <= cluster_ms;
+}
+
+void Model::reap(const ReapNodes& nodes, Applied& out) {
+  for (const std::string& path : nodes.paths) {
+    if (nodes_.contains(path) && due(path, cluster_ms_)) erase(path, out);
+  }
 }
 
 // ---- sessions
@@ -287,6 +380,7 @@ SessionOutcome Model::request(const SessionRequest& request, Applied& out) {
 Applied Model::apply(const Command& command, const Stamp& stamp, const Applied& actual) {
   zxid_ = zxid_.next();
   wall_ms_ = std::max(wall_ms_, stamp.wall_ms);
+  cluster_ms_ = std::max(cluster_ms_, stamp.cluster_ms);
   kazoo_digits_.clear();
   static const std::regex kKazoo("/([0-9a-f]{32})__lock__[0-9]{10}$");
   std::smatch match;
@@ -303,6 +397,8 @@ Applied Model::apply(const Command& command, const Stamp& stamp, const Applied& 
     for (const SessionId id : expire->sessions) {
       if (sessions_.contains(id)) end(id, true, out);
     }
+  } else if (const auto* nodes = std::get_if<ReapNodes>(&command)) {
+    reap(*nodes, out);
   } else {
     out.outcomes.push_back(request(std::get<SessionRequest>(command), out));
   }

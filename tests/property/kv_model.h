@@ -24,6 +24,10 @@ class Model {
     std::string data;
     Stat stat;
     bool sequential = false;
+    NodeKind kind = NodeKind::kPersistent;
+    int64_t ttl_ms = 0;
+    int64_t touched_ms = 0;  // cluster time of the creation or the last set
+    Acl acl;                 // empty: open to all
     uint64_t creates = 0;
     uint64_t order = 0;  // of creation, over all nodes
   };
@@ -43,6 +47,8 @@ class Model {
   std::vector<std::string> children(const std::string& path) const;  // their paths, in the order of creation
   std::vector<std::string> owned(SessionId session) const;
   std::vector<std::string> queue(const std::string& path) const;
+  // What may be reaped at that cluster time.
+  bool due(const std::string& path, int64_t cluster_ms) const;
 
  private:
   Outcome open(const OpenSession& open, Applied& out);
@@ -58,10 +64,17 @@ class Model {
   Outcome operate(SessionId session, const AcquireOp& op, Applied& out);
   Outcome operate(SessionId session, const ReleaseOp& op, Applied& out);
   Outcome operate(SessionId session, const CloseSessionOp& op, Applied& out);
+  Outcome operate(SessionId session, const SetAclOp& op, Applied& out);
+  Outcome operate(SessionId session, const MultiOp& op, Applied& out);
+  Outcome operate(SessionId session, const CheckOp& op, Applied& out);
+  Outcome operate(SessionId session, const CheckAbsentOp& op, Applied& out);
+  Outcome operate(SessionId session, const CheckHeldOp& op, Applied& out);
+  void reap(const ReapNodes& nodes, Applied& out);
 
   Outcome outcome(ErrorCode code = ErrorCode::kOk) const;
-  void make(const std::string& path, const std::string& data, SessionId owner, bool sequential, Applied& out);
-  void make_parents(const std::string& path, Applied& out);
+  Node& make(const std::string& path, const std::string& data, SessionId owner, bool sequential,
+             Applied& out);
+  void make_parents(const std::string& path, const Acl& acl, Applied& out);
   void erase(const std::string& path, Applied& out);
   bool queued(const std::string& path) const;
 
@@ -70,6 +83,7 @@ class Model {
   std::map<SessionId, Session> sessions_;
   Zxid zxid_;
   int64_t wall_ms_ = 0;
+  int64_t cluster_ms_ = 0;
   uint64_t order_ = 0;
   std::string kazoo_digits_;
 };

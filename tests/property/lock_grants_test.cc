@@ -67,11 +67,15 @@ void check_places(const kv::StateMachine& state, const Holders& holders) {
     RC_ASSERT(place_of(state, holder.node)->held);
     RC_ASSERT(state.session(holder.session).has_value());
     Token last = holder.token;
+    SessionId last_session = holder.session;
     for (const Contender& waiter : lock.waiters) {
       RC_ASSERT(!place_of(state, waiter.node)->held);
-      RC_ASSERT(waiter.token > last);
+      // Of one token are only those that one request of one session made.
+      RC_ASSERT(waiter.token >= last);
+      if (waiter.token == last) RC_ASSERT(waiter.session == last_session);
       RC_ASSERT(state.session(waiter.session).has_value());
       last = waiter.token;
+      last_session = waiter.session;
     }
   }
 }
@@ -80,7 +84,7 @@ size_t run(const std::vector<Step>& steps) {
   kv::StateMachine state;
   kv::History history(state);
   Holders before;
-  std::map<std::string, Token> highest;
+  std::map<std::string, Holder> highest;
   size_t hand_overs = 0;
   for (const Step& drawn : steps) {
     const Step step = toward_locks(drawn);
@@ -92,10 +96,11 @@ size_t run(const std::vector<Step>& steps) {
     std::map<std::string, Holder> expected;
     for (const auto& [path, holder] : after) {
       const auto held = before.find(path);
-      const bool changed = held == before.end() || held->second.token != holder.token;
+      const bool changed = held == before.end() || held->second.node != holder.node;
       if (!changed) continue;
-      RC_ASSERT(holder.token > highest[path]);
-      highest[path] = holder.token;
+      RC_ASSERT(holder.token >= highest[path].token);
+      if (holder.token == highest[path].token) RC_ASSERT(holder.session == highest[path].session);
+      highest[path] = holder;
       if (!created(applied, holder.node)) expected[holder.node] = holder;
     }
     const std::vector<Grant> granted = grants(state, applied);

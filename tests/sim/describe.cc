@@ -34,6 +34,11 @@ std::string_view text(const kv::Operation& operation, std::string_view& path) {
                    path = op.node;
                    return "release";
                  },
+                 [&](const kv::SetAclOp& op) -> std::string_view {
+                   path = op.path;
+                   return "set permissions of";
+                 },
+                 [&](const kv::MultiOp&) -> std::string_view { return "multi"; },
                  [&](const kv::CloseSessionOp&) -> std::string_view { return "close the session"; }},
       operation);
 }

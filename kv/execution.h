@@ -1,0 +1,66 @@
+// One operation under way: what operations.cc (single ones), deletion.cc (whole subtrees) and multi.cc share.
+// Not for others to include.
+//
+// An operation that refuses has changed nothing: every rule is asked before the first change.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kv/operations.h"
+
+namespace quorate::kv {
+
+class Execution {
+ public:
+  explicit Execution(const Context& context)
+      : tree_(context.tree),
+        limits_(context.limits),
+        session_(context.session),
+        cause_(context.cause),
+        changes_(context.changes) {
+    outcome_.zxid = cause_.zxid;
+  }
+
+  // One of each kind but a close and a multi.
+  Outcome run(const OperationView& op);
+  Outcome refuse(ErrorCode code, std::string message);
+  void erase(const Place& place);
+
+ private:
+  Outcome create(const OperationView& op);
+  Outcome set(const OperationView& op);
+  Outcome set_acl(const OperationView& op);
+  Outcome remove(const OperationView& op);
+  Outcome remove_all(const Place& place);
+  Outcome acquire(const OperationView& op);
+  Outcome release(const OperationView& op);
+  Outcome check(const OperationView& op);
+  Outcome check_absent(const OperationView& op);
+  Outcome check_held(const OperationView& op);
+
+  // Who may: asked once for each node that an operation touches, and nowhere else.
+  Status allowed(Ref ref, Permission permission) const;
+
+  Place deepest(std::string_view path) const;
+  Place make(const Place& parent, std::string_view path, const NewNode& made);
+  Place make_parents(Place from, std::string_view path, const Acl& acl);
+  // The id of a list that a node is given, with a reference for it.
+  uint32_t acl_of(const Acl& acl);
+  Outcome refuse(const Status& status) { return refuse(status.code(), status.error().message); }
+  Outcome refuse_missing(std::string_view path, std::string_view advice);
+  Outcome refuse_version(const Place& place, int32_t actual, int32_t version);
+  Outcome refuse_sequence(std::string_view parent);
+  std::string_view queue_refusal(Ref lock) const;
+  std::string kazoo_name() const;
+
+  Tree& tree_;
+  const Limits& limits_;
+  const SessionId session_;
+  const Tree::Cause cause_;
+  std::vector<Change>& changes_;
+  Outcome outcome_;
+};
+
+}  // namespace quorate::kv

@@ -1,0 +1,52 @@
+// Several operations, all or none of them.
+#include "kv/execution.h"
+#include "kv/text.h"
+
+namespace quorate::kv {
+namespace {
+
+// As ZooKeeper answers: nothing for those before it, its own error, "not attempted" for those behind it.
+void tell_refusal(Outcome& outcome, const OperationView& multi, size_t refused, Outcome why) {
+  outcome.code = why.code;
+  outcome.message = "operation " + std::to_string(refused + 1) + " of " +
+                    std::to_string(multi.operations.size()) + ": " + why.message;
+  outcome.results.assign(multi.operations.size(), OperationResult{});
+  outcome.results[refused].code = why.code;
+  outcome.results[refused].message = std::move(why.message);
+  for (size_t i = refused + 1; i < outcome.results.size(); ++i) {
+    outcome.results[i].code = ErrorCode::kNotAttempted;
+  }
+}
+
+Outcome execute_multi(const Context& context, const OperationView& multi) {
+  Outcome outcome;
+  outcome.zxid = context.cause.zxid;
+  if (Status status = validate_operation(multi); !status.ok()) {
+    outcome.code = status.code();
+    outcome.message = status.error().message;
+    return outcome;
+  }
+  const size_t changes = context.changes.size();
+  context.tree.begin();
+  for (size_t i = 0; i < multi.operations.size(); ++i) {
+    Outcome one = Execution(context).run(multi.operations[i]);
+    if (one.code != ErrorCode::kOk) {
+      context.tree.undo();
+      context.changes.resize(changes);
+      tell_refusal(outcome, multi, i, std::move(one));
+      return outcome;
+    }
+    outcome.results.push_back({ErrorCode::kOk, {}, std::move(one.path), one.stat});
+  }
+  context.tree.keep();
+  return outcome;
+}
+
+}  // namespace
+
+Outcome execute(const Context& context, const OperationView& operation) {
+  if (operation.kind == OperationKind::kMulti) return execute_multi(context, operation);
+  return Execution(context).run(operation);
+}
+
+}  // namespace quorate::kv

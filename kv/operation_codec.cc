@@ -1,0 +1,289 @@
+// The canonical bytes of operations: a byte for the kind, the path, then the kind's own fields in the order
+// of command.h.
+#include "kv/command_view.h"
+
+namespace quorate::kv {
+namespace {
+
+constexpr uint8_t kEphemeralFlag = 1;
+constexpr uint8_t kSequentialFlag = 2;
+constexpr uint8_t kParentsFlag = 4;
+constexpr uint8_t kContainerFlag = 8;
+constexpr uint8_t kTtlFlag = 16;  // the time to live follows
+constexpr uint8_t kAclFlag = 32;  // a list of permissions follows
+constexpr uint8_t kAllFlags = 63;
+
+void put_create(std::string& bytes, ByteWriter& out, const OperationView& op) {
+  out.u8(static_cast<uint8_t>((op.ephemeral ? kEphemeralFlag : 0) | (op.sequential ? kSequentialFlag : 0) |
+                              (op.parents ? kParentsFlag : 0) | (op.container ? kContainerFlag : 0) |
+                              (op.ttl_ms ? kTtlFlag : 0) | (op.acl.empty() ? 0 : kAclFlag)));
+  if (op.ttl_ms) out.i64(*op.ttl_ms);
+  if (!op.acl.empty()) append_acl(bytes, op.acl);
+  out.string(op.data);
+}
+
+void get_create(ByteReader& in, OperationView& op) {
+  const uint8_t flags = in.u8();
+  if (flags > kAllFlags) in.fail();
+  op.ephemeral = (flags & kEphemeralFlag) != 0;
+  op.sequential = (flags & kSequentialFlag) != 0;
+  op.parents = (flags & kParentsFlag) != 0;
+  op.container = (flags & kContainerFlag) != 0;
+  if ((flags & kTtlFlag) != 0) op.ttl_ms = in.i64();
+  if ((flags & kAclFlag) != 0) {
+    op.acl = read_acl(in);
+    if (op.acl.empty()) in.fail();
+  }
+  op.data = in.string();
+}
+
+bool in_multi(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::kCreate:
+    case OperationKind::kSet:
+    case OperationKind::kDelete:
+    case OperationKind::kSetAcl:
+    case OperationKind::kCheck:
+    case OperationKind::kCheckAbsent:
+    case OperationKind::kCheckHeld:
+      return true;
+    case OperationKind::kAcquire:
+    case OperationKind::kRelease:
+    case OperationKind::kCloseSession:
+    case OperationKind::kMulti:
+      break;
+  }
+  return false;
+}
+
+bool alone(OperationKind kind) {
+  return kind != OperationKind::kCheck && kind != OperationKind::kCheckAbsent &&
+         kind != OperationKind::kCheckHeld;
+}
+
+// One of any kind.
+OperationView get_operation(ByteReader& in) {
+  OperationView op;
+  op.kind = static_cast<OperationKind>(in.u8());
+  if (op.kind == OperationKind::kCloseSession) return op;
+  if (op.kind == OperationKind::kMulti) {
+    const uint64_t count = in.varint();
+    // In memory each takes a hundred times its smallest form, so the limit is the decoder's, too.
+    if (count > kMultiOperationsMax) in.fail();
+    while (op.operations.size() < count && !in.failed()) {
+      // Looked at first, so that no bytes make it call itself again and again.
+      ByteReader ahead = in;
+      if (!in_multi(static_cast<OperationKind>(ahead.u8()))) in.fail();
+      op.operations.push_back(get_operation(in));
+    }
+    return op;
+  }
+  op.path = in.string();
+  switch (op.kind) {
+    case OperationKind::kCreate:
+      get_create(in, op);
+      break;
+    case OperationKind::kSet:
+      op.version = in.i32();
+      op.data = in.string();
+      break;
+    case OperationKind::kDelete: {
+      op.version = in.i32();
+      const uint8_t recursive = in.u8();
+      if (recursive > 1) in.fail();
+      op.recursive = recursive == 1;
+      break;
+    }
+    case OperationKind::kSetAcl:
+      op.version = in.i32();
+      op.acl = read_acl(in);
+      break;
+    case OperationKind::kAcquire:
+      op.data = in.string();
+      break;
+    case OperationKind::kCheck:
+      op.version = in.i32();
+      break;
+    case OperationKind::kCheckHeld:
+      op.token = Token(in.varint());
+      break;
+    case OperationKind::kRelease:
+    case OperationKind::kCheckAbsent:
+      break;
+    default:
+      in.fail();
+  }
+  return op;
+}
+
+OperationView named(OperationKind kind, std::string_view path) {
+  OperationView view;
+  view.kind = kind;
+  view.path = path;
+  return view;
+}
+
+OperationView viewed(const CreateOp& op) {
+  OperationView view = named(OperationKind::kCreate, op.path);
+  view.data = op.data;
+  view.ephemeral = op.ephemeral;
+  view.sequential = op.sequential;
+  view.parents = op.parents;
+  view.container = op.container;
+  view.ttl_ms = op.ttl_ms;
+  view.acl = op.acl;
+  return view;
+}
+OperationView viewed(const SetOp& op) {
+  OperationView view = named(OperationKind::kSet, op.path);
+  view.data = op.data;
+  view.version = op.version;
+  return view;
+}
+OperationView viewed(const DeleteOp& op) {
+  OperationView view = named(OperationKind::kDelete, op.path);
+  view.version = op.version;
+  view.recursive = op.recursive;
+  return view;
+}
+OperationView viewed(const SetAclOp& op) {
+  OperationView view = named(OperationKind::kSetAcl, op.path);
+  view.version = op.version;
+  view.acl = op.acl;
+  return view;
+}
+OperationView viewed(const AcquireOp& op) {
+  OperationView view = named(OperationKind::kAcquire, op.path);
+  view.data = op.data;
+  return view;
+}
+OperationView viewed(const ReleaseOp& op) { return named(OperationKind::kRelease, op.node); }
+OperationView viewed(const CloseSessionOp&) { return named(OperationKind::kCloseSession, {}); }
+OperationView viewed(const CheckOp& op) {
+  OperationView view = named(OperationKind::kCheck, op.path);
+  view.version = op.version;
+  return view;
+}
+OperationView viewed(const CheckAbsentOp& op) { return named(OperationKind::kCheckAbsent, op.path); }
+OperationView viewed(const CheckHeldOp& op) {
+  OperationView view = named(OperationKind::kCheckHeld, op.path);
+  view.token = op.token;
+  return view;
+}
+OperationView viewed(const MultiOp& op) {
+  OperationView view = named(OperationKind::kMulti, {});
+  view.operations.reserve(op.operations.size());
+  for (const MultiOp::Part& part : op.operations) {
+    view.operations.push_back(std::visit([](const auto& one) { return viewed(one); }, part));
+  }
+  return view;
+}
+
+CreateOp create_of(const OperationView& view) {
+  return {std::string(view.path), std::string(view.data), view.ephemeral, view.sequential,
+          view.parents,           view.container,         view.ttl_ms,    view.acl};
+}
+
+// The kinds that a multi may hold. REQUIRES: in_multi(view.kind).
+MultiOp::Part part_of(const OperationView& view) {
+  std::string path(view.path);
+  switch (view.kind) {
+    case OperationKind::kSet:
+      return SetOp{std::move(path), std::string(view.data), view.version};
+    case OperationKind::kDelete:
+      return DeleteOp{std::move(path), view.version, view.recursive};
+    case OperationKind::kSetAcl:
+      return SetAclOp{std::move(path), view.acl, view.version};
+    case OperationKind::kCheck:
+      return CheckOp{std::move(path), view.version};
+    case OperationKind::kCheckAbsent:
+      return CheckAbsentOp{std::move(path)};
+    case OperationKind::kCheckHeld:
+      return CheckHeldOp{std::move(path), view.token};
+    default:
+      return create_of(view);
+  }
+}
+
+}  // namespace
+
+OperationView view_of(const Operation& operation) {
+  return std::visit([](const auto& op) { return viewed(op); }, operation);
+}
+
+Operation operation_of(const OperationView& view) {
+  std::string path(view.path);
+  switch (view.kind) {
+    case OperationKind::kCreate:
+      return create_of(view);
+    case OperationKind::kSet:
+      return SetOp{std::move(path), std::string(view.data), view.version};
+    case OperationKind::kDelete:
+      return DeleteOp{std::move(path), view.version, view.recursive};
+    case OperationKind::kSetAcl:
+      return SetAclOp{std::move(path), view.acl, view.version};
+    case OperationKind::kAcquire:
+      return AcquireOp{std::move(path), std::string(view.data)};
+    case OperationKind::kRelease:
+      return ReleaseOp{std::move(path)};
+    case OperationKind::kMulti: {
+      MultiOp multi;
+      multi.operations.reserve(view.operations.size());
+      for (const OperationView& part : view.operations) multi.operations.push_back(part_of(part));
+      return multi;
+    }
+    default:
+      return CloseSessionOp{};
+  }
+}
+
+void append_operation(std::string& bytes, const OperationView& op) {
+  ByteWriter out(bytes);
+  out.u8(static_cast<uint8_t>(op.kind));
+  switch (op.kind) {
+    case OperationKind::kCloseSession:
+      return;
+    case OperationKind::kMulti:
+      out.varint(op.operations.size());
+      for (const OperationView& part : op.operations) append_operation(bytes, part);
+      return;
+    default:
+      out.string(op.path);
+  }
+  switch (op.kind) {
+    case OperationKind::kCreate:
+      put_create(bytes, out, op);
+      break;
+    case OperationKind::kSet:
+      out.i32(op.version);
+      out.string(op.data);
+      break;
+    case OperationKind::kDelete:
+      out.i32(op.version);
+      out.u8(op.recursive ? 1 : 0);
+      break;
+    case OperationKind::kSetAcl:
+      out.i32(op.version);
+      append_acl(bytes, op.acl);
+      break;
+    case OperationKind::kAcquire:
+      out.string(op.data);
+      break;
+    case OperationKind::kCheck:
+      out.i32(op.version);
+      break;
+    case OperationKind::kCheckHeld:
+      out.varint(op.token.value());
+      break;
+    default:
+      break;
+  }
+}
+
+OperationView read_operation(ByteReader& in) {
+  OperationView op = get_operation(in);
+  if (!alone(op.kind)) in.fail();
+  return op;
+}
+
+}  // namespace quorate::kv
