@@ -57,8 +57,8 @@ PACKAGES=(
   libgtest-dev librapidcheck-dev # tests
   ccache                         # speed only
 )
-# What only `scripts/test --full` needs.
-PACKAGES_FULL=(clang)
+# What the fuzzers need beside it; `scripts/test --full` also builds all of it with clang.
+PACKAGES_FUZZ=(clang libclang-rt-14-dev)
 
 # Prints those of the given packages that are not installed.
 missing_packages() {
