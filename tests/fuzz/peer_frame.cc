@@ -78,8 +78,8 @@ std::vector<std::string> seeds() {
   raft_body(raft::AppendResponse{false, Index(4), Index(6), Index(3), Term(2), 8});
   raft_body(raft::Heartbeat{Index(5), 8});
   raft_body(raft::HeartbeatResponse{8});
-  raft_body(raft::SnapshotRequest{Index(100), Term(3), Bytes(std::string("members"))});
-  raft_body(raft::SnapshotResponse{true, Index(100)});
+  raft_body(raft::SnapshotRequest{Index(100), Term(3)});
+  raft_body(raft::SnapshotResponse{Index(100)});
   raft_body(raft::TimeoutNow{});
   bodies.emplace_back(Probe{Incarnation(3), 4});
   bodies.emplace_back(ProbeReply{Incarnation(3), 4});
@@ -94,8 +94,15 @@ std::vector<std::string> seeds() {
   bodies.emplace_back(SnapshotFetch{BootNonce(1), 6, "n/a"});
   std::string records;
   kv::append_record(records, "n/a", "value");
-  SnapshotChunk chunk{BootNonce(1),   6,  "n/a", {},  Bytes(std::string("name")),
-                      Bytes(records), 99, "n/b", true};
+  SnapshotChunk chunk;
+  chunk.asker = BootNonce(1);
+  chunk.snapshot = 6;
+  chunk.after = "n/a";
+  chunk.name = Bytes(std::string("name"));
+  chunk.records = Bytes(records);
+  chunk.checksum = 99;
+  chunk.last_key = "n/b";
+  chunk.complete = true;
   bodies.emplace_back(chunk);
   chunk.error = {ErrorCode::kUnavailable, "begin anew"};
   chunk.records = {};
