@@ -22,6 +22,7 @@ add_compile_options($<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-Og -g")
 if(QUORATE_FUZZ)
+  set(CMAKE_CXX_FLAGS_RELEASE "-O1 -DNDEBUG")  # built in half the time
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(QUORATE_SANITIZE)
