@@ -100,6 +100,7 @@ Plan draw_plan(uint64_t seed) {
   draw_raft(random, plan);
   plan.key_clients = 2 + static_cast<uint32_t>(random.below(3));
   plan.lock_clients = 2 + static_cast<uint32_t>(random.below(3));
+  plan.churn_clients = static_cast<uint32_t>(random.below(3));
   plan.keys = 1 + static_cast<uint32_t>(random.below(4));
   plan.locks = 1 + static_cast<uint32_t>(random.below(2));
   plan.think_max = random.between(milliseconds(100), milliseconds(500));
@@ -115,7 +116,8 @@ std::string describe(const Plan& plan) {
       << (plan.sync_in_place ? "in place" : "beside the loop") << " up to " << plan.sync_max.count() / 1000
       << " us, clocks " << (plan.wild_clocks ? "up to 50 % off" : "within 5 %")
       << ", clients: " << plan.key_clients << " keys, " << plan.lock_clients << " locks, "
-      << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches";
+      << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches, " << plan.churn_clients
+      << " coming and going";
   return out.str();
 }
 

@@ -67,7 +67,7 @@ struct Plan {
 
   raft::Options raft;  // time-outs only
 
-  uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1;
+  uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1, churn_clients = 1;
   uint32_t keys = 3, locks = 1;
   Duration think_max = std::chrono::milliseconds(300);
 

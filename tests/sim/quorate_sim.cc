@@ -15,6 +15,8 @@ constexpr const char* kUsage =
     "usage: quorate-sim [--first-seed A] [--seeds N] [--jobs J] [--seconds S] [--counts]   run many seeds\n"
     "       quorate-sim --seed N [--trace FILE] [--quiet]                                  replay one, with "
     "its trace\n"
+    "       quorate-sim --link-graphs 3|5 [--first-seed A] [--count N | --seed N]          graphs of one-way "
+    "links between servers\n"
     "       quorate-sim --plan N                                                           what a seed will "
     "be like\n";
 
@@ -51,7 +53,9 @@ bool parse(int argc, char** argv, Arguments& out) {
       out.seed = n;
     } else if (flag == "--first-seed") {
       out.runner.first_seed = n;
-    } else if (flag == "--seeds") {
+    } else if (flag == "--link-graphs" && (n == 3 || n == 5)) {
+      out.runner.link_graphs = static_cast<uint32_t>(n);
+    } else if (flag == "--seeds" || flag == "--count") {
       out.runner.seeds = n;
     } else if (flag == "--jobs" && n > 0 && n < 1000) {
       out.runner.jobs = static_cast<unsigned>(n);
@@ -74,7 +78,8 @@ int replay(const Arguments& arguments) {
       return 2;
     }
   }
-  const quorate::sim::RunResult result = quorate::sim::run_seed(arguments.seed, quorate::sim::Trace(file));
+  const quorate::sim::RunResult result =
+      quorate::sim::run_seed(arguments.seed, quorate::sim::Trace(file), arguments.runner.link_graphs);
   if (!arguments.trace.empty()) std::fclose(file);
   std::printf("seed %llu: %s, trace hash %016llx\n", static_cast<unsigned long long>(arguments.seed),
               result.failure ? result.failure->c_str() : "passed",

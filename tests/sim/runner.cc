@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "tests/sim/link_graphs.h"
 
 namespace quorate::sim {
 namespace {
@@ -16,9 +17,10 @@ namespace {
 uint64_t g_seed = 0;
 const char* g_program = "quorate-sim";
 
-void say_failure(uint64_t seed, const std::string& what) {
-  std::printf("seed %" PRIu64 " failed: %s\n  replay: %s --seed %" PRIu64 "\n", seed, what.c_str(), g_program,
-              seed);
+void say_failure(uint64_t seed, const std::string& what, uint32_t link_graphs) {
+  const std::string mode = link_graphs > 0 ? " --link-graphs " + std::to_string(link_graphs) : "";
+  std::printf("seed %" PRIu64 " failed: %s\n  replay: %s%s --seed %" PRIu64 "\n", seed, what.c_str(),
+              g_program, mode.c_str(), seed);
   std::fflush(stdout);
 }
 
@@ -48,23 +50,23 @@ WorkerReport work(const RunnerOptions& options, unsigned job, std::chrono::stead
   for (uint64_t i = job; i < options.seeds; i += options.jobs) {
     if (options.seconds_max > 0 && seconds_since(start) > options.seconds_max) break;
     const uint64_t seed = options.first_seed + i;
-    const RunResult result = run_seed(seed);
+    const RunResult result = run_seed(seed, Trace(), options.link_graphs);
     report.statistics.add(result.statistics);
     if (options.counts) print_counts(seed, result.statistics);
     if (!result.failure) continue;
     ++report.failures;
-    say_failure(seed, *result.failure);
+    say_failure(seed, *result.failure, options.link_graphs);
   }
   return report;
 }
 
 }  // namespace
 
-RunResult run_seed(uint64_t seed, Trace trace) {
+RunResult run_seed(uint64_t seed, Trace trace, uint32_t link_graphs) {
   g_seed = seed;
   set_check_failure_hook(check_failed_in_seed);
   try {
-    return World(seed, trace).run();
+    return link_graphs > 0 ? run_link_graph(link_graphs, seed, trace) : World(seed, trace).run();
   } catch (const std::exception& thrown) {
     RunResult result;
     result.failure = thrown.what();

@@ -11,12 +11,13 @@ struct RunnerOptions {
   uint64_t first_seed = 1;
   uint64_t seeds = 100;
   unsigned jobs = 1;
-  double seconds_max = 0;  // no new seed begins after this; 0: no limit
-  bool counts = false;     // a line a seed
+  double seconds_max = 0;    // no new seed begins after this; 0: no limit
+  bool counts = false;       // a line a seed
+  uint32_t link_graphs = 0;  // not seeds but graphs of links between so many servers; 0: seeds
 };
 
 // Runs one seed; a failed CHECK is its failure too, like any other rule that was broken.
-RunResult run_seed(uint64_t seed, Trace trace = Trace());
+RunResult run_seed(uint64_t seed, Trace trace = Trace(), uint32_t link_graphs = 0);
 
 // Prints failures as they come, each with the command that replays it, and the counts at the end. The exit
 // code: 0 when every seed passed.

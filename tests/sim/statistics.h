@@ -19,6 +19,7 @@ struct Statistics {
   uint64_t sequential_creates = 0, sessions_opened = 0, sessions_ended = 0, reconnects = 0;
   uint64_t messages = 0, messages_lost = 0, messages_duplicated = 0;
   uint64_t entries_committed = 0, syncs = 0;
+  uint64_t ephemerals_created = 0, graphs_with_leader = 0, graphs_without_leader = 0;
 
   void add(const Statistics& other);
 };

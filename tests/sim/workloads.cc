@@ -109,6 +109,54 @@ void SequenceClient::act() {
   });
 }
 
+// ---- sessions that come and go
+
+void ChurnClient::act() {
+  const uint64_t dice = random_.below(100);
+  if (dice < 55) {
+    create();
+  } else if (dice < 80) {
+    look();
+  } else if (dice < 92) {
+    if (!has_writes_in_flight()) close_session();
+  } else {
+    // Longer than the cluster waits for it; it comes back to find its session over, or nearly.
+    pause(milliseconds(timeout_ms()) * random_.between(int64_t{9}, int64_t{20}) / 10);
+  }
+}
+
+void ChurnClient::create() {
+  kv::CreateOp operation;
+  operation.path = std::string(kChurnParent) + "/e-";
+  operation.data = name();
+  operation.ephemeral = operation.sequential = operation.parents = true;
+  write(operation, [this](const kv::Outcome* outcome) {
+    if (outcome == nullptr) return;
+    if (outcome->code != ErrorCode::kOk)
+      throw Violation(name() + ": an ephemeral node was refused: " + outcome->message);
+    ++context_.statistics.ephemerals_created;
+    mine_.insert(outcome->path.substr(std::string_view(kChurnParent).size() + 1));
+  });
+}
+
+void ChurnClient::on_session_lost() {
+  gone_.merge(mine_);
+  mine_.clear();
+}
+
+void ChurnClient::look() {
+  // What ends while the read is under way may be in it.
+  read(server::ChildrenRequest{kChurnParent, 0}, [this, gone = gone_](const server::ClientReply& reply) {
+    if (reply.error.code == ErrorCode::kNoNode) return;
+    const auto* children = std::get_if<server::ChildrenReply>(&reply.body);
+    if (children == nullptr) throw Violation(name() + ": children were answered with " + reply.error.message);
+    ++context_.statistics.reads_checked;
+    for (const std::string& child : children->names) {
+      if (gone.contains(child)) throw Violation(name() + ": " + child + " has outlived its session");
+    }
+  });
+}
+
 // ---- watches
 
 void WatchClient::on_ready(bool fresh) {

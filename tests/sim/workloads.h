@@ -53,6 +53,7 @@ class PeriodicClient : public Client {
 std::string key_path(uint32_t key);
 std::string lock_path(uint32_t lock);
 inline constexpr const char* kSequenceParent = "/seq";
+inline constexpr const char* kChurnParent = "/churn";
 
 // Reads and writes registers, several at once, every value unique.
 class KeyClient final : public PeriodicClient {
@@ -104,6 +105,22 @@ class SequenceClient final : public PeriodicClient {
  private:
   void act() override;
   uint64_t next_ = 1;
+};
+
+// Opens sessions, owns nodes by them, and closes them or is silent until they are over. Once a session is known to
+// be over no read may show its nodes.
+class ChurnClient final : public PeriodicClient {
+ public:
+  using PeriodicClient::PeriodicClient;
+
+ private:
+  void act() override;
+  void on_session_lost() override;
+  void create();
+  void look();
+
+  std::set<std::string> mine_;  // names of this session's nodes
+  std::set<std::string> gone_;  // those of sessions that are over
 };
 
 // Keeps one-shot watches on the keys, and reads the keys beside them.

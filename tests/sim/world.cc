@@ -56,6 +56,7 @@ void World::add_clients() {
   add(static_cast<LockClient*>(nullptr), plan.lock_clients);
   add(static_cast<SequenceClient*>(nullptr), plan.sequence_clients);
   add(static_cast<WatchClient*>(nullptr), plan.watch_clients);
+  add(static_cast<ChurnClient*>(nullptr), plan.churn_clients);
 }
 
 Client* World::client(Node node) {

@@ -123,5 +123,19 @@ TEST(World, EveryGraphOfDirectedLinksIsSafeAndLeadsWhereItCan) {
   EXPECT_EQ(with_hub, 37u);  // 64 less 27, where none of the three pairs is linked both ways
 }
 
+// The same with logs that differ, and with five servers.
+TEST(World, GraphsOfLinksBetweenServersWhoseLogsDifferLeadWhereTheyCan) {
+  Statistics counts;
+  const auto run = [&](uint32_t servers, uint64_t graph) {
+    const RunResult result = run_seed(graph, Trace(), servers);
+    EXPECT_FALSE(result.failure.has_value()) << servers << " servers, " << graph << ": " << *result.failure;
+    counts.add(result.statistics);
+  };
+  for (uint64_t graph = 64; graph < 128; ++graph) run(3, graph);
+  for (uint64_t graph = 1; graph <= 40; ++graph) run(5, graph);
+  EXPECT_GE(counts.graphs_with_leader, 40u);
+  EXPECT_GE(counts.graphs_without_leader, 20u);
+}
+
 }  // namespace
 }  // namespace quorate::sim
