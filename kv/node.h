@@ -48,6 +48,11 @@ struct Node {
   static constexpr uint8_t kContainer = 8;
   static constexpr uint8_t kTtl = 16;   // its RarePart says how long
   static constexpr uint8_t kRare = 32;  // it has a RarePart; says nothing of its own, so it is in no hash
+  // In one of the tree's two lists of what changed. Not the node's own: they stay when its place is free
+  // again, and are in no hash.
+  static constexpr uint8_t kMarkA = 64;
+  static constexpr uint8_t kMarkB = 128;
+  static constexpr uint8_t kMarks = kMarkA | kMarkB;
   static constexpr uint8_t kOwnFlags = kUsed | kEphemeral | kSequential | kContainer | kTtl;
 
   char* payload = nullptr;  // the name, then the data

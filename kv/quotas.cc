@@ -57,7 +57,18 @@ std::vector<std::string> Quotas::paths() const {
   return paths;
 }
 
+void Quotas::mark_all_changed() {
+  for (const auto& [path, quota] : quotas_) changed_.insert(path);
+}
+
+std::vector<std::string> Quotas::take_changed() {
+  std::vector<std::string> paths(changed_.begin(), changed_.end());
+  changed_.clear();
+  return paths;
+}
+
 void Quotas::set(std::string_view path, const QuotaLimits& limits, const QuotaUse& used) {
+  changed_.emplace(path);
   auto at = quotas_.find(path);
   if (at == quotas_.end()) {
     if (limits.none()) return;

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -68,6 +69,9 @@ class Quotas {
   // Limits without any remove the quota. `used` counts for a new one; of one that is there the use is known.
   // REQUIRES: there, or fewer than kQuotasMax.
   void set(std::string_view path, const QuotaLimits& limits, const QuotaUse& used);
+  void mark_all_changed();
+  // Paths that were set since this was asked last, in ascending order.
+  std::vector<std::string> take_changed();
 
   // Whether `path` may be made with that much data. `existing` is its deepest ancestor that is there; what is
   // missing between the two is made too. Errors: kQuotaExceeded, naming the quota's path. Otherwise the paths
@@ -99,6 +103,7 @@ class Quotas {
   static uint64_t hash_of(const std::string& path, const Quota& quota);
 
   Map quotas_;
+  std::set<std::string> changed_;
   uint64_t hash_ = 0;
 };
 

@@ -30,7 +30,8 @@ uint64_t Sessions::hash_of(const Session& s) {
   static_assert(sizeof(password) == sizeof(s.password));
   std::memcpy(password, s.password.data(), sizeof(password));
   return hash_words({s.id.value(), uint64_t{s.epoch} << 32 | s.timeout_ms, s.floor, s.next, password[0],
-                     password[1], s.credentials_hash});
+                     password[1], s.credentials_hash, s.attached_by.server.value(),
+                     s.attached_by.boot.value(), s.attached_by.counter, s.attached_at.value()});
 }
 
 uint64_t Sessions::hash_of_result(const Session& session, uint64_t number, std::string_view bytes) {
@@ -59,12 +60,13 @@ size_t Sessions::OriginHash::operator()(const Origin& origin) const noexcept {
 void Sessions::note_origin(Session& session, const Origin& origin, Zxid zxid) {
   if (const auto known = origins_.find(origin); known != origins_.end() && known->second != session.id) {
     Session& earlier = *find(known->second);
+    touch(earlier);
     hash_ -= hash_of(earlier);
     earlier.attached_by = {};
     hash_ += hash_of(earlier);
   }
   if (session.attached_by.server.value() != 0) origins_.erase(session.attached_by);
-  session.attached_by = origin;
+  session.attached_by = origin.server.value() != 0 ? origin : Origin{};
   session.attached_at = zxid;
   if (origin.server.value() != 0) origins_[origin] = session.id;
 }
@@ -77,6 +79,7 @@ Sessions::Attached Sessions::open(const OpenSession& open, Zxid zxid) {
   CHECK(inserted);
   Session& session = at->second;
   session.id = id;
+  touch(session);
   session.epoch = 1;
   session.timeout_ms =
       std::clamp(open.timeout_ms, limits_.session_timeout_min_ms, limits_.session_timeout_max_ms);
@@ -97,6 +100,7 @@ Result<Sessions::Attached> Sessions::attach(const AttachSession& attach, Zxid zx
   }
   const bool named = attach.origin.server.value() != 0;
   if (named && session->attached_by == attach.origin) return Attached{session, true};
+  touch(*session);
   hash_ -= hash_of(*session);
   ++session->epoch;
   set_address(*session, attach.address);
@@ -124,6 +128,7 @@ Status Sessions::add_credential(Session& session, const Credential& credential) 
     return {ErrorCode::kLimitReached, "the session has " + std::to_string(all.size()) +
                                           " credentials, which is the limit; open another session"};
   }
+  touch(session);
   hash_ -= hash_of(session);
   all.push_back(credential);
   rehash_credentials(session);
@@ -134,6 +139,7 @@ Status Sessions::add_credential(Session& session, const Credential& credential) 
 void Sessions::end(SessionId id) {
   const auto at = sessions_.find(id);
   CHECK(at != sessions_.end());
+  forget_dirty(at->second);
   size_t bytes = 0;
   hash_ -= hash_of(at->second) + hash_of_results(at->second, at->second.result_sizes.size(), bytes);
   if (at->second.attached_by.server.value() != 0) origins_.erase(at->second.attached_by);
@@ -164,12 +170,14 @@ void Sessions::acknowledge(Session& session, uint64_t below) {
   const uint64_t floor = std::min(below, session.next);
   if (floor <= session.floor) return;
   const auto count = static_cast<size_t>(floor - session.floor);
+  touch(session);
   size_t bytes = 0;
   hash_ -= hash_of(session) + hash_of_results(session, count, bytes);
   session.results.erase(0, bytes);
   session.result_sizes.erase(session.result_sizes.begin(),
                              session.result_sizes.begin() + static_cast<std::ptrdiff_t>(count));
   session.floor = floor;
+  dirty_bytes_ -= static_cast<int64_t>(bytes);
   hash_ += hash_of(session);
 }
 
@@ -199,6 +207,8 @@ void Sessions::keep(Session& session, const Outcome& outcome) {
     scratch_.clear();
     append_outcome(scratch_, done);
   }
+  touch(session);
+  dirty_bytes_ += static_cast<int64_t>(scratch_.size());
   hash_ -= hash_of(session);
   session.results.append(scratch_);
   session.result_sizes.push_back(static_cast<uint32_t>(scratch_.size()));
@@ -223,6 +233,7 @@ std::optional<std::string> Sessions::check() const {
     rehash_credentials(same_credentials);
     if (same_credentials.credentials_hash != session.credentials_hash)
       return name + " has credentials of another hash";
+    if (!named && session.attached_by != Origin{}) return name + " has an origin that names no server";
     if (session.floor > session.next) return name + " has a floor above its next number";
     if (session.result_sizes.size() != session.next - session.floor)
       return name + " does not keep each outcome";

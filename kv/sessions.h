@@ -1,6 +1,8 @@
 // The sessions and what makes their requests apply once: epochs, numbers, and the outcomes kept until their
 // client says that it has them. What a session owns in the tree is the tree's to know.
 //
+// What changed since the last capture is tracked as the tree does it (tree.h), by id.
+//
 // Thread safety: none.
 //
 // Invariants: floor <= next; exactly the outcomes of floor .. next-1 are kept; hash() is the sum of the
@@ -16,9 +18,12 @@
 
 #include "kv/acl.h"
 #include "kv/command.h"
+#include "kv/record.h"
 #include "kv/state_machine.h"
 
 namespace quorate::kv {
+
+class Slice;
 
 // An outcome with more bytes than this is kept without its path, message and results: a repeated request then
 // learns that it was done, and with what code, but not where.
@@ -29,7 +34,7 @@ struct Session {
   uint32_t epoch = 0;
   uint32_t timeout_ms = 0;
   SessionPassword password{};
-  Origin attached_by;  // the last to open or attach it, unless it attached another since
+  Origin attached_by;  // the last to open or attach it, unless it attached another since or names no server
   Zxid attached_at;    // and the entry that did
   uint64_t floor = 1;  // outcomes of lower numbers have arrived
   uint64_t next = 1;   // the lowest number not applied yet
@@ -40,6 +45,8 @@ struct Session {
   // attach.
   Credentials credentials;
   uint64_t credentials_hash = 0;  // of their canonical bytes; 0 without any
+
+  uint8_t mark = 0;  // which list of what changed it stands in; no part of the state
 };
 
 class Sessions {
@@ -80,6 +87,22 @@ class Sessions {
   std::vector<SessionId> ids() const;
   size_t size() const { return sessions_.size(); }
   uint64_t hash() const { return hash_; }
+
+  // ---- checkpoints, as StateMachine has them (sessions_capture.cc)
+
+  size_t dirty_bytes() const { return dirty_bytes_ > 0 ? static_cast<size_t>(dirty_bytes_) : 0; }
+  // `now`: the zxid of the last applied entry. REQUIRES: no capture is under way.
+  void begin_capture(Zxid now);
+  void capture_early(Slice& slice);
+  // True when nothing is left. REQUIRES of the early ones and the sessions: the erasures are through.
+  bool capture_erasures(Slice& slice);
+  bool capture_sessions(Slice& slice);
+  // As if everything had changed. REQUIRES: no capture is under way.
+  void mark_all_dirty();
+  // Puts a captured one back; it counts as captured. Errors: kCorruption if it cannot be beside the others.
+  Status load(Session session);
+  void finish_load(Zxid now) { captured_through_ = now; }
+
   // What is wrong, in a sentence.
   std::optional<std::string> check() const;
 
@@ -93,6 +116,14 @@ class Sessions {
   static void rehash_credentials(Session& session);
   void note_origin(Session& session, const Origin& origin, Zxid zxid);
 
+  // Before any change to a session.
+  void touch(Session& session) {
+    if (session.mark != dirty_mark_) mark_dirty(session);
+  }
+  void mark_dirty(Session& session);
+  // Before its end.
+  void forget_dirty(const Session& session);
+
   static uint64_t hash_of(const Session& session);
   static uint64_t hash_of_result(const Session& session, uint64_t number, std::string_view bytes);
   static uint64_t hash_of_results(const Session& session, size_t count, size_t& bytes);
@@ -103,6 +134,16 @@ class Sessions {
   std::unordered_map<Origin, SessionId, OriginHash> origins_;
   std::string scratch_;
   uint64_t hash_ = 0;
+
+  // A session has the mark of the list that it stands in, 0 in none; dirty_mark_ alternates between 1 and 2.
+  uint8_t dirty_mark_ = 1;
+  std::vector<SessionId> dirty_;
+  std::vector<SessionId> erased_;
+  int64_t dirty_bytes_ = 0;
+  Zxid captured_through_;
+  std::vector<SessionId> frozen_;  // of the capture under way: still to be captured
+  std::vector<SessionId> frozen_erased_;
+  std::vector<Record> early_;
 };
 
 }  // namespace quorate::kv

@@ -3,40 +3,12 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "kv/command_view.h"
 #include "kv/operations.h"
 #include "kv/path.h"
-#include "kv/sessions.h"
+#include "kv/state_machine_impl.h"
 #include "kv/text.h"
-#include "kv/tree.h"
 
 namespace quorate::kv {
-
-struct StateMachine::Impl {
-  explicit Impl(const Limits& l) : limits(l), sessions(l) {}
-
-  void apply_command(const OpenSession& open, Applied& applied);
-  void apply_command(const AttachSession& attach, Applied& applied);
-  void apply_command(const ExpireSessions& expire, Applied& applied);
-  void apply_command(const ReapNodes& nodes, Applied& applied);
-  void apply_command(const RequestView& request, Applied& applied);
-  void answer_attached(const Origin& origin, const Sessions::Attached& attached, Applied& applied);
-  void end_session(SessionId id, bool expired, Applied& applied);
-
-  Zxid zxid() const { return Zxid(index.value() + zxid_base); }
-  Tree::Cause cause() const { return {zxid(), stamp.wall_ms, stamp.cluster_ms}; }
-  Context context(SessionId session, Applied& applied) {
-    return {tree, limits, session, cause(), applied.changes};
-  }
-  Result<Ref> find(std::string_view path) const;
-
-  Limits limits;
-  Tree tree;
-  Sessions sessions;
-  Index index;
-  uint64_t zxid_base = 0;
-  Stamp stamp;
-};
 
 namespace {
 
@@ -173,6 +145,7 @@ Applied StateMachine::apply(Index index, std::string_view payload) {
   Applied applied;
   applied.zxid = impl_->zxid();
   std::visit([&](const auto& c) { impl_->apply_command(c, applied); }, *command);
+  impl_->history.add(applied.zxid, applied.changes);
   return applied;
 }
 
@@ -185,7 +158,7 @@ void StateMachine::skip(Index index) {
 Index StateMachine::applied() const { return impl_->index; }
 Zxid StateMachine::zxid() const { return impl_->zxid(); }
 Stamp StateMachine::last_stamp() const { return impl_->stamp; }
-uint64_t StateMachine::state_hash() const { return impl_->tree.hash() + impl_->tree.quotas().hash() + impl_->sessions.hash(); }
+uint64_t StateMachine::state_hash() const { return impl_->hash(); }
 
 Result<NodeView> StateMachine::get(std::string_view path) const {
   const Result<Ref> ref = impl_->find(path);

@@ -159,6 +159,22 @@ class StateMachine {
   // Appends records, about `bytes_max` of them at most; true when these were the last. In their order: a
   // later record of a key wins. REQUIRES: a capture is under way.
   bool capture(size_t bytes_max, std::vector<Record>& out);
+  // The next capture gives the whole state, for a store that has nothing yet. REQUIRES: no capture is under
+  // way.
+  void mark_all_changed();
+  // The same tree as the beginning of another cluster: at index 0, with zxids from `zxid_base` on, which must
+  // be above the last one; sessions are closed, the history is forgotten, and the next capture gives
+  // everything.
+  void begin_anew(uint64_t zxid_base);
+
+  // ---- scrub: whether memory still holds what was applied
+
+  // Recomputes the hashes of about `nodes_max` nodes more, from where the call before ended. At the end of a
+  // round over all nodes: whether their sum is the tree's hash.
+  std::optional<bool> scrub(size_t nodes_max);
+  // For tests of the scrub: changes a bit of a node in memory, as bad memory would. False if there is no such
+  // node.
+  bool damage_node(std::string_view path);
 
   // ---- the history of changes, bounded by Limits::history_bytes_max
 
@@ -183,6 +199,7 @@ class StateMachine {
   std::optional<std::string> check_consistency() const;
 
  private:
+  friend class StateLoader;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -28,6 +28,7 @@ Tree::Tree() : slots_(kSlotsAtFirst, kNone) {
   insert_slot(root_);
   size_ = 1;
   hash_ = hash_of(root_, checksum64("/"));
+  mark_dirty(root_, "/");
 }
 
 Tree::~Tree() {
@@ -117,8 +118,9 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   node.acl = made.acl;
   node.parent = parent.ref;
   node.path_hash = static_cast<uint32_t>(place.hash);
+  // The place may stand in the list of what changed already.
   node.flags =
-      static_cast<uint8_t>(node.flags | (made.sequential ? Node::kSequential : 0) |
+      static_cast<uint8_t>((node.flags & dirty_mark_) | (made.sequential ? Node::kSequential : 0) |
                            (made.container ? Node::kContainer : 0) | (made.ttl_ms != 0 ? Node::kTtl : 0));
   if (made.ttl_ms != 0) put_rare(place.ref, {made.ttl_ms, cause.cluster_ms + made.ttl_ms, 0});
   if (made.owner.value() != 0) {
@@ -142,8 +144,9 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
 void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
   CHECK(place.ref != kNone);
   Node& node = nodes_[place.ref];
+  touch(place.ref, place.path);
   unschedule(place.ref);
-  hash_ -= hash_of(place.ref, place.hash);
+  change_hash(place.ref, -hash_of(place.ref, place.hash));
   const Node before = node;
   if (undoable_) done_.push_back({Done::Kind::kSet, place.ref, {}, before, rare(place.ref)});
   if (data.size() == node.data_size && !undoable_) {
@@ -153,7 +156,9 @@ void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
     put_payload(node, before.name(), data);
     if (!undoable_) free_payload(replaced);
   }
-  count(place.path, 0, int64_t{node.data_size} - int64_t{before.data_size});
+  const int64_t grown = int64_t{node.data_size} - int64_t{before.data_size};
+  count(place.path, 0, grown);
+  dirty_bytes_ += grown;
   // Versions wrap around as ZooKeeper's do, and as signed arithmetic must not.
   node.version = static_cast<int32_t>(static_cast<uint32_t>(node.version) + 1);
   node.mzxid = cause.zxid;
@@ -162,7 +167,7 @@ void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
     RarePart& part = rare_.find(place.ref)->second;
     part.due_ms = cause.cluster_ms + part.ttl_ms;
   }
-  hash_ += hash_of(place.ref, place.hash);
+  change_hash(place.ref, hash_of(place.ref, place.hash));
   schedule(place.ref);
 }
 
@@ -170,7 +175,8 @@ void Tree::set_acl(const Place& place, uint32_t acl) {
   CHECK(place.ref != kNone);
   Node& node = nodes_[place.ref];
   RarePart part = rare(place.ref);
-  hash_ -= hash_of(place.ref, place.hash);
+  touch(place.ref, place.path);
+  change_hash(place.ref, -hash_of(place.ref, place.hash));
   if (undoable_) {
     done_.push_back({Done::Kind::kAclSet, place.ref, {}, node, part});
   } else {
@@ -179,7 +185,7 @@ void Tree::set_acl(const Place& place, uint32_t acl) {
   node.acl = acl;
   part.aversion = static_cast<int32_t>(static_cast<uint32_t>(part.aversion) + 1);
   put_rare(place.ref, part);
-  hash_ += hash_of(place.ref, place.hash);
+  change_hash(place.ref, hash_of(place.ref, place.hash));
 }
 
 void Tree::remove(const Place& place, const Cause& cause) {
@@ -210,13 +216,14 @@ QuotaUse Tree::use_of(std::string_view path) const {
 }
 
 void Tree::set_creates(const Place& place, uint64_t creates) {
-  hash_ -= parent_hash_of(place.ref, place.hash);
+  touch(place.ref, place.path);
+  change_hash(place.ref, -parent_hash_of(place.ref, place.hash));
   Node& node = nodes_[place.ref];
   if (node.part == kNone) node.part = parents_.allocate();
   ParentPart& part = parents_[node.part];
   if (part.creates == 0) part.pzxid = node.czxid;
   part.creates = creates;
-  hash_ += parent_hash_of(place.ref, place.hash);
+  change_hash(place.ref, parent_hash_of(place.ref, place.hash));
 }
 
 // ---- what hangs on a node
@@ -244,7 +251,9 @@ void Tree::release(Ref ref) {
   put_rare(ref, {});
   acls_.release(node.acl);
   free_payload(node);
+  const auto mark = static_cast<uint8_t>(node.flags & dirty_mark_);
   nodes_.release(ref);
+  node.flags = mark;
 }
 
 void Tree::put_payload(Node& node, std::string_view name, std::string_view data) {

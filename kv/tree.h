@@ -15,6 +15,8 @@
 // | tree.cc       | changes, hashes, reading                               |
 // | tree_links.cc | the hash table, the lists, the index of what is due    |
 // | tree_undo.cc  | taking back what an entry did                          |
+// | tree_capture.cc | what changed since the last checkpoint, and the scrub |
+// | tree_load.cc  | putting back what a checkpoint holds                    |
 // | tree_check.cc | the invariants                                         |
 #pragma once
 
@@ -32,8 +34,12 @@
 #include "kv/node.h"
 #include "kv/queue.h"
 #include "kv/quotas.h"
+#include "kv/record.h"
 
 namespace quorate::kv {
+
+class Slice;
+struct NodeRecord;
 
 // A path and where it is. `ref` is kNone where there is no node.
 struct Place {
@@ -127,6 +133,37 @@ class Tree {
 
   size_t size() const { return size_; }
   uint64_t hash() const { return hash_; }
+
+  // ---- checkpoints, as StateMachine has them (tree_capture.cc)
+
+  // About the bytes of the records of what changed since the capture before.
+  size_t dirty_bytes() const { return dirty_bytes_ > 0 ? static_cast<size_t>(dirty_bytes_) : 0; }
+  // `now`: the zxid of the last applied entry. REQUIRES: no capture is under way.
+  void begin_capture(Zxid now);
+  // What a change had to copy before it was captured, however much.
+  void capture_early(Slice& slice);
+  // True when nothing is left. REQUIRES of the early ones and the nodes: the erasures are through.
+  bool capture_erasures(Slice& slice);
+  bool capture_nodes(Slice& slice);
+  // As if everything had changed. REQUIRES: no capture is under way.
+  void mark_all_dirty();
+
+  // Puts a captured node into a tree that nothing else was done to. REQUIRES: a valid path; parents come
+  // before their children. Errors: kCorruption if it cannot be where it says.
+  Status load(std::string_view path, const NodeRecord& record);
+  void reserve(size_t nodes);
+  // Behind the last: orders what came in the order of paths, and counts all as captured. `now`: the zxid of
+  // the last applied entry. Errors: kCorruption if the nodes do not fit together.
+  Status finish_load(Zxid now);
+
+  // ---- scrub (tree_capture.cc)
+
+  // Recomputes the hashes of about `nodes_max` nodes more. At the end of a round, whether their sum is hash()
+  // and their links hold.
+  std::optional<bool> scrub(size_t nodes_max);
+  // For tests: the place of a node, to be damaged.
+  Node& node_to_damage(Ref ref) { return nodes_[ref]; }
+
   // What the tree takes in memory, malloc's own overhead estimated.
   size_t bytes() const;
   // What is wrong, in a sentence.
@@ -143,6 +180,8 @@ class Tree {
   // Limits without any remove it. Costs a walk of the subtree where there was no quota. REQUIRES: there is
   // one, or there are fewer than kQuotasMax.
   void set_quota(std::string_view path, const QuotaLimits& limits);
+  // Paths whose quotas were set or removed since this was asked last.
+  std::vector<std::string> take_changed_quotas() { return quotas_.take_changed(); }
   // What a subtree holds; nothing where there is no node.
   QuotaUse use_of(std::string_view path) const;
 
@@ -168,6 +207,25 @@ class Tree {
   uint64_t hash_of(Ref ref, uint64_t path_hash) const;
   uint64_t parent_hash_of(Ref ref, uint64_t path_hash) const;
   bool is_at(Ref ref, std::string_view path) const;
+  // Every change of a node's part of hash() goes through here, so that a scrub under way sees it.
+  void change_hash(Ref ref, uint64_t difference) {
+    hash_ += difference;
+    if (ref < scrub_next_) scrub_sum_ += difference;
+  }
+
+  // Before any change to what a node's record holds.
+  void touch(Ref ref, std::string_view path) {
+    if ((nodes_[ref].flags & Node::kMarks) != dirty_mark_) mark_dirty(ref, path);
+  }
+  // Also behind the making of one.
+  void mark_dirty(Ref ref, std::string_view path);
+  // Before its removal.
+  void forget_dirty(Ref ref, std::string_view path);
+  Record record_of(Ref ref, std::string_view path) const;
+  uint8_t frozen_mark() const { return dirty_mark_ ^ Node::kMarks; }
+  std::optional<std::string> damage_of(Ref ref, std::string& path) const;
+  void order_children(Ref parent);
+  void queue_children(Ref parent);
 
   void insert_slot(Ref ref);
   void erase_slot(Ref ref);
@@ -231,6 +289,31 @@ class Tree {
   uint32_t made_ = 0;
   bool undoable_ = false;
   std::vector<Done> done_;
+
+  // What changed since the last capture began. A node stands in `dirty_` once, and then has dirty_mark_; so
+  // has its place when the node is gone, until that is captured.
+  uint8_t dirty_mark_ = Node::kMarkA;
+  std::vector<Ref> dirty_;
+  std::string erased_;  // paths that a capture holds or will hold, as codec strings
+  int64_t dirty_bytes_ = 0;
+  // A node made up to here is in a capture, or will be in the one under way.
+  Zxid captured_through_;
+  // Of the capture under way. A node that is still to be captured has frozen_mark(); one that changes before
+  // is copied to `early_`.
+  std::vector<Ref> frozen_;
+  size_t frozen_at_ = 0;
+  std::string frozen_erased_;
+  size_t frozen_erased_at_ = 0;
+  std::vector<Record> early_;
+
+  // The nodes below are in scrub_sum_, as they are at this moment.
+  Ref scrub_next_ = 0;
+  uint64_t scrub_sum_ = 0;
+  bool scrub_damage_ = false;
+
+  // While loading: parents whose children did not come in their order, parents with a queue, ephemeral nodes,
+  // and nodes that may become due.
+  std::vector<Ref> unordered_, queueing_, loaded_owned_, loaded_reaped_;
 };
 
 }  // namespace quorate::kv

@@ -44,8 +44,9 @@ void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
   const Ref parent = node.parent;
   const uint64_t parent_hash = checksum64(parent_of(place.path));
   ParentPart& part = parents_[nodes_[parent].part];
+  touch(parent, parent_of(place.path));
   unschedule(parent);
-  hash_ -= parent_hash_of(parent, parent_hash);
+  change_hash(parent, -parent_hash_of(parent, parent_hash));
   node.flags |= Node::kUsed;
   insert_slot(place.ref);
   ++size_;
@@ -55,8 +56,9 @@ void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
   if (node.queued()) link_queued(parent, part, place.ref);
   part.creates = creates;
   part.pzxid = pzxid;
-  hash_ += parent_hash_of(parent, parent_hash) + hash_of(place.ref, place.hash) +
-           parent_hash_of(place.ref, place.hash);
+  change_hash(parent, parent_hash_of(parent, parent_hash));
+  change_hash(place.ref, hash_of(place.ref, place.hash) + parent_hash_of(place.ref, place.hash));
+  mark_dirty(place.ref, place.path);
   schedule(parent);
   schedule(place.ref);
 }
@@ -66,10 +68,12 @@ void Tree::unlink(const Place& place, uint64_t creates, Zxid pzxid) {
   const Ref parent = node.parent;
   const uint64_t parent_hash = checksum64(parent_of(place.path));
   ParentPart& part = parents_[nodes_[parent].part];
+  touch(parent, parent_of(place.path));
+  forget_dirty(place.ref, place.path);
   unschedule(place.ref);
   unschedule(parent);
-  hash_ -= hash_of(place.ref, place.hash) + parent_hash_of(place.ref, place.hash) +
-           parent_hash_of(parent, parent_hash);
+  change_hash(place.ref, -(hash_of(place.ref, place.hash) + parent_hash_of(place.ref, place.hash)));
+  change_hash(parent, -parent_hash_of(parent, parent_hash));
   if (node.queued()) unlink_queued(part, place.ref);
   if (node.ephemeral()) unlink_owned(place.ref);
   unlink_child(part, place.ref);
@@ -79,7 +83,7 @@ void Tree::unlink(const Place& place, uint64_t creates, Zxid pzxid) {
   count(place.path, -1, -int64_t{node.data_size});
   part.creates = creates;
   part.pzxid = pzxid;
-  hash_ += parent_hash_of(parent, parent_hash);
+  change_hash(parent, parent_hash_of(parent, parent_hash));
   schedule(parent);
 }
 

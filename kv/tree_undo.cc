@@ -56,7 +56,7 @@ void Tree::undo_one(const Done& done) {
       break;
   }
   unschedule(done.ref);
-  hash_ -= hash_of(done.ref, place.hash);
+  change_hash(done.ref, -hash_of(done.ref, place.hash));
   if (done.kind == Done::Kind::kSet) {
     count(at, 0, int64_t{done.before.data_size} - int64_t{node.data_size});
     free_payload(node);
@@ -70,7 +70,7 @@ void Tree::undo_one(const Done& done) {
     node.acl = done.before.acl;
   }
   put_rare(done.ref, done.rare);
-  hash_ += hash_of(done.ref, place.hash);
+  change_hash(done.ref, hash_of(done.ref, place.hash));
   schedule(done.ref);
 }
 

@@ -1,0 +1,125 @@
+// The last changes to the tree, for watches that resume: a ring bounded in bytes, oldest forgotten first. It
+// follows from the entries alone, so it is the same on all servers, but it is in no hash.
+//
+// Thread safety: none.
+//
+// Invariants: zxids rise; of an entry there are all changes or none; what is kept costs at most the limit;
+// every change above floor() is kept.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "kv/record.h"
+#include "kv/state_machine.h"
+
+namespace quorate::kv {
+
+class Slice;
+
+class ChangeHistory {
+ public:
+  explicit ChangeHistory(size_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // REQUIRES: zxid is above all that were added before.
+  void add(Zxid zxid, const std::vector<Change>& changes);
+
+  // Changes up to and including this one are forgotten.
+  Zxid floor() const { return floor_; }
+  // As StateMachine::changes_since(); `now`: the zxid of the last applied entry.
+  Result<StateMachine::PastChanges> since(std::string_view root, Zxid since, size_t max_changes,
+                                          Zxid now) const;
+  // What is kept, and what it costs: a path's bytes and kChangeBytes each.
+  uint64_t size() const { return end_ - oldest_.number; }
+  size_t bytes() const { return bytes_; }
+
+  // ---- checkpoints, as StateMachine has them
+
+  size_t dirty_bytes() const;
+  // REQUIRES: no capture is under way.
+  void begin_capture();
+  void capture_early(Slice& slice);
+  // True when nothing is left.
+  bool capture_erasures(Slice& slice);
+  bool capture_changes(Slice& slice);
+  // Empty from here on, as if changes up to `floor` had been forgotten. REQUIRES: no capture is under way.
+  void forget_all(Zxid floor);
+  // As if everything had changed. REQUIRES: no capture is under way.
+  void mark_all_dirty();
+  // The same as add() for one change of a capture, which then counts as captured. Errors: kCorruption unless
+  // it comes behind those before, with the next place.
+  Status load(Zxid zxid, uint32_t place, Change::Kind kind, std::string_view path);
+  // What the meta record said; forgets what is beyond the limit. Errors: kCorruption if a loaded change is
+  // not above it.
+  Status finish_load(Zxid floor);
+
+  // A change costs its path and this.
+  static constexpr size_t kChangeBytes = 11;
+
+ private:
+  static constexpr size_t kBlockBytes = 64 << 10;
+
+  // Changes, one behind the other: zxid, size of the path, kind, path. They are numbered from 0 for as long
+  // as the process lives.
+  struct Block {
+    uint64_t begin = 0;  // the number of its first change
+    Zxid before;         // the zxid of the change before that
+    uint32_t place = 0;  // which the first is among its entry's, if that is the same entry
+    Zxid last;           // the zxid of its last change
+    std::string bytes;
+  };
+  struct Item {
+    Zxid zxid;
+    Change::Kind kind = Change::Kind::kCreated;
+    uint32_t place = 0;
+    std::string_view path;
+  };
+  // Where a walk along the changes is.
+  struct Cursor {
+    size_t block = 0;
+    size_t offset = 0;
+    uint64_t number = 0;
+    Zxid before;
+    uint32_t place = 0;
+  };
+  struct Forgotten {
+    Zxid zxid;
+    uint32_t changes = 0;
+  };
+
+  void append(Zxid zxid, uint32_t place, Change::Kind kind, std::string_view path);
+  void forget_oldest_entry();
+  void trim();
+  // At the beginning of a block.
+  Cursor at_block(size_t block) const;
+  // At the change with this number. REQUIRES: oldest_.number <= number <= end_.
+  Cursor at(uint64_t number) const;
+  // REQUIRES: cursor.number < end_.
+  Item next(Cursor& cursor) const;
+  static Record record_of(const Item& item);
+
+  const size_t bytes_max_;
+  std::deque<Block> blocks_;
+  Cursor oldest_;     // at the oldest that is kept, in the first block
+  uint64_t end_ = 0;  // the number of the next that comes
+  size_t bytes_ = 0;
+  Zxid newest_;
+  Zxid floor_;
+
+  uint64_t captured_end_ = 0;      // changes below are in captures, or in the one under way
+  std::vector<Forgotten> erased_;  // of those, what was forgotten since the last capture began
+  uint64_t erased_changes_ = 0;    // their number
+  uint64_t dirty_path_bytes_ = 0;  // of the changes from captured_end_ on
+  uint64_t frozen_ = 0;            // of the capture under way: changes from here to captured_end_ are to come
+  std::vector<Forgotten> frozen_erased_;
+  uint32_t frozen_erased_place_ = 0;  // in the last of these
+  std::vector<Record> early_;
+
+  uint32_t loaded_places_ = 0;  // of the entry that was loaded last
+};
+
+}  // namespace quorate::kv

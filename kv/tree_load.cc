@@ -1,0 +1,163 @@
+// Putting back what a checkpoint holds. Nodes come in the order of their paths; siblings, owners' lists and
+// queues are brought into the order of creation at the end.
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/checksum.h"
+#include "kv/checkpoint.h"
+#include "kv/path.h"
+#include "kv/text.h"
+#include "kv/tree.h"
+
+namespace quorate::kv {
+namespace {
+
+// However many nodes a damaged record claims, memory is reserved for this many at most.
+constexpr size_t kReservedNodesMax = 4 << 20;
+
+Status refuse(std::string_view path, const char* why) {
+  return Error{ErrorCode::kCorruption, "the record of the node at " + shown(path) + " " + why};
+}
+
+template <class T>
+void sort_unique(std::vector<T>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+}  // namespace
+
+void Tree::reserve(size_t nodes) {
+  size_t slots = slots_.size();
+  while (std::min(nodes, kReservedNodesMax) * 4 > slots * 3) slots *= 2;
+  if (slots == slots_.size()) return;
+  slots_.assign(slots, kNone);
+  for (Ref ref = 1; ref < nodes_.end(); ++ref) {
+    if (nodes_[ref].used()) insert_slot(ref);
+  }
+}
+
+Status Tree::load(std::string_view path, const NodeRecord& record) {
+  const bool is_root = path == "/";
+  if (!is_root && !validate_path(path).ok()) return refuse(path, "has a path that none can have");
+  if ((record.owner.value() != 0) + record.container + (record.ttl_ms != 0) > 1 || record.ttl_ms < 0 ||
+      (record.owner.value() != 0 && record.creates != 0) || record.data.size() > UINT32_MAX) {
+    return refuse(path, "says what no node can be");
+  }
+  const Place parent = is_root ? Place{} : find(parent_of(path));
+  if (!is_root) {
+    if (parent.ref == kNone) return refuse(path, "comes without its parent");
+    const Node& above = nodes_[parent.ref];
+    if (above.ephemeral() || above.part == kNone) return refuse(path, "has a parent that never had a child");
+    grow_slots();
+  }
+  uint32_t acl = AclTable::kOpen;
+  if (!record.acl.empty()) {
+    ByteReader in(record.acl);
+    const Acl list = read_acl(in);
+    if (!in.done() || list.empty()) return refuse(path, "has permissions that do not parse");
+    acl = acls_.acquire(list);
+    if (acl == AclTable::kOpen || acls_.bytes(acl) != record.acl)
+      return refuse(path, "has permissions in other bytes");
+  }
+  const Ref ref = is_root ? root_ : nodes_.allocate();
+  const uint64_t path_hash = checksum64(path);
+  Node& node = nodes_[ref];
+  if (is_root) {
+    change_hash(root_, -hash_of(root_, path_hash));
+    free_payload(node);
+  }
+  put_payload(node, is_root ? std::string_view() : name_of(path), record.data);
+  node.czxid = record.czxid;
+  node.mzxid = record.mzxid;
+  node.ctime_ms = record.ctime_ms;
+  node.mtime_ms = record.mtime_ms;
+  node.version = record.version;
+  node.order = record.order;
+  node.acl = acl;
+  node.path_hash = static_cast<uint32_t>(path_hash);
+  node.flags =
+      static_cast<uint8_t>(node.flags | (record.sequential ? Node::kSequential : 0) |
+                           (record.container ? Node::kContainer : 0) | (record.ttl_ms != 0 ? Node::kTtl : 0));
+  put_rare(ref, {record.ttl_ms, record.due_ms, record.aversion});
+  if (record.owner.value() != 0) {
+    node.part = ephemerals_.allocate();
+    node.flags |= Node::kEphemeral;
+    ephemerals_[node.part].owner = record.owner;
+    loaded_owned_.push_back(ref);
+  } else if (record.creates != 0) {
+    node.part = parents_.allocate();
+    parents_[node.part].creates = record.creates;
+    parents_[node.part].pzxid = record.pzxid;
+  }
+  if (node.reaped()) loaded_reaped_.push_back(ref);
+  data_bytes_ += node.data_size;
+  if (!is_root) {
+    node.flags |= Node::kUsed;
+    node.parent = parent.ref;
+    ParentPart& part = parents_[nodes_[parent.ref].part];
+    node.prev = part.last_child;
+    if (node.prev != kNone && !made_in_order(node.prev, ref)) unordered_.push_back(parent.ref);
+    link_child(part, ref);
+    if (node.queued()) queueing_.push_back(parent.ref);
+    insert_slot(ref);
+    ++size_;
+  }
+  change_hash(ref, hash_of(ref, path_hash));
+  return {};
+}
+
+void Tree::order_children(Ref parent) {
+  ParentPart& part = parents_[nodes_[parent].part];
+  std::vector<Ref> children;
+  children.reserve(part.children);
+  for (Ref at = part.first_child; at != kNone; at = nodes_[at].next) children.push_back(at);
+  std::sort(children.begin(), children.end(), [this](Ref a, Ref b) { return made_in_order(a, b); });
+  part.first_child = part.last_child = kNone;
+  part.children = 0;
+  for (const Ref child : children) {
+    nodes_[child].prev = part.last_child;
+    nodes_[child].next = kNone;
+    link_child(part, child);
+  }
+}
+
+void Tree::queue_children(Ref parent) {
+  ParentPart& part = parents_[nodes_[parent].part];
+  for (Ref at = part.first_child; at != kNone; at = nodes_[at].next) {
+    if (!nodes_[at].queued()) continue;
+    ephemerals_[nodes_[at].part].queued_prev = part.last_queued;
+    link_queued(parent, part, at);
+  }
+}
+
+Status Tree::finish_load(Zxid now) {
+  sort_unique(unordered_);
+  for (const Ref parent : unordered_) order_children(parent);
+  sort_unique(queueing_);
+  for (const Ref parent : queueing_) queue_children(parent);
+  std::sort(loaded_owned_.begin(), loaded_owned_.end(), [this](Ref a, Ref b) { return made_in_order(a, b); });
+  for (const Ref ref : loaded_owned_) {
+    EphemeralPart& part = ephemerals_[nodes_[ref].part];
+    const auto owned = owned_.find(part.owner);
+    if (owned != owned_.end()) part.owned_prev = owned->second.last;
+    link_owned(ref);
+  }
+  for (const Ref ref : loaded_reaped_) schedule(ref);
+  for (Ref ref = 1; ref < nodes_.end(); ++ref) {
+    const Node& node = nodes_[ref];
+    if (!node.used() || node.ephemeral() || node.part == kNone) continue;
+    const std::string at = path(ref);
+    const ParentPart& part = parents_[node.part];
+    if (part.creates < part.children) return refuse(at, "has more children than were made");
+    change_hash(ref, parent_hash_of(ref, checksum64(at)));
+  }
+  unordered_ = queueing_ = loaded_owned_ = loaded_reaped_ = {};
+  for (const Ref ref : dirty_) nodes_[ref].flags = static_cast<uint8_t>(nodes_[ref].flags & ~Node::kMarks);
+  dirty_ = {};
+  dirty_bytes_ = 0;
+  captured_through_ = now;
+  return {};
+}
+
+}  // namespace quorate::kv
