@@ -40,6 +40,9 @@ struct MetaRecord {
   uint64_t quotas = 0;
   uint64_t changes = 0;
 
+  // Of the last entry.
+  Zxid zxid() const { return Zxid(index.value() + zxid_base); }
+
   friend bool operator==(const MetaRecord&, const MetaRecord&) = default;
 };
 

@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 #include "kv/checkpoint.h"
+#include "kv/path.h"
+#include "kv/text.h"
 
 namespace quorate::kv {
 namespace {
@@ -196,12 +198,18 @@ Status ChangeHistory::load(Zxid zxid, uint32_t place, Change::Kind kind, std::st
     return {ErrorCode::kCorruption,
             "the records of the history leave a gap before zxid " + std::to_string(zxid.value())};
   }
+  if (!validate_path(path).ok()) {
+    return {ErrorCode::kCorruption, "the history has a path that none can have: " + shown(path)};
+  }
   append(zxid, place, kind, path);
   loaded_places_ = place + 1;
   return {};
 }
 
-Status ChangeHistory::finish_load(Zxid floor) {
+Status ChangeHistory::finish_load(Zxid floor, Zxid now) {
+  if (floor > now || newest_ > now) {
+    return {ErrorCode::kCorruption, "the history goes on behind the last entry"};
+  }
   Cursor first = oldest_;
   if (size() > 0 && next(first).zxid <= floor) {
     return {ErrorCode::kCorruption, "the history holds what it says to have forgotten"};

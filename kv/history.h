@@ -51,11 +51,11 @@ class ChangeHistory {
   // As if everything had changed. REQUIRES: no capture is under way.
   void mark_all_dirty();
   // The same as add() for one change of a capture, which then counts as captured. Errors: kCorruption unless
-  // it comes behind those before, with the next place.
+  // it comes behind those before, with the next place, and has a valid path.
   Status load(Zxid zxid, uint32_t place, Change::Kind kind, std::string_view path);
   // What the meta record said; forgets what is beyond the limit. Errors: kCorruption if a loaded change is
-  // not above it.
-  Status finish_load(Zxid floor);
+  // not above the floor, or if one of them is above `now`, the zxid of the last applied entry.
+  Status finish_load(Zxid floor, Zxid now);
 
   // A change costs its path and this.
   static constexpr size_t kChangeBytes = 11;

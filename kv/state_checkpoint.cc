@@ -4,7 +4,9 @@
 #include "base/check.h"
 #include "kv/checkpoint.h"
 #include "kv/operations.h"
+#include "kv/path.h"
 #include "kv/state_machine_impl.h"
+#include "kv/text.h"
 
 namespace quorate::kv {
 
@@ -135,6 +137,10 @@ Error wrong(std::string what) { return {ErrorCode::kCorruption, std::move(what)}
 Status StateLoader::Impl::add_node(std::string_view path, std::string_view value) {
   const Result<NodeRecord> node = decode_node(value);
   if (!node.ok()) return node.error();
+  // Its order, and whether its removal needs an erasure, follow from the zxids.
+  if (!meta || node->mzxid > meta->zxid() || node->pzxid > meta->zxid()) {
+    return wrong("the record of the node at " + shown(path) + " is of a later entry than the last");
+  }
   ++nodes;
   return state.impl_->tree.load(path, *node);
 }
@@ -144,6 +150,10 @@ Status StateLoader::Impl::add_session(std::string_view key, std::string_view val
   if (!id.ok()) return id.error();
   Result<Session> session = decode_session(*id, value);
   if (!session.ok()) return session.error();
+  if (!meta || id->value() > meta->zxid().value() || session->attached_at > meta->zxid()) {
+    return wrong("the record of session " + std::to_string(id->value()) +
+                 " is of a later entry than the last");
+  }
   ++sessions;
   return state.impl_->sessions.load(std::move(*session));
 }
@@ -179,6 +189,8 @@ Status StateLoader::Impl::add(std::string_view key, std::string_view value) {
     case kQuotaKey: {
       const Result<QuotaLimits> decoded = decode_quota(value);
       if (!decoded.ok()) return decoded.error();
+      if (!validate_path(behind).ok()) return wrong("a quota has a path that none can have");
+      if (!validate_quota(*decoded).ok()) return wrong("a quota has limits that none can have");
       if (quotas.size() >= kQuotasMax) return wrong("there are more quotas than there can be");
       quotas.emplace_back(behind, *decoded);
       return {};
@@ -218,7 +230,7 @@ Result<StateMachine> StateLoader::finish() {
   for (const auto& [path, limits] : loader.quotas) state.tree.set_quota(path, limits);
   (void)state.tree.take_changed_quotas();
   state.sessions.finish_load(state.zxid());
-  if (Status history = state.history.finish_load(loader.meta->history_floor); !history.ok())
+  if (Status history = state.history.finish_load(loader.meta->history_floor, state.zxid()); !history.ok())
     return history.error();
   size_t owners = 0;
   for (const SessionId id : state.sessions.ids()) owners += state.tree.owned_count(id) > 0 ? 1 : 0;

@@ -314,6 +314,9 @@ class Tree {
   // While loading: parents whose children did not come in their order, parents with a queue, ephemeral nodes,
   // and nodes that may become due.
   std::vector<Ref> unordered_, queueing_, loaded_owned_, loaded_reaped_;
+  // The parent of the node that was loaded last.
+  Ref loaded_below_ = kNone;
+  std::string loaded_below_path_;
 };
 
 }  // namespace quorate::kv

@@ -25,6 +25,13 @@ void sort_unique(std::vector<T>& values) {
   values.erase(std::unique(values.begin(), values.end()), values.end());
 }
 
+// Whether a path is valid if its parent's is, which is looked at before.
+bool is_below_valid(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return path.size() <= kPathBytesMax && slash != std::string_view::npos && slash + 1 < path.size() &&
+         validate_path(path.substr(slash)).ok();
+}
+
 }  // namespace
 
 void Tree::reserve(size_t nodes) {
@@ -39,15 +46,22 @@ void Tree::reserve(size_t nodes) {
 
 Status Tree::load(std::string_view path, const NodeRecord& record) {
   const bool is_root = path == "/";
-  if (!is_root && !validate_path(path).ok()) return refuse(path, "has a path that none can have");
+  if (!is_root && !is_below_valid(path)) return refuse(path, "has a path that none can have");
   if ((record.owner.value() != 0) + record.container + (record.ttl_ms != 0) > 1 || record.ttl_ms < 0 ||
-      (record.owner.value() != 0 && record.creates != 0) || record.data.size() > UINT32_MAX) {
+      (record.owner.value() != 0 && record.creates != 0) || record.data.size() > UINT32_MAX ||
+      (is_root &&
+       (record.owner.value() != 0 || record.container || record.ttl_ms != 0 || record.sequential))) {
     return refuse(path, "says what no node can be");
   }
-  const Place parent = is_root ? Place{} : find(parent_of(path));
+  // Siblings mostly come one behind the other.
+  if (!is_root && (loaded_below_ == kNone || parent_of(path) != loaded_below_path_)) {
+    loaded_below_path_ = parent_of(path);
+    loaded_below_ = find(loaded_below_path_).ref;
+  }
+  const Ref parent = is_root ? kNone : loaded_below_;
   if (!is_root) {
-    if (parent.ref == kNone) return refuse(path, "comes without its parent");
-    const Node& above = nodes_[parent.ref];
+    if (parent == kNone) return refuse(path, "comes without its parent");
+    const Node& above = nodes_[parent];
     if (above.ephemeral() || above.part == kNone) return refuse(path, "has a parent that never had a child");
     grow_slots();
   }
@@ -94,12 +108,12 @@ Status Tree::load(std::string_view path, const NodeRecord& record) {
   data_bytes_ += node.data_size;
   if (!is_root) {
     node.flags |= Node::kUsed;
-    node.parent = parent.ref;
-    ParentPart& part = parents_[nodes_[parent.ref].part];
+    node.parent = parent;
+    ParentPart& part = parents_[nodes_[parent].part];
     node.prev = part.last_child;
-    if (node.prev != kNone && !made_in_order(node.prev, ref)) unordered_.push_back(parent.ref);
+    if (node.prev != kNone && !made_in_order(node.prev, ref)) unordered_.push_back(parent);
     link_child(part, ref);
-    if (node.queued()) queueing_.push_back(parent.ref);
+    if (node.queued()) queueing_.push_back(parent);
     insert_slot(ref);
     ++size_;
   }
@@ -152,6 +166,8 @@ Status Tree::finish_load(Zxid now) {
     if (part.creates < part.children) return refuse(at, "has more children than were made");
     change_hash(ref, parent_hash_of(ref, checksum64(at)));
   }
+  loaded_below_ = kNone;
+  loaded_below_path_ = {};
   unordered_ = queueing_ = loaded_owned_ = loaded_reaped_ = {};
   for (const Ref ref : dirty_) nodes_[ref].flags = static_cast<uint8_t>(nodes_[ref].flags & ~Node::kMarks);
   dirty_ = {};
