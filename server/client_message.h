@@ -111,6 +111,7 @@ struct ServerStatus {
   ClusterId cluster;  // 0: not formed yet
   raft::RoleName role = raft::RoleName::kFollower;
   bool may_vote = true;
+  bool receiving = false;  // the state is on its way from another server
   Term term;
   ServerId leader;  // 0: none known
   Index last_index, committed, applied;

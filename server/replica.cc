@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "server/replica_impl.h"
 
 namespace quorate::server {
@@ -20,24 +21,17 @@ Overloaded(Cases...) -> Overloaded<Cases...>;
 }  // namespace
 
 Replica::Impl::Impl(const ReplicaOptions& o, ReplicaRecovered recovered, uint64_t seed, const Now& at)
-    : options(o), random(seed), now(at), state(o.kv), watches(o.watches) {
-  if (recovered.log.has_value()) {
-    start_raft(std::move(*recovered.log));
-    return;
-  }
-  formation.emplace(Formation::Options{options.raft.id, options.raft.incarnation, options.raft.boot,
-                                       options.plan, options.probe_interval, ClusterId(random.next() | 1)},
-                    now.instant);
-}
-
-void Replica::Impl::start_raft(raft::Recovered recovered) {
-  raft.emplace(options.raft, std::move(recovered), random.next(), now.instant);
-  output.configuration = raft->configuration();
-  if (!raft->may_vote()) {
-    log(LogLevel::kWarning,
-        "this data folder is not the one that the cluster admitted (it was wiped): receiving only, not "
-        "voting");
-  }
+    : options(o),
+      random(seed),
+      now(at),
+      state(o.kv),
+      watches(o.watches),
+      checkpoints(
+          {o.checkpoint_dirty_bytes, o.dirty_bytes_max, o.checkpoint_log_bytes, o.capture_slice_bytes}, jobs),
+      sender(jobs, checksum64("snapshots", seed), o.snapshot_chunk_bytes),
+      receiver({o.raft.boot, o.resend_interval}, jobs),
+      agreement(o.raft.id) {
+  recover(std::move(recovered));
 }
 
 void Replica::Impl::step(Input input) {
@@ -47,7 +41,8 @@ void Replica::Impl::step(Input input) {
                         },
                         [&](Persisted& in) { persisted(in.ticket); },
                         [&](ClientReceived& in) { request(std::move(in.request)); },
-                        [&](ClientLost& in) { client_lost(in.connection); }, [&](StoreDone&) {},
+                        [&](ClientLost& in) { client_lost(in.connection); },
+                        [&](StoreDone& in) { store_done(std::move(in)); },
                         [&](Stop&) {
                           stopping = true;
                           if (leads()) (void)raft->transfer_leadership(now.instant, ServerId());
@@ -61,6 +56,7 @@ void Replica::Impl::tick() {
     if (auto entry = formation->tick(now.instant)) found(std::move(*entry));
   }
   if (raft) raft->tick(now.instant);
+  sender.tick(now.instant);
   if (now.instant >= next_upkeep) upkeep();
 }
 
@@ -88,23 +84,20 @@ void Replica::Impl::receive(PeerMessage message) {
     return;
   }
   if (!raft) return;  // the founding entry is being written
-  std::visit(
-      Overloaded{[&](raft::Message& body) { raft->receive(now.instant, std::move(body)); },
-                 [&](Probe&) {
-                   if (raft->log().first_index() == Index(1)) {
-                     send_peer(message.from, Founding{raft->log().at(Index(1)).encoded});
-                   }
-                 },
-                 [&](ProbeReply&) {}, [&](Founding&) {}, [&](Forward& body) { take_forward(message, body); },
-                 [&](ForwardRefused& body) { take_refusal(body); },
-                 [&](Barrier& body) { take_barrier(message, body); },
-                 [&](BarrierReply& body) {
-                   if (body.asker == options.raft.boot) {
-                     barriers.confirm(body.counter, body.term, body.index, body.gone);
-                   }
-                 },
-                 [&](SnapshotFetch&) {}, [&](SnapshotChunk&) {}, [&](StateHash&) {}},
-      message.body);
+  std::visit(Overloaded{[&](raft::Message& body) { raft->receive(now.instant, std::move(body)); },
+                        [&](Probe&) { answer_probe(message.from); }, [&](ProbeReply&) {}, [&](Founding&) {},
+                        [&](Forward& body) { take_forward(message, body); },
+                        [&](ForwardRefused& body) { take_refusal(body); },
+                        [&](Barrier& body) { take_barrier(message, body); },
+                        [&](BarrierReply& body) {
+                          if (body.asker == options.raft.boot) {
+                            barriers.confirm(body.counter, body.term, body.index, body.gone);
+                          }
+                        },
+                        [&](SnapshotFetch& body) { take_fetch(message, body); },
+                        [&](SnapshotChunk& body) { take_chunk(message, body); },
+                        [&](StateHash& body) { take_hash(message, body); }},
+             message.body);
 }
 
 void Replica::Impl::found(raft::Entry entry) {
@@ -162,6 +155,11 @@ Output Replica::Impl::take_output() {
       more = more && raft->leader() != ServerId();
     }
     settle_transfer();
+    advance_state();
+  }
+  if (!failing.empty()) {
+    output.clients.clear();
+    if (!hands_over()) output.failed = failing;
   }
   const bool waiting = !writes.empty() || !barriers.empty();
   if (waiting && next_upkeep == kNever) next_upkeep = now.instant + kUpkeepInterval;
@@ -187,6 +185,7 @@ bool Replica::Impl::drain_raft() {
     const ServerId to = message.to;
     send_peer(to, std::move(message));
   }
+  if (r.state_needed != Index()) state_needed = r.state_needed;
   note_changes(r.changes);
   for (const raft::ReadReady& ready : r.reads_ready) read_ready(ready.context, ready.index);
   for (uint64_t context : r.reads_failed) read_failed(context);
@@ -223,7 +222,9 @@ Instant Replica::Impl::deadline() const {
   if (formation) at = std::min(at, formation->deadline());
   if (raft) {
     at = std::min(at, raft->deadline());
-    if (raft->applied_index() < raft->committed()) at = std::min(at, now.instant);
+    if (raft->applied_index() < raft->committed() && !apply_waits()) at = std::min(at, now.instant);
+    if (checkpoints.capturing()) at = std::min(at, now.instant);
+    at = std::min(at, std::min(sender.deadline(), receiver.deadline(now.instant)));
     if (raft->leader() != ServerId()) at = std::min(at, barriers.due(options.ping_gather));
     if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());
   }
@@ -249,6 +250,7 @@ ServerStatus Replica::Impl::status() const {
   status.cluster = raft->configuration().cluster_id;
   status.role = raft->role_name();
   status.may_vote = raft->may_vote();
+  status.receiving = !has_state || receiver.under_way();
   status.term = raft->term();
   status.leader = raft->leader();
   status.last_index = raft->log().last_index();

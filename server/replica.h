@@ -56,6 +56,8 @@ struct ReplicaOptions {
   size_t checkpoint_log_bytes = 64 << 20;
   // Entries behind a checkpoint that are kept for followers that lag a little.
   size_t log_kept_bytes = 16 << 20;
+  // While a snapshot is sent, so much is kept behind it instead: who gets it needs that next.
+  size_t log_held_bytes = 256 << 20;
   // Beyond this much apply waits for the checkpoint that is being written.
   size_t dirty_bytes_max = 64 << 20;
   size_t capture_slice_bytes = 64 << 10;    // captured in one take_output()

@@ -9,6 +9,7 @@
 namespace quorate::server {
 
 void Replica::Impl::apply_committed() {
+  if (apply_waits()) return;
   size_t room = kApplySliceEntries;
   Index applied = raft->applied_index();
   while (applied < raft->committed() && room-- > 0) {
@@ -19,6 +20,13 @@ void Replica::Impl::apply_committed() {
     } else {
       state.skip(applied);
     }
+    checkpoints.applied(entry.encoded.size());
+    if (applied.value() % kStateHashStep == 0) {
+      tell_hash(applied);
+      if (!failing.empty()) break;
+    }
+    // Looked at now and then: what is dirty grows by little in between.
+    if (room % kApplyCheckEntries == 0 && checkpoints.holds_apply(state)) break;
   }
   if (applied > raft->applied_index()) raft->applied(applied);
 }
@@ -99,7 +107,7 @@ void Replica::Impl::deliver_ended(const kv::SessionEnd& end) {
 void Replica::Impl::serve_ready_reads() {
   for (const Barriers::Served& served : barriers.take_applied(raft->applied_index())) {
     for (const WaitingRead& read : served.reads) {
-      if (connections.contains(read.asker.connection)) serve(read, served.gone.contains(read.session));
+      if (listens(read.asker.connection)) serve(read, served.gone.contains(read.session));
     }
   }
 }

@@ -11,11 +11,16 @@ namespace quorate::server {
 
 void Replica::Impl::request(ClientRequest request) {
   Connection& connection = connections[request.connection];
+  if (connection.closing) return;
   const Asker asker{request.connection, request.id};
   if (std::holds_alternative<StatusRequest>(request.body)) return reply(asker, status());
   if (!raft)
     return refuse(asker, ErrorCode::kNotMember,
                   "the cluster is not formed yet: start every server of the --cluster list");
+  if (!has_state) {
+    return refuse(asker, ErrorCode::kUnavailable,
+                  "this server is receiving the state from another one: ask again later, or another server");
+  }
   if (auto* transfer_request = std::get_if<TransferRequest>(&request.body))
     return transfer(asker, *transfer_request);
   if (auto* removed = std::get_if<RemoveWatchRequest>(&request.body)) {
@@ -176,8 +181,13 @@ void Replica::Impl::settle_transfer() {
   transfer_asker.reset();
 }
 
+bool Replica::Impl::listens(ConnectionId connection) const {
+  const auto at = connections.find(connection);
+  return at != connections.end() && !at->second.closing;
+}
+
 void Replica::Impl::reply(const Asker& asker, ReplyBody body) {
-  if (!connections.contains(asker.connection)) return;
+  if (!listens(asker.connection)) return;
   ClientReply reply{asker.request, {}, state.zxid(), std::move(body)};
   if (const auto* outcome = std::get_if<kv::Outcome>(&reply.body)) {
     reply.error = {outcome->code, outcome->message};
@@ -187,7 +197,7 @@ void Replica::Impl::reply(const Asker& asker, ReplyBody body) {
 }
 
 void Replica::Impl::refuse(const Asker& asker, ErrorCode code, std::string message) {
-  if (!connections.contains(asker.connection)) return;
+  if (!listens(asker.connection)) return;
   output.clients.push_back(
       {asker.connection,
        ClientReply{asker.request, {code, std::move(message)}, state.zxid(), std::monostate()}});

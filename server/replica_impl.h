@@ -3,6 +3,7 @@
 //   replica_apply.cc   committed entries become state, outcomes, events
 //   replica_clients.cc what clients ask
 //   replica_leader.cc  what only a leader does: proposals, barriers, expiry
+//   replica_state.cc   the state as a whole: its start, checkpoints, snapshots, agreement
 #pragma once
 
 #include <deque>
@@ -19,8 +20,11 @@
 #include "raft/raft.h"
 #include "server/formation.h"
 #include "server/replica.h"
+#include "server/replica_agreement.h"
 #include "server/replica_barriers.h"
+#include "server/replica_checkpoints.h"
 #include "server/replica_session_clocks.h"
+#include "server/replica_snapshots.h"
 #include "server/replica_writes.h"
 
 namespace quorate::server {
@@ -28,6 +32,8 @@ namespace quorate::server {
 // Committed entries applied in one take_output(), so that a long replay at the start does not keep heartbeats
 // waiting.
 inline constexpr size_t kApplySliceEntries = 8192;
+// Between two looks at whether apply has to wait for a checkpoint.
+inline constexpr size_t kApplyCheckEntries = 64;
 // Payload bytes of one proposal to Raft, and so of one block of the log.
 inline constexpr size_t kProposalBytesMax = 1 << 20;
 // How often waiting requests are looked through for what must be sent again or given up.
@@ -48,7 +54,6 @@ struct Replica::Impl {
   void receive(PeerMessage message);
   void persisted(Ticket ticket);
   void found(raft::Entry entry);
-  void start_raft(raft::Recovered recovered);
   bool drain_raft();
   void note_changes(const std::vector<raft::RoleChange>& changes);
   void settle_role();
@@ -74,6 +79,7 @@ struct Replica::Impl {
   struct Connection {
     SessionId session;
     bool opening = false;  // an open or attach is on its way
+    bool closing = false;  // nothing more is answered
   };
   void request(ClientRequest request);
   void client_lost(ConnectionId connection);
@@ -85,6 +91,7 @@ struct Replica::Impl {
   void resume_watch(const WaitingRead& read, const ResumeWatchRequest& request);
   void transfer(const Asker& asker, const TransferRequest& request);
   void settle_transfer();
+  bool listens(ConnectionId connection) const;
   void reply(const Asker& asker, ReplyBody body);
   void refuse(const Asker& asker, ErrorCode code, std::string message);
 
@@ -114,6 +121,25 @@ struct Replica::Impl {
   void start_leading();
   void stop_leading();
 
+  // ---- replica_state.cc
+  void recover(ReplicaRecovered recovered);
+  void start_raft(raft::Recovered recovered);
+  void answer_probe(ServerId to);
+  StateName name_of_state() const;
+  bool apply_waits() const;
+  void advance_state();
+  void cut_log(Index checkpoint);
+  void store_done(StoreDone done);
+  void take_fetch(const PeerMessage& message, const SnapshotFetch& fetch);
+  SnapshotReceiver::Situation situation() const;
+  void take_chunk(const PeerMessage& message, const SnapshotChunk& chunk);
+  void replace_state(ReceivedState received);
+  void tell_hash(Index index);
+  void take_hash(const PeerMessage& message, const StateHash& hash);
+  std::vector<ServerId> voters() const;
+  void judge(const StateHash& hash, Agreement::Verdict verdict);
+  void fail(std::string why);
+
   ReplicaOptions options;
   Random random;
   Now now;
@@ -124,6 +150,17 @@ struct Replica::Impl {
   std::optional<raft::Raft> raft;
   kv::StateMachine state;
   kv::WatchTable watches;
+
+  // False: the log begins behind entries that no state here holds. Nothing is applied, read or led then.
+  bool has_state = false;
+  // The leader's log does not reach us: a state is needed that holds everything up to here.
+  Index state_needed;
+  std::string failing;  // Output::failed, to be
+  StoreJobs jobs;
+  Checkpoints checkpoints;
+  SnapshotSender sender;
+  SnapshotReceiver receiver;
+  Agreement agreement;
 
   std::unordered_map<ConnectionId, Connection> connections;
   PendingWrites writes;

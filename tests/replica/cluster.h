@@ -3,14 +3,17 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "server/replica.h"
+#include "tests/replica/fake_store.h"
 
 namespace quorate::server::test {
 
@@ -29,6 +32,11 @@ struct Node {
   std::deque<Output> unwritten;
   size_t entries_written = 0;
   bool stopped = false;
+  std::string failed;
+  // The store of checkpoints; stalled, it does nothing until it goes on.
+  FakeStore store;
+  bool store_stalled = false;
+  std::deque<StoreJob> jobs;
 };
 
 class Cluster {
@@ -50,7 +58,19 @@ class Cluster {
     options.raft.incarnation = node.incarnation;
     options.raft.boot = BootNonce(++boots_);
     options.plan = plan_;
-    node.replica = std::make_unique<Replica>(options, ReplicaRecovered{node.disk}, boots_ * 7919, now_);
+    node.jobs.clear();
+    node.store.restart();
+    node.stopped = false;
+    node.failed.clear();
+    ReplicaRecovered recovered{node.disk, node.store.load()};
+    // As the shell does from what it keeps beside the state.
+    if (node.disk && node.disk->snapshot_index > Index()) {
+      for (const auto& [other, known] : nodes_) {
+        if (!recovered.log->snapshot_configuration && known.replica && known.replica->raft() != nullptr)
+          recovered.log->snapshot_configuration = known.replica->raft()->configuration();
+      }
+    }
+    node.replica = std::make_unique<Replica>(options, std::move(recovered), boots_ * 7919, now_);
     settle();
   }
   void kill(ServerId id) {
@@ -65,10 +85,18 @@ class Cluster {
   void wipe(ServerId id) {
     nodes_[id].disk.reset();
     nodes_[id].incarnation = {};
+    nodes_[id].store = FakeStore();
   }
   void cut(ServerId id) { cut_.insert(id); }
   void heal(ServerId id) { cut_.erase(id); }
   // Nothing becomes durable there until it goes on.
+  // Nothing passes that this refuses, and it may change what passes.
+  void set_filter(std::function<bool(PeerMessage&)> filter) { filter_ = std::move(filter); }
+  void stall_store(ServerId id) { nodes_[id].store_stalled = true; }
+  void resume_store(ServerId id) {
+    nodes_[id].store_stalled = false;
+    settle();
+  }
   void stall_disk(ServerId id) { nodes_[id].stalled = true; }
   // The oldest write there becomes durable; the disk stays stalled.
   void write_one(ServerId id) {
@@ -97,6 +125,7 @@ class Cluster {
         network_.pop_front();
         Node& to = nodes_[message.to];
         if (!to.replica || cut_.contains(message.to) || cut_.contains(message.from)) continue;
+        if (filter_ && !filter_(message)) continue;
         to.replica->step(now_, PeerReceived{std::move(message)});
         busy = true;
       }
@@ -187,29 +216,54 @@ class Cluster {
     while (true) {
       Output out = node.replica->take_output();
       node.stopped = node.stopped || out.stopped;
+      if (!out.failed.empty()) node.failed = out.failed;
       for (LogLine& line : out.log) node.log.push_back(std::move(line.text));
       for (PeerMessage& message : out.peers) network_.push_back(std::move(message));
       for (ClientMessage& message : out.clients) node.inbox[message.connection].push_back(std::move(message));
       node.closed.insert(out.close.begin(), out.close.end());
       busy = busy || !out.peers.empty() || out.ticket != Ticket();
-      if (out.ticket == Ticket()) return busy;
-      if (node.stalled) {
+      for (StoreJob& job : out.store) node.jobs.push_back(std::move(job));
+      const bool writes = out.ticket != Ticket() || out.cut;
+      if (writes && node.stalled) {
         node.unwritten.push_back(std::move(out));
-      } else {
+      } else if (writes) {
         write(node, out);
       }
+      const bool stores = !node.jobs.empty() && !node.store_stalled;
+      if (stores) {
+        const StoreJob job = std::move(node.jobs.front());
+        node.jobs.pop_front();
+        node.replica->step(now_, node.store.run(job));
+      }
+      busy = busy || stores;
+      if (!stores && (!writes || node.stalled)) return busy;
     }
+  }
+  // As the log does: what is behind the cut goes, and a log that does not hold that entry is forgotten.
+  void cut(raft::Recovered& disk, const Output::LogCut& cut) {
+    if (cut.index <= disk.snapshot_index) return;
+    const size_t count = cut.index - disk.snapshot_index;
+    if (count <= disk.entries.size() && disk.entries[count - 1].term == cut.term) {
+      disk.entries.erase(disk.entries.begin(), disk.entries.begin() + static_cast<std::ptrdiff_t>(count));
+    } else {
+      disk.entries.clear();
+    }
+    disk.snapshot_index = cut.index;
+    disk.snapshot_term = cut.term;
   }
   void write(Node& node, Output& out) {
     if (!node.disk) node.disk.emplace();
+    if (out.cut) cut(*node.disk, *out.cut);
     if (out.hard_state) node.disk->hard_state = *out.hard_state;
     node.entries_written += out.entries.size();
     for (raft::Entry& entry : out.entries) {
       std::vector<raft::Entry>& log = node.disk->entries;
-      log.resize(entry.index.value() - 1);
+      const size_t before = entry.index.prev() - node.disk->snapshot_index;
+      if (before > log.size()) throw std::logic_error("a gap in the log on disk");
+      log.resize(before);
       log.push_back(std::move(entry));
     }
-    node.replica->step(now_, Persisted{out.ticket});
+    if (out.ticket != Ticket()) node.replica->step(now_, Persisted{out.ticket});
   }
 
   ReplicaOptions options_;
@@ -217,6 +271,7 @@ class Cluster {
   std::map<ServerId, Node> nodes_;
   std::deque<PeerMessage> network_;
   std::set<ServerId> cut_;
+  std::function<bool(PeerMessage&)> filter_;
   Now now_{Instant(std::chrono::seconds(1000)), 1'700'000'000'000};
   uint64_t boots_ = 0, incarnations_ = 0, requests_ = 0;
 };

@@ -1,0 +1,234 @@
+// The state as a whole: where it comes from at the start, checkpoints of it, the log behind them, snapshots
+// to and from other servers, and whether all servers have the same.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "server/replica_impl.h"
+
+namespace quorate::server {
+namespace {
+
+raft::Configuration configuration_of(const StateName& name) {
+  return raft::decode_configuration(name.configuration.view()).value();
+}
+
+std::string text(uint64_t number) { return std::to_string(number); }
+
+}  // namespace
+
+// ---- the start
+
+void Replica::Impl::recover(ReplicaRecovered recovered) {
+  const StateName* name = recovered.state ? &recovered.state->name : nullptr;
+  if (!recovered.log) {
+    Formation::Options forming{options.raft.id, options.raft.incarnation, options.raft.boot,
+                               options.plan,    options.probe_interval,   ClusterId(random.next() | 1)};
+    if (name != nullptr) {
+      // A restored state stands before the first entry of a log of its own.
+      CHECK_MSG(name->index == Index(), "a folder without a log holds no state but a restored one");
+      forming.cluster_id = name->cluster;
+      forming.base_state = name->state_hash;
+      state = std::move(*recovered.state->state);
+    }
+    has_state = name != nullptr;
+    formation.emplace(std::move(forming), now.instant);
+    return;
+  }
+  raft::Recovered& log = *recovered.log;
+  has_state = name != nullptr && name->index >= log.snapshot_index;
+  if (has_state) {
+    if (name->index > Index()) {
+      log.applied = name->index;
+      log.applied_term = name->term;
+      log.snapshot_configuration = configuration_of(*name);
+    }
+    checkpoints.reset(name->index);
+    state = std::move(*recovered.state->state);
+  }
+  start_raft(std::move(log));
+}
+
+void Replica::Impl::start_raft(raft::Recovered recovered) {
+  const Index log_began = recovered.snapshot_index;
+  raft.emplace(options.raft, std::move(recovered), random.next(), now.instant);
+  const Index begins = raft->log().snapshot_index();
+  // The process ended before the log was cut behind the state that it had received.
+  if (begins != log_began) output.cut = Output::LogCut{begins, raft->log().snapshot_term()};
+  // A log from entry 1 on needs nothing below it, unless the cluster began with a restored state.
+  if (begins == Index() && raft->configuration_at(begins).base_state == 0) has_state = true;
+  raft->set_may_lead(has_state);
+  output.configuration = raft->configuration();
+  if (!has_state) {
+    log(LogLevel::kWarning,
+        "there is no state here for the log to go on from: getting it from another server");
+  }
+  if (!raft->may_vote()) {
+    log(LogLevel::kWarning,
+        "this data folder is not the one that the cluster admitted (it was wiped): receiving only, not "
+        "voting");
+  }
+}
+
+// To whoever has no log: the first configuration that our log knows of stands for the founding entry.
+void Replica::Impl::answer_probe(ServerId to) {
+  const std::string payload =
+      raft::encode_configuration(raft->configuration_at(raft->log().snapshot_index()));
+  const raft::Proposal proposal{raft::EntryKind::kConfiguration, payload};
+  send_peer(to,
+            Founding{raft::encode_entries(kFoundingTerm, Index(1), std::span(&proposal, 1)).front().encoded});
+}
+
+// ---- checkpoints
+
+StateName Replica::Impl::name_of_state() const {
+  const Index index = state.applied();
+  return {raft->configuration().cluster_id, index, raft->log().term_at(index).value(),
+          Bytes(raft::encode_configuration(raft->configuration_at(index))), state.state_hash()};
+}
+
+bool Replica::Impl::apply_waits() const {
+  return !has_state || receiver.finishing() || !failing.empty() || checkpoints.holds_apply(state);
+}
+
+void Replica::Impl::advance_state() {
+  const SnapshotReceiver::Situation at = situation();
+  if (at.needed || receiver.under_way()) receiver.advance(at);
+  // The store takes a received state and a checkpoint of ours only one after the other. A snapshot that is
+  // being sent would end with the store that it is read from.
+  if (receiver.finishing()) {
+    sender.close_all();
+  } else if (has_state && failing.empty()) {
+    checkpoints.advance(state, raft->durable_index(), [this] { return name_of_state(); });
+  }
+  for (auto& [to, fetch] : receiver.take_messages()) send_peer(to, std::move(fetch));
+  for (auto& [to, chunk] : sender.take_messages()) send_peer(to, std::move(chunk));
+  if (std::string note = receiver.take_note(); !note.empty()) log(LogLevel::kWarning, std::move(note));
+  output.store = jobs.take();
+}
+
+// What is behind a checkpoint goes, but for what followers need that lag a little, or that are getting a
+// snapshot.
+void Replica::Impl::cut_log(Index checkpoint) {
+  const raft::Log& entries = raft->log();
+  Index cut = entries.keeping(options.log_kept_bytes, checkpoint);
+  if (const auto oldest = sender.oldest()) {
+    cut = std::min(cut, std::max(*oldest, entries.keeping(options.log_held_bytes, checkpoint)));
+  }
+  if (cut <= entries.snapshot_index()) return;
+  raft->compact(cut);
+  output.cut = Output::LogCut{cut, entries.snapshot_term()};
+}
+
+void Replica::Impl::store_done(StoreDone done) {
+  if (!raft) return;
+  if (const auto checkpoint = checkpoints.done(done.id)) return cut_log(*checkpoint);
+  if (sender.done(done, raft->term())) return;
+  if (!receiver.done(done, now.instant)) return;
+  if (auto received = receiver.take_received()) replace_state(std::move(*received));
+}
+
+// ---- snapshots
+
+void Replica::Impl::take_fetch(const PeerMessage& message, const SnapshotFetch& fetch) {
+  if (!has_state || receiver.finishing()) return;
+  // Nothing to read yet, or nothing of use: a checkpoint is made, and the asker asks again.
+  const Index needed = std::max(fetch.at_least, Index(1));
+  if (fetch.snapshot == 0 && checkpoints.durable() < needed) return checkpoints.want(needed);
+  sender.fetch(message.from, fetch, checkpoints.durable(), now.instant);
+}
+
+SnapshotReceiver::Situation Replica::Impl::situation() const {
+  SnapshotReceiver::Situation at;
+  at.needed = failing.empty() && (!has_state || state_needed > raft->committed());
+  // Without a state the log must be reached; with one, a state that is no newer is of no use.
+  const Index applied = raft->applied_index();
+  at.at_least = std::max(state_needed, has_state ? applied.next() : applied);
+  at.leader = leads() ? ServerId() : raft->leader();
+  at.cluster = raft->configuration().cluster_id;
+  at.durable_term = raft->durable_hard_state().term;
+  at.now = now.instant;
+  return at;
+}
+
+void Replica::Impl::take_chunk(const PeerMessage& message, const SnapshotChunk& chunk) {
+  if (receiver.take(message.from, chunk, situation())) raft->observe_term(now.instant, chunk.term);
+}
+
+// The store has switched to it. Nothing that a client was shown is lost with the old one, but what a client
+// waits for may have happened in between: so all are sent away, and attach again.
+void Replica::Impl::replace_state(ReceivedState received) {
+  const StateName& name = received.name;
+  CHECK_MSG(name.index >= raft->applied_index(), "the state moved on while another one was put in its place");
+  for (auto& [id, connection] : connections) {
+    if (connection.session != SessionId()) writes.detach(connection.session);
+    connection.session = SessionId();
+    connection.closing = true;
+    watches.drop_connection(id);
+    output.close.push_back(id);
+  }
+  transfer_asker.reset();
+  state = std::move(*received.state);
+  has_state = true;
+  state_needed = Index();
+  agreement.forget_own();
+  checkpoints.reset(name.index);
+  raft->install_snapshot(now.instant, name.index, name.term, configuration_of(name));
+  if (raft->log().snapshot_index() == name.index) output.cut = Output::LogCut{name.index, name.term};
+  output.configuration = raft->configuration();
+  if (leading) {
+    clocks.restart(state.sessions(), now.instant);
+  } else {
+    raft->set_may_lead(true);
+  }
+  log(LogLevel::kInfo, "the state up to index " + text(name.index.value()) + " was received and is in use");
+}
+
+// ---- agreement
+
+void Replica::Impl::tell_hash(Index index) {
+  const StateHash hash{kStateHashFormat, index, state.state_hash()};
+  for (const raft::Member& member : raft->configuration().members) {
+    if (member.id != options.raft.id) send_peer(member.id, hash);
+  }
+  judge(hash, agreement.own(hash, voters()));
+}
+
+void Replica::Impl::take_hash(const PeerMessage& message, const StateHash& hash) {
+  judge(hash, agreement.told(message.from, hash, voters()));
+}
+
+std::vector<ServerId> Replica::Impl::voters() const {
+  std::vector<ServerId> ids;
+  for (const raft::Member& member : raft->configuration().members) {
+    if (member.role == raft::MemberRole::kVoter) ids.push_back(member.id);
+  }
+  return ids;
+}
+
+void Replica::Impl::judge(const StateHash& hash, Agreement::Verdict verdict) {
+  const std::string at = "at index " + text(hash.index.value());
+  if (verdict == Agreement::Verdict::kMinority) {
+    fail(at +
+         " a majority of the servers has another state than this one: its state must not be served. Replace "
+         "it: "
+         "quorate state rebuild");
+  } else if (verdict == Agreement::Verdict::kNoMajority) {
+    fail(at +
+         " the servers have different states, and no majority has the same: none of them may be served. "
+         "Restore "
+         "a backup: quorate snapshot restore");
+  }
+}
+
+// Whoever may be wrong serves nobody from here on. A leader hands over first, so that the others go on at
+// once.
+void Replica::Impl::fail(std::string why) {
+  if (!failing.empty()) return;
+  log(LogLevel::kError, why);
+  failing = std::move(why);
+  if (leads()) (void)raft->transfer_leadership(now.instant, ServerId());
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,125 @@
+// When checkpoints are made, of what, and what they let go of the log.
+#include "server/replica_checkpoints.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/replica/state_cluster.h"
+
+namespace quorate::server {
+namespace {
+
+using test::kMs;
+using test::small_options;
+using test::StateCluster;
+
+TEST(Checkpoints, HoldWhatTheStateWasWhenTheyWereBegun) {
+  StateCluster cluster(3);
+  cluster.fill(600);
+  for (const auto& [id, node] : cluster.nodes()) {
+    ASSERT_GT(node.store.checkpoints(), 0U);
+    const auto loaded = node.store.load();
+    ASSERT_TRUE(loaded.has_value()) << "the hash of the checkpoint is not the one of its name";
+    EXPECT_EQ(loaded->state->applied(), loaded->name.index);
+    EXPECT_EQ(loaded->name.cluster, cluster.replica(id).raft()->configuration().cluster_id);
+    EXPECT_EQ(raft::decode_configuration(loaded->name.configuration.view()).value(),
+              cluster.replica(id).raft()->configuration());
+  }
+}
+
+// It would be ahead of the log after a restart, and of what a quorum has.
+TEST(Checkpoints, AreNeverAheadOfTheOwnDurableLog) {
+  ReplicaOptions options = small_options();
+  // It hears of all that is committed, far ahead of its disk.
+  options.raft.inflight_messages_max = 10'000;
+  StateCluster cluster(3, options);
+  const ServerId slow = cluster.follower();
+  cluster.fill(10);
+  cluster.stall_disk(slow);
+  const Index durable = cluster.replica(slow).raft()->durable_index();
+  cluster.fill(600);
+  EXPECT_GT(cluster.replica(slow).state().applied(), durable);
+  EXPECT_EQ(cluster.node(slow).store.checkpoints(), 0U);
+  cluster.resume_disk(slow);
+  cluster.advance(10 * kMs);
+  ASSERT_GT(cluster.node(slow).store.checkpoints(), 0U);
+  EXPECT_TRUE(cluster.node(slow).store.load().has_value());
+}
+
+TEST(Checkpoints, AreMadeForTheLogsSakeWhereTheStateHardlyChanges) {
+  ReplicaOptions options = small_options();
+  options.checkpoint_dirty_bytes = 1 << 30;
+  StateCluster cluster(1, options);
+  cluster.fill(600);
+  EXPECT_GT(cluster.node(ServerId(1)).store.checkpoints(), 0U);
+}
+
+TEST(Checkpoints, KeepTheLogBoundedWhileAFollowerIsDown) {
+  StateCluster cluster(3);
+  const ServerId leader = cluster.elect();
+  cluster.kill(cluster.follower());
+  const ReplicaOptions options = small_options();
+  const size_t bound = options.log_kept_bytes + options.checkpoint_log_bytes + options.checkpoint_dirty_bytes;
+  for (int i = 0; i < 20; ++i) {
+    cluster.fill(60);
+    EXPECT_LE(cluster.log_bytes(leader), bound);
+  }
+  EXPECT_GT(cluster.replica(leader).raft()->log().snapshot_index().value() * 100, 5 * options.log_kept_bytes);
+  EXPECT_GE(cluster.log_bytes(leader), options.log_kept_bytes - 200);
+  // On disk too.
+  EXPECT_EQ(cluster.node(leader).disk->snapshot_index,
+            cluster.replica(leader).raft()->log().snapshot_index());
+}
+
+TEST(Checkpoints, ARestartGoesOnFromTheLastOne) {
+  StateCluster cluster(3);
+  cluster.fill(400);
+  for (int i = 0; i < 3; ++i) {
+    const ServerId restarted(static_cast<uint32_t>(i + 1));
+    cluster.kill(restarted);
+    const Index checkpoint = cluster.node(restarted).store.name()->index;
+    cluster.start(restarted);
+    EXPECT_GE(cluster.replica(restarted).state().applied(), checkpoint);
+    cluster.fill(7);
+    cluster.advance(50 * kMs);
+    EXPECT_TRUE(cluster.same_everywhere());
+  }
+}
+
+// All at once: nobody can be asked for anything.
+TEST(Checkpoints, AWholeClusterStartsFromThem) {
+  StateCluster cluster(3);
+  cluster.fill(400);
+  cluster.advance(20 * kMs);
+  const uint64_t hash = cluster.replica(ServerId(1)).state().state_hash();
+  const Index applied = cluster.replica(ServerId(1)).state().applied();
+  for (uint32_t id = 1; id <= 3; ++id) cluster.kill(ServerId(id));
+  for (uint32_t id = 1; id <= 3; ++id) cluster.start(ServerId(id));
+  ASSERT_NE(cluster.elect(), ServerId());
+  cluster.advance(20 * kMs);
+  // Its no-op counts as applied, and changes nothing.
+  EXPECT_EQ(cluster.replica(ServerId(1)).state().applied(), applied.next());
+  EXPECT_EQ(cluster.replica(ServerId(1)).state().state_hash(), hash);
+  cluster.fill(100);
+  EXPECT_TRUE(cluster.same_everywhere());
+}
+
+TEST(Checkpoints, ApplyWaitsRatherThanRunAway) {
+  ReplicaOptions options = small_options();
+  options.dirty_bytes_max = 30'000;
+  StateCluster cluster(3, options);
+  const ServerId slow = cluster.follower();
+  cluster.stall_store(slow);
+  cluster.fill(1'500);
+  const Replica& replica = cluster.replica(slow);
+  EXPECT_LT(replica.state().dirty_bytes(), options.dirty_bytes_max + 20'000);
+  EXPECT_LT(replica.raft()->applied_index() + 200, replica.raft()->committed());
+  // It waits for the store, not for time.
+  EXPECT_GT(replica.deadline(), cluster.now().instant);
+  cluster.resume_store(slow);
+  cluster.advance(20 * kMs);
+  EXPECT_EQ(replica.raft()->applied_index(), replica.raft()->committed());
+  EXPECT_TRUE(cluster.same_everywhere());
+}
+
+}  // namespace
+}  // namespace quorate::server
