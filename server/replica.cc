@@ -57,6 +57,7 @@ void Replica::Impl::tick() {
   }
   if (raft) raft->tick(now.instant);
   sender.tick(now.instant);
+  if (raft && now.instant >= next_scrub) scrub();
   if (now.instant >= next_upkeep) upkeep();
 }
 
@@ -218,7 +219,7 @@ void Replica::Impl::note_leader() {
 }
 
 Instant Replica::Impl::deadline() const {
-  Instant at = next_upkeep;
+  Instant at = std::min(next_upkeep, next_scrub);
   if (formation) at = std::min(at, formation->deadline());
   if (raft) {
     at = std::min(at, raft->deadline());

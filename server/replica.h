@@ -61,7 +61,9 @@ struct ReplicaOptions {
   // Beyond this much apply waits for the checkpoint that is being written.
   size_t dirty_bytes_max = 64 << 20;
   size_t capture_slice_bytes = 64 << 10;    // captured in one take_output()
-  size_t snapshot_chunk_bytes = 256 << 10;  // of a snapshot on its way to a peer; four are asked for ahead
+  size_t snapshot_chunk_bytes = 256 << 10;  // of a snapshot on its way to a peer
+  // All nodes in memory are looked at once in about this time: whether they still are what was applied.
+  Duration scrub_round = std::chrono::seconds(30);
 };
 
 // What was found on disk: nothing (a folder without a log), or a log, and the state of a checkpoint.

@@ -34,6 +34,10 @@ namespace quorate::server {
 inline constexpr size_t kApplySliceEntries = 8192;
 // Between two looks at whether apply has to wait for a checkpoint.
 inline constexpr size_t kApplyCheckEntries = 64;
+// Nodes that one slice of the scrub looks at, where there are many; and slices of a round, where there are
+// few.
+inline constexpr size_t kScrubSliceNodes = 2000;
+inline constexpr int64_t kScrubSlicesMin = 300;
 // Payload bytes of one proposal to Raft, and so of one block of the log.
 inline constexpr size_t kProposalBytesMax = 1 << 20;
 // How often waiting requests are looked through for what must be sent again or given up.
@@ -138,6 +142,7 @@ struct Replica::Impl {
   void take_hash(const PeerMessage& message, const StateHash& hash);
   std::vector<ServerId> voters() const;
   void judge(const StateHash& hash, Agreement::Verdict verdict);
+  void scrub();
   void fail(std::string why);
 
   ReplicaOptions options;
@@ -155,6 +160,7 @@ struct Replica::Impl {
   bool has_state = false;
   // The leader's log does not reach us: a state is needed that holds everything up to here.
   Index state_needed;
+  Instant next_scrub = kNever;
   std::string failing;  // Output::failed, to be
   StoreJobs jobs;
   Checkpoints checkpoints;

@@ -59,6 +59,7 @@ void Replica::Impl::start_raft(raft::Recovered recovered) {
   // A log from entry 1 on needs nothing below it, unless the cluster began with a restored state.
   if (begins == Index() && raft->configuration_at(begins).base_state == 0) has_state = true;
   raft->set_may_lead(has_state);
+  next_scrub = now.instant;
   output.configuration = raft->configuration();
   if (!has_state) {
     log(LogLevel::kWarning,
@@ -211,15 +212,29 @@ void Replica::Impl::judge(const StateHash& hash, Agreement::Verdict verdict) {
   const std::string at = "at index " + text(hash.index.value());
   if (verdict == Agreement::Verdict::kMinority) {
     fail(at +
-         " a majority of the servers has another state than this one: its state must not be served. Replace "
-         "it: "
-         "quorate state rebuild");
+         " of the log a majority of the servers has another state than this one: its state must not be "
+         "served. "
+         "Replace it: quorated --rebuild-state --data DIR, then start the server again");
   } else if (verdict == Agreement::Verdict::kNoMajority) {
     fail(at +
-         " the servers have different states, and no majority has the same: none of them may be served. "
-         "Restore "
-         "a backup: quorate snapshot restore");
+         " of the log the servers have different states, and no majority has the same: none of them may be "
+         "served. "
+         "Restore a backup: quorate snapshot restore");
   }
+}
+
+// A slice of a round over all nodes, so that nobody waits for it.
+void Replica::Impl::scrub() {
+  const auto nodes = static_cast<int64_t>(state.node_count());
+  const int64_t slices = std::max(kScrubSlicesMin, nodes / static_cast<int64_t>(kScrubSliceNodes));
+  next_scrub = now.instant + options.scrub_round / slices;
+  if (!has_state || !failing.empty()) return;
+  const std::optional<bool> round = state.scrub(static_cast<size_t>(nodes / slices) + 1);
+  if (!round || *round) return;
+  fail(
+      "a node in memory differs from what was applied (bad memory?): the state of this server must not be "
+      "served. "
+      "Replace it: quorated --rebuild-state --data DIR, then start the server again");
 }
 
 // Whoever may be wrong serves nobody from here on. A leader hands over first, so that the others go on at

@@ -98,7 +98,7 @@ TEST(AgreementOfACluster, AFollowerThatDivergedStopsAndTheOthersGoOn) {
   lie_about(cluster, {diverged});
   cluster.fill(kStateHashStep);
   cluster.advance(100 * kMs);
-  EXPECT_NE(cluster.node(diverged).failed.find("quorate state rebuild"), std::string::npos);
+  EXPECT_NE(cluster.node(diverged).failed.find("--rebuild-state"), std::string::npos);
   cluster.kill(diverged);
   cluster.fill(10);
   EXPECT_EQ(cluster.leader(), leader);
@@ -135,6 +135,48 @@ TEST(AgreementOfACluster, WithoutAMajorityAllStop) {
   for (const auto& [id, node] : cluster.nodes()) {
     EXPECT_NE(node.failed.find("no majority"), std::string::npos) << "server " << id.value();
   }
+}
+
+// ---- the scrub: memory against what was applied
+
+ReplicaOptions often() {
+  ReplicaOptions options = test::small_options();
+  options.scrub_round = 400 * kMs;
+  return options;
+}
+
+TEST(Scrub, AFlippedBitInAFollowersMemoryStopsItWithinARound) {
+  StateCluster cluster(3, often());
+  cluster.fill(60);
+  const ServerId damaged = cluster.follower();
+  ASSERT_TRUE(const_cast<kv::StateMachine&>(cluster.replica(damaged).state()).damage_node("/node7"));
+  cluster.advance(2 * often().scrub_round);
+  for (const auto& [id, node] : cluster.nodes()) {
+    const bool stopped = node.failed.find("differs from what was applied") != std::string::npos;
+    EXPECT_EQ(stopped, id == damaged) << node.failed;
+  }
+}
+
+TEST(Scrub, ALeaderHandsOverBeforeItStops) {
+  StateCluster cluster(3, often());
+  cluster.fill(60);
+  const ServerId damaged = cluster.leader();
+  const Term term = cluster.replica(damaged).raft()->term();
+  ASSERT_TRUE(const_cast<kv::StateMachine&>(cluster.replica(damaged).state()).damage_node("/node7"));
+  for (int i = 0; i < 2'000 && cluster.node(damaged).failed.empty(); ++i) cluster.advance(kMs);
+  cluster.advance(20 * kMs);
+  EXPECT_NE(cluster.node(damaged).failed, "");
+  ASSERT_NE(cluster.leader(), damaged);
+  EXPECT_EQ(cluster.replica(cluster.leader()).raft()->term(), term.next());
+}
+
+TEST(Scrub, ChangesMeanwhileAreNoDamage) {
+  StateCluster cluster(3, often());
+  for (int i = 0; i < 1'000; ++i) {
+    cluster.fill(3);
+    cluster.advance(kMs);
+  }
+  for (const auto& [id, node] : cluster.nodes()) EXPECT_EQ(node.failed, "");
 }
 
 }  // namespace
