@@ -107,6 +107,7 @@ TEST(Checkpoints, ApplyWaitsRatherThanRunAway) {
   ReplicaOptions options = small_options();
   options.dirty_bytes_max = 30'000;
   StateCluster cluster(3, options);
+  cluster.spread(100'000);
   const ServerId slow = cluster.follower();
   cluster.stall_store(slow);
   cluster.fill(1'500);

@@ -43,7 +43,7 @@ class StateCluster : public Cluster {
     }
     ++number_;
     // Some nodes go again, and others are set, so that a state is more than its log.
-    const uint64_t at = writes_ % 50;
+    const uint64_t at = writes_ % spread_;
     kv::Operation operation = kv::CreateOp{path(at), std::string(40, 'x')};
     if (made_.contains(at)) operation = kv::SetOp{path(at), "write " + std::to_string(writes_)};
     ++writes_;
@@ -53,6 +53,8 @@ class StateCluster : public Cluster {
     if (!done) session_ = false;
     return done;
   }
+  // Writes go to so many nodes; 50 unless told.
+  void spread(uint64_t nodes) { spread_ = nodes; }
   bool same_everywhere() {
     for (const auto& [id, node] : nodes()) {
       if (!node.replica || node.replica->state().applied() != replica(leader()).state().applied())
@@ -75,7 +77,7 @@ class StateCluster : public Cluster {
   ServerId server_;
   ConnectionId connection_;
   bool session_ = false;
-  uint64_t connections_ = 0, number_ = 0, writes_ = 0;
+  uint64_t connections_ = 0, number_ = 0, writes_ = 0, spread_ = 50;
   std::set<uint64_t> made_;
 };
 
