@@ -24,7 +24,7 @@ inline constexpr size_t kDataBytesMax = 1 << 20;
 inline constexpr int64_t kTtlMsMax = 0xff'ffff'ffff;
 inline constexpr size_t kMultiOperationsMax = 10'000;
 inline constexpr size_t kMultiBytesMax = 2 << 20;  // paths and data of all of its operations
-inline constexpr size_t kReapedNodesMax = 1'000;   // in one command
+inline constexpr size_t kReapedNodesMax = 10'000;   // in one command
 inline constexpr uint8_t kCommandVersion = 1;
 
 // Time as it is replicated: the only time that apply may use.

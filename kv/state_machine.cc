@@ -174,6 +174,25 @@ Result<std::vector<Child>> StateMachine::children(std::string_view path) const {
   return impl_->tree.children(*ref);
 }
 
+Result<ChildPage> StateMachine::children_page(std::string_view path, const ChildPageOptions& options) const {
+  const Result<Ref> ref = impl_->find(path);
+  if (!ref.ok()) return ref.error();
+  return impl_->tree.children_page(*ref, options);
+}
+
+std::optional<int64_t> StateMachine::next_reap() const { return impl_->tree.next_due(); }
+
+std::vector<std::string> StateMachine::reapable(int64_t cluster_ms, size_t max, size_t bytes_max) const {
+  std::vector<std::string> paths;
+  size_t bytes = 0;
+  for (const Ref ref : impl_->tree.due_nodes(cluster_ms, max)) {
+    paths.push_back(impl_->tree.path(ref));
+    bytes += paths.back().size();
+    if (bytes >= bytes_max) break;
+  }
+  return paths;
+}
+
 std::optional<Child> StateMachine::first_queued(std::string_view path) const {
   const Ref ref = impl_->tree.find(path).ref;
   const Ref first = ref == kNone ? kNone : impl_->tree.first_queued(ref);

@@ -106,6 +106,27 @@ struct Child {
   NodeKind kind = NodeKind::kPersistent;
 };
 
+inline constexpr size_t kChildrenLookedAtMax = 50'000;
+
+// Where a page of children ended. It stays a place among the children whatever becomes of that child.
+struct ChildCursor {
+  Zxid czxid;
+  uint32_t order = 0;
+  std::string name;
+
+  friend bool operator==(const ChildCursor&, const ChildCursor&) = default;
+};
+struct ChildPageOptions {
+  std::optional<ChildCursor> after;  // nothing: from the first
+  size_t count_max = 1'000;          // at least one child is looked at, whatever these say
+  size_t bytes_max = 256 << 10;      // of names
+  std::string_view prefix;           // of the names that are wanted
+};
+struct ChildPage {
+  std::vector<Child> children;      // in the order of creation
+  std::optional<ChildCursor> next;  // nothing: there are no more
+};
+
 class StateMachine {
  public:
   explicit StateMachine(const Limits& limits = {});
@@ -130,6 +151,11 @@ class StateMachine {
   Result<NodeView> get(std::string_view path) const;
   // Names in creation order, which is queue order.
   Result<std::vector<Child>> children(std::string_view path) const;
+  // A part of them: in the order of creation, so that pages neither repeat nor leave out a child that was
+  // there from the first page to the last; those made meanwhile come at the end. A page may be empty and not
+  // the last where few names have the prefix: at most kChildrenLookedAtMax are looked at for one. Costs the
+  // page, and a walk to its place if the cursor's child was deleted.
+  Result<ChildPage> children_page(std::string_view path, const ChildPageOptions& options) const;
   // The child of a lock's path that holds (the first in its queue), without walking the waiters.
   std::optional<Child> first_queued(std::string_view path) const;
 
@@ -142,6 +168,11 @@ class StateMachine {
   const Credentials& credentials(SessionId id) const;
   std::vector<std::string> ephemerals(SessionId id) const;
   size_t node_count() const;
+  // The cluster time from which on there is something to reap (ReapNodes); nothing if there is nothing.
+  std::optional<int64_t> next_reap() const;
+  // What may be reaped at that cluster time, those that are due the longest first: at most `max` of them,
+  // with about `bytes_max` of paths. Costs what it gives.
+  std::vector<std::string> reapable(int64_t cluster_ms, size_t max, size_t bytes_max) const;
   // The paths at `root` and below that have somebody in their queue, in ascending order, at most `max` of
   // them. Costs what is queued, not what the tree holds.
   std::vector<std::string> queues(std::string_view root, size_t max) const;

@@ -14,6 +14,7 @@
 // |---------------|--------------------------------------------------------|
 // | tree.cc       | changes, hashes, reading                               |
 // | tree_links.cc | the hash table, the lists, the index of what is due    |
+// | tree_listing.cc | children, page by page                               |
 // | tree_undo.cc  | taking back what an entry did                          |
 // | tree_capture.cc | what changed since the last checkpoint, and the scrub |
 // | tree_load.cc  | putting back what a checkpoint holds                    |
@@ -107,6 +108,8 @@ class Tree {
   // Children ever made below it: the next sequence suffix.
   uint64_t creates(Ref ref) const { return parent_part(ref).creates; }
   std::vector<Child> children(Ref ref) const;
+  // As StateMachine has it (tree_listing.cc).
+  ChildPage children_page(Ref ref, const ChildPageOptions& options) const;
   Child child(Ref ref) const;
   // kNone where nobody queues.
   Ref first_queued(Ref ref) const { return parent_part(ref).first_queued; }
@@ -267,6 +270,7 @@ class Tree {
   std::optional<std::string> check_owned(uint64_t ephemerals) const;
   std::optional<std::string> check_counts() const;
   bool made_in_order(Ref earlier, Ref later) const;
+  Ref child_behind(Ref parent, const ChildCursor& cursor) const;
 
   Slab<Node> nodes_;
   Slab<ParentPart> parents_;

@@ -146,6 +146,7 @@ Output Replica::Impl::take_output() {
       send_writes();
       send_barrier();
       if (leading) expire_sessions();
+      if (leading) reap_nodes();
       propose_collected();
       more = drain_raft();
       note_leader();
@@ -227,6 +228,7 @@ Instant Replica::Impl::deadline() const {
     if (checkpoints.capturing()) at = std::min(at, now.instant);
     at = std::min(at, std::min(sender.deadline(), receiver.deadline(now.instant)));
     if (raft->leader() != ServerId()) at = std::min(at, barriers.due(options.ping_gather));
+    at = std::min(at, reap_deadline());
     if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());
   }
   return at;

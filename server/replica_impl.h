@@ -4,6 +4,7 @@
 //   replica_clients.cc what clients ask
 //   replica_leader.cc  what only a leader does: proposals, barriers, expiry
 //   replica_state.cc   the state as a whole: its start, checkpoints, snapshots, agreement
+//   replica_reap.cc    the leader's care for containers and times to live
 #pragma once
 
 #include <deque>
@@ -42,6 +43,8 @@ inline constexpr int64_t kScrubSlicesMin = 300;
 inline constexpr size_t kProposalBytesMax = 1 << 20;
 // How often waiting requests are looked through for what must be sent again or given up.
 inline constexpr Duration kUpkeepInterval = std::chrono::milliseconds(100);
+// Between two proposals to remove containers and nodes whose time to live is over.
+inline constexpr Duration kReapInterval = std::chrono::seconds(1);
 // Sessions in one expiry command.
 inline constexpr size_t kExpiredSessionsMax = 1000;
 
@@ -144,6 +147,9 @@ struct Replica::Impl {
   void judge(const StateHash& hash, Agreement::Verdict verdict);
   void scrub();
   void fail(std::string why);
+  // ---- replica_reap.cc
+  Instant reap_deadline() const;
+  void reap_nodes();
 
   ReplicaOptions options;
   Random random;
@@ -194,6 +200,7 @@ struct Replica::Impl {
   std::map<uint64_t, std::vector<SessionId>> own_barriers;  // by read context: sessions that are gone
   uint64_t expiry_context = 0;                              // confirming leadership before an expiry; 0: not
   bool expiry_confirmed = false;
+  Instant next_reap;      // not before
   Instant stamp_base;     // cluster time at this instant ...
   kv::Stamp stamp_floor;  // ... was this; wall time is never below this
 };

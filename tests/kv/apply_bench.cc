@@ -62,6 +62,26 @@ class Bench {
                 static_cast<double>(count) * 1e9 / static_cast<double>(taken.count()));
   }
 
+  // Reads of nodes in no order: path, data and stat, each looked at.
+  template <class Path>
+  void read(const char* what, uint64_t count, Path path) {
+    std::chrono::nanoseconds taken{0};
+    uint64_t seen = 0;
+    for (uint64_t done = 0; done < count;) {
+      std::vector<std::string> paths;
+      for (; paths.size() < kEntriesAtOnce && done < count; ++done) paths.push_back(path());
+      const auto begin = std::chrono::steady_clock::now();
+      for (const std::string& at : paths) {
+        const Result<NodeView> node = machine_.state.get(at);
+        seen += node->data.size() + static_cast<uint64_t>(node->stat.version) + 1;
+      }
+      taken += std::chrono::steady_clock::now() - begin;
+    }
+    if (seen < count) std::exit(1);
+    std::printf("%-28s %9.0f/s\n", what,
+                static_cast<double>(count) * 1e9 / static_cast<double>(taken.count()));
+  }
+
   const StateMachine& state() const { return machine_.state; }
 
  private:
@@ -83,11 +103,14 @@ void bench(uint64_t nodes) {
               static_cast<double>(bench.state().tree_bytes() - before) / nodes_made - raw, raw);
   std::printf("%-28s %9.1f of resident memory in all\n", "bytes a node, process",
               static_cast<double>(resident_bytes()) / nodes_made);
+  bench.read("get, any of all nodes", nodes, [&] { return path_of(random.below(nodes)); });
+  const uint64_t few = std::min<uint64_t>(nodes, 1'000);
+  bench.read("get, 1,000 nodes", nodes, [&] { return path_of(random.below(few)); });
   bench.run("set, any of all nodes", nodes, [&](uint64_t) {
     return SetOp{path_of(random.below(nodes)), std::string(kDataBytes, 'y'), -1};
   });
   bench.run("set, 1,000 nodes", nodes, [&](uint64_t) {
-    return SetOp{path_of(random.below(std::min<uint64_t>(nodes, 1'000))), std::string(kDataBytes, 'z'), -1};
+    return SetOp{path_of(random.below(few)), std::string(kDataBytes, 'z'), -1};
   });
   bench.run("acquire and release", nodes / 10 * 2, [&](uint64_t i) -> Operation {
     std::string suffix = std::to_string(i / 2);

@@ -1,0 +1,159 @@
+// Several operations in one request: all or nothing, and what each is told.
+#include <gtest/gtest.h>
+
+#include "tests/kv/machine.h"
+
+namespace quorate::kv {
+namespace {
+
+class MultiTest : public ::testing::Test {
+ protected:
+  Outcome run(Operation operation) { return machine_.run(session_, std::move(operation)); }
+  Outcome multi(std::vector<MultiOp::Part> parts) { return run(MultiOp{std::move(parts)}); }
+  // Refused for the last of its operations, and nothing was done.
+  void expect_refusal(std::vector<MultiOp::Part> parts, ErrorCode code) {
+    const size_t last = parts.size() - 1;
+    const size_t nodes = machine_.state.node_count();
+    const Applied applied = machine_.apply_as(session_, MultiOp{std::move(parts)});
+    const Outcome& outcome = applied.outcomes.at(0).outcome;
+    EXPECT_EQ(outcome.code, code) << outcome.message;
+    ASSERT_EQ(outcome.results.size(), last + 1);
+    EXPECT_EQ(outcome.results[last].code, code);
+    EXPECT_FALSE(outcome.results[last].message.empty());
+    EXPECT_TRUE(applied.changes.empty());
+    EXPECT_EQ(machine_.state.node_count(), nodes);
+    EXPECT_EQ(machine_.state.check_consistency(), std::nullopt);
+  }
+
+  Machine machine_;
+  SessionId session_ = machine_.open();
+};
+
+TEST_F(MultiTest, EachOperationSeesWhatThoseBeforeItDid) {
+  const Applied applied = machine_.apply_as(
+      session_, MultiOp{{CreateOp{"/a", "one"}, CheckOp{"/a", 0}, SetOp{"/a", "two", 0}, CheckOp{"/a", 1},
+                         CreateOp{"/a/b"}, DeleteOp{"/a/b"}, CheckAbsentOp{"/a/b"}}});
+  const Outcome& outcome = applied.outcomes.at(0).outcome;
+  ASSERT_EQ(outcome.code, ErrorCode::kOk) << outcome.message;
+  ASSERT_EQ(outcome.results.size(), 7U);
+  EXPECT_EQ(outcome.results[0].path, "/a");
+  EXPECT_EQ(outcome.results[0].stat.version, 0);
+  EXPECT_EQ(outcome.results[2].stat.version, 1);
+  EXPECT_EQ(applied.changes.size(), 4U);
+  EXPECT_EQ(machine_.state.get("/a")->data, "two");
+  EXPECT_EQ(machine_.stat("/a").cversion, 2);
+}
+
+TEST_F(MultiTest, ARefusedOneSaysWhichAndWhyAndDoesNothing) {
+  ASSERT_EQ(run(create("/there", "data")).code, ErrorCode::kOk);
+  const uint64_t tree = machine_.stat("/").pzxid.value();
+  const Applied applied = machine_.apply_as(
+      session_, MultiOp{{SetOp{"/there", "other"}, CreateOp{"/new"}, DeleteOp{"/none"}, CreateOp{"/more"}}});
+  const Outcome& outcome = applied.outcomes.at(0).outcome;
+  EXPECT_EQ(outcome.code, ErrorCode::kNoNode);
+  EXPECT_NE(outcome.message.find("operation 3 of 4"), std::string::npos) << outcome.message;
+  std::vector<ErrorCode> codes;
+  for (const OperationResult& result : outcome.results) codes.push_back(result.code);
+  EXPECT_EQ(codes, (std::vector<ErrorCode>{ErrorCode::kOk, ErrorCode::kOk, ErrorCode::kNoNode,
+                                           ErrorCode::kNotAttempted}));
+  EXPECT_TRUE(outcome.results[1].path.empty());
+  EXPECT_TRUE(applied.changes.empty());
+  EXPECT_EQ(machine_.state.get("/there")->data, "data");
+  EXPECT_EQ(machine_.stat("/there").version, 0);
+  EXPECT_EQ(machine_.stat("/").pzxid.value(), tree);
+}
+
+TEST_F(MultiTest, EveryOperationMayBeTheOneThatIsRefused) {
+  ASSERT_EQ(run(create("/a", "data")).code, ErrorCode::kOk);
+  ASSERT_EQ(run(create("/a/b")).code, ErrorCode::kOk);
+  const CreateOp first{"/first"};
+  const Acl acl = {{kRead, "world", "anyone"}};
+  expect_refusal({first, CreateOp{"/a"}}, ErrorCode::kNodeExists);
+  expect_refusal({first, CreateOp{"/none/x"}}, ErrorCode::kNoNode);
+  expect_refusal({first, CreateOp{"bad"}}, ErrorCode::kBadPath);
+  expect_refusal({first, CreateOp{"/e", "", true}, CreateOp{"/e/x"}}, ErrorCode::kNoChildrenForEphemerals);
+  expect_refusal({first, CreateOp{"/t", "", false, false, false, false, 0}}, ErrorCode::kInvalidTtl);
+  expect_refusal({first, SetOp{"/a", std::string(kDataBytesMax + 1, 'x')}}, ErrorCode::kTooLarge);
+  expect_refusal({first, SetOp{"/none", ""}}, ErrorCode::kNoNode);
+  expect_refusal({first, SetOp{"/a", "", 7}}, ErrorCode::kBadVersion);
+  expect_refusal({first, DeleteOp{"/a"}}, ErrorCode::kNotEmpty);
+  expect_refusal({first, DeleteOp{"/a", 7, true}}, ErrorCode::kBadVersion);
+  expect_refusal({first, DeleteOp{"/a", -1, true}, CheckOp{"/a/b"}}, ErrorCode::kNoNode);
+  expect_refusal({first, SetAclOp{"/a", {}}}, ErrorCode::kInvalidAcl);
+  expect_refusal({first, SetAclOp{"/a", acl, 7}}, ErrorCode::kBadVersion);
+  expect_refusal({first, SetAclOp{"/a/b", {{kAllPermissions, "world", "anyone"}}}, CheckOp{"/none"}},
+                 ErrorCode::kNoNode);
+  expect_refusal({first, CheckOp{"/a", 7}}, ErrorCode::kBadVersion);
+  expect_refusal({first, CheckAbsentOp{"/first"}}, ErrorCode::kNodeExists);
+  expect_refusal({first, CheckHeldOp{"/a", Token(1)}}, ErrorCode::kNotHolder);
+  EXPECT_EQ(machine_.stat("/a/b").aversion, 0);
+}
+
+TEST_F(MultiTest, WritesOnlyWhileTheLockIsHeldWithTheToken) {
+  const Outcome held = run(AcquireOp{"/lock", {}});
+  ASSERT_TRUE(held.held);
+  const SessionId other = machine_.open();
+  const Outcome waits = machine_.run(other, AcquireOp{"/lock", {}});
+  // A service may ask for its client: the token tells, not the session.
+  EXPECT_EQ(machine_.run(other, MultiOp{{CheckHeldOp{"/lock", held.token}, CreateOp{"/work"}}}).code,
+            ErrorCode::kOk);
+  expect_refusal({CheckHeldOp{"/lock", waits.token}}, ErrorCode::kNotHolder);
+  ASSERT_EQ(run(ReleaseOp{held.path}).code, ErrorCode::kOk);
+  expect_refusal({SetOp{"/work", "late"}, CheckHeldOp{"/lock", held.token}}, ErrorCode::kNotHolder);
+  EXPECT_EQ(multi({CheckHeldOp{"/lock", waits.token}}).code, ErrorCode::kOk);
+  expect_refusal({CheckHeldOp{"/none", waits.token}}, ErrorCode::kNotHolder);
+}
+
+TEST_F(MultiTest, PlacesOfOneMultiQueueInItsOrder) {
+  const CreateOp place = create_queued("/l/lock-");
+  ASSERT_EQ(run(create("/l")).code, ErrorCode::kOk);
+  const Outcome made = multi({place, place});
+  ASSERT_EQ(made.code, ErrorCode::kOk);
+  EXPECT_EQ(made.results[0].path, "/l/lock-0000000000");
+  EXPECT_EQ(made.results[1].path, "/l/lock-0000000001");
+  EXPECT_EQ(machine_.state.first_queued("/l")->name, "lock-0000000000");
+  EXPECT_EQ(machine_.state.first_queued("/l")->order, 0U);
+}
+
+TEST_F(MultiTest, NothingIsSomething) {
+  const Outcome outcome = multi({});
+  EXPECT_EQ(outcome.code, ErrorCode::kOk);
+  EXPECT_TRUE(outcome.results.empty());
+}
+
+TEST_F(MultiTest, HasLimits) {
+  const std::string data(kDataBytesMax, 'x');
+  ASSERT_EQ(run(create("/a")).code, ErrorCode::kOk);
+  const Outcome outcome = multi({SetOp{"/a", data}, SetOp{"/a", data}});
+  EXPECT_EQ(outcome.code, ErrorCode::kTooLarge);
+  EXPECT_TRUE(outcome.results.empty());
+  EXPECT_EQ(machine_.stat("/a").version, 0);
+  MultiOp many;
+  many.operations.resize(kMultiOperationsMax + 1, CheckAbsentOp{"/b"});
+  EXPECT_EQ(validate(machine_.request(session_, many)).code(), ErrorCode::kTooLarge);
+}
+
+TEST_F(MultiTest, ItsOperationsAreValidatedBeforeItIsSent) {
+  EXPECT_EQ(validate(machine_.request(session_, MultiOp{{CheckOp{"/a"}, CreateOp{"/a/"}}})).code(),
+            ErrorCode::kBadPath);
+}
+
+TEST_F(MultiTest, ItsResultsComeBackToARetryUnlessTheyAreTooLong) {
+  const SessionRequest small = machine_.request(session_, MultiOp{{CreateOp{"/a"}, SetOp{"/a", "x"}}});
+  const Outcome first = machine_.apply(small).outcomes.at(0).outcome;
+  const SessionOutcome again = machine_.apply(small).outcomes.at(0);
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(again.outcome, first);
+
+  MultiOp many;
+  for (int i = 0; i < 200; ++i) many.operations.emplace_back(CreateOp{"/a/" + std::to_string(i)});
+  const SessionRequest big = machine_.request(session_, many);
+  EXPECT_EQ(machine_.apply(big).outcomes.at(0).outcome.results.size(), 200U);
+  const Outcome kept = machine_.apply(big).outcomes.at(0).outcome;
+  EXPECT_EQ(kept.code, ErrorCode::kOk);
+  EXPECT_TRUE(kept.results.empty());
+  EXPECT_FALSE(kept.message.empty());
+}
+
+}  // namespace
+}  // namespace quorate::kv
