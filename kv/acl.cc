@@ -62,6 +62,21 @@ Error too_many(size_t count) {
                                       std::to_string(kAclEntriesMax) + " are allowed"};
 }
 
+std::string_view doing(uint32_t permission) {
+  switch (permission) {
+    case kRead:
+      return "read it";
+    case kWrite:
+      return "set it";
+    case kCreate:
+      return "create below it";
+    case kDelete:
+      return "delete below it";
+    default:
+      return "administer it";
+  }
+}
+
 }  // namespace
 
 const Acl& open_acl() {
@@ -123,6 +138,12 @@ bool permits(const Acl& acl, const Credentials& credentials, uint32_t permission
     }
   }
   return false;
+}
+
+Error denied(std::string_view path, uint32_t permission) {
+  std::string text = "the ACL of " + shown(path) + " does not allow this session to ";
+  text.append(doing(permission)).append("; add a credential that it names, or ask who administers it");
+  return {ErrorCode::kDenied, std::move(text)};
 }
 
 Acl without_secrets(Acl acl) {

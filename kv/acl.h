@@ -74,6 +74,8 @@ Result<Acl> expand_acl(const Acl& acl, const Credentials& credentials);
 // Whether the list gives one of `permissions` (bits) to one of the credentials. The default is no; "super" is
 // always allowed.
 bool permits(const Acl& acl, const Credentials& credentials, uint32_t permissions);
+// kDenied, with what the session may not do at the path, and what to do.
+Error denied(std::string_view path, uint32_t permission);
 bool is_super(const Credentials& credentials);
 
 // The list as it may be shown to whoever may read but not administer it: without the digests' secrets, as

@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "kv/acl.h"
+#include "kv/quotas.h"
 
 namespace quorate::kv {
 
@@ -88,6 +89,18 @@ struct AcquireOp {
 struct ReleaseOp {
   std::string node;
 };
+// Limits without any remove the quota. Needs kAdmin on the parent of the path ("/" on itself), or on the
+// deepest node on the way to it: who is held to a quota cannot lift it.
+struct SetQuotaOp {
+  std::string path;
+  QuotaLimits limits;
+};
+// What ACLs are matched against from here on, for as long as the session lives. The server that the client is
+// attached to has seen the proof; it alone decides about `super`, so that apply needs no configuration.
+struct AddCredentialOp {
+  Credential credential;  // of scheme digest or x509
+  bool super = false;     // the session may do everything
+};
 // Ends the session: its ephemeral nodes go in the same entry.
 struct CloseSessionOp {};
 
@@ -111,8 +124,8 @@ struct MultiOp {
   std::vector<Part> operations;
 };
 
-using Operation =
-    std::variant<CreateOp, SetOp, DeleteOp, AcquireOp, ReleaseOp, CloseSessionOp, SetAclOp, MultiOp>;
+using Operation = std::variant<CreateOp, SetOp, DeleteOp, AcquireOp, ReleaseOp, CloseSessionOp, SetAclOp,
+                               MultiOp, SetQuotaOp, AddCredentialOp>;
 
 // ---- commands
 

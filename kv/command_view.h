@@ -29,7 +29,9 @@ enum class OperationKind : uint8_t {
   kMulti = 8,
   kCheck = 9,
   kCheckAbsent = 10,
-  kCheckHeld = 11
+  kCheckHeld = 11,
+  kSetQuota = 12,
+  kAddCredential = 13
 };
 
 // All operations in one; fields that an operation does not have keep their defaults.
@@ -46,6 +48,9 @@ struct OperationView {
   Token token;
   std::optional<int64_t> ttl_ms;
   Acl acl;
+  QuotaLimits limits;
+  std::string_view scheme, id;  // of a credential
+  bool super = false;
   std::vector<OperationView> operations;  // of a multi
 };
 

@@ -19,7 +19,9 @@ class Execution {
         limits_(context.limits),
         session_(context.session),
         cause_(context.cause),
-        changes_(context.changes) {
+        credentials_(context.credentials),
+        changes_(context.changes),
+        quota_warnings_(context.quota_warnings) {
     outcome_.zxid = cause_.zxid;
   }
 
@@ -36,6 +38,7 @@ class Execution {
   Outcome remove_all(const Place& place);
   Outcome acquire(const OperationView& op);
   Outcome release(const OperationView& op);
+  Outcome set_quota(const OperationView& op);
   Outcome check(const OperationView& op);
   Outcome check_absent(const OperationView& op);
   Outcome check_held(const OperationView& op);
@@ -45,9 +48,18 @@ class Execution {
 
   Place deepest(std::string_view path) const;
   Place make(const Place& parent, std::string_view path, const NewNode& made);
-  Place make_parents(Place from, std::string_view path, const Acl& acl);
-  // The id of a list that a node is given, with a reference for it.
+  // `acl` lends its reference: each node takes one of its own.
+  Place make_parents(Place from, std::string_view path, uint32_t acl);
+  // A list as it is stored. Errors: kInvalidAcl ("auth" of nobody).
+  Result<Acl> expanded(const Acl& acl) const;
+  // The id of a list, with a reference.
   uint32_t acl_of(const Acl& acl);
+  uint32_t again(uint32_t acl) {
+    tree_.acls().retain(acl);
+    return acl;
+  }
+  void note(Change::Kind kind, const Place& place);
+  Outcome refuse(const Error& error) { return refuse(error.code, error.message); }
   Outcome refuse(const Status& status) { return refuse(status.code(), status.error().message); }
   Outcome refuse_missing(std::string_view path, std::string_view advice);
   Outcome refuse_version(const Place& place, int32_t actual, int32_t version);
@@ -59,7 +71,9 @@ class Execution {
   const Limits& limits_;
   const SessionId session_;
   const Tree::Cause cause_;
+  const Credentials& credentials_;
   std::vector<Change>& changes_;
+  std::vector<std::string>& quota_warnings_;
   Outcome outcome_;
 };
 

@@ -27,12 +27,14 @@ Outcome execute_multi(const Context& context, const OperationView& multi) {
     return outcome;
   }
   const size_t changes = context.changes.size();
+  const size_t quota_warnings = context.quota_warnings.size();
   context.tree.begin();
   for (size_t i = 0; i < multi.operations.size(); ++i) {
     Outcome one = Execution(context).run(multi.operations[i]);
     if (one.code != ErrorCode::kOk) {
       context.tree.undo();
       context.changes.resize(changes);
+      context.quota_warnings.resize(quota_warnings);
       tell_refusal(outcome, multi, i, std::move(one));
       return outcome;
     }

@@ -51,6 +51,8 @@ bool in_multi(OperationKind kind) {
     case OperationKind::kRelease:
     case OperationKind::kCloseSession:
     case OperationKind::kMulti:
+    case OperationKind::kSetQuota:
+    case OperationKind::kAddCredential:
       break;
   }
   return false;
@@ -61,11 +63,23 @@ bool alone(OperationKind kind) {
          kind != OperationKind::kCheckHeld;
 }
 
+bool get_bool(ByteReader& in) {
+  const uint8_t value = in.u8();
+  if (value > 1) in.fail();
+  return value == 1;
+}
+
 // One of any kind.
 OperationView get_operation(ByteReader& in) {
   OperationView op;
   op.kind = static_cast<OperationKind>(in.u8());
   if (op.kind == OperationKind::kCloseSession) return op;
+  if (op.kind == OperationKind::kAddCredential) {
+    op.scheme = in.string();
+    op.id = in.string();
+    op.super = get_bool(in);
+    return op;
+  }
   if (op.kind == OperationKind::kMulti) {
     const uint64_t count = in.varint();
     // In memory each takes a hundred times its smallest form, so the limit is the decoder's, too.
@@ -87,13 +101,10 @@ OperationView get_operation(ByteReader& in) {
       op.version = in.i32();
       op.data = in.string();
       break;
-    case OperationKind::kDelete: {
+    case OperationKind::kDelete:
       op.version = in.i32();
-      const uint8_t recursive = in.u8();
-      if (recursive > 1) in.fail();
-      op.recursive = recursive == 1;
+      op.recursive = get_bool(in);
       break;
-    }
     case OperationKind::kSetAcl:
       op.version = in.i32();
       op.acl = read_acl(in);
@@ -106,6 +117,9 @@ OperationView get_operation(ByteReader& in) {
       break;
     case OperationKind::kCheckHeld:
       op.token = Token(in.varint());
+      break;
+    case OperationKind::kSetQuota:
+      op.limits = read_quota(in);
       break;
     case OperationKind::kRelease:
     case OperationKind::kCheckAbsent:
@@ -170,6 +184,18 @@ OperationView viewed(const CheckHeldOp& op) {
   view.token = op.token;
   return view;
 }
+OperationView viewed(const SetQuotaOp& op) {
+  OperationView view = named(OperationKind::kSetQuota, op.path);
+  view.limits = op.limits;
+  return view;
+}
+OperationView viewed(const AddCredentialOp& op) {
+  OperationView view = named(OperationKind::kAddCredential, {});
+  view.scheme = op.credential.scheme;
+  view.id = op.credential.id;
+  view.super = op.super;
+  return view;
+}
 OperationView viewed(const MultiOp& op) {
   OperationView view = named(OperationKind::kMulti, {});
   view.operations.reserve(op.operations.size());
@@ -232,6 +258,10 @@ Operation operation_of(const OperationView& view) {
       for (const OperationView& part : view.operations) multi.operations.push_back(part_of(part));
       return multi;
     }
+    case OperationKind::kSetQuota:
+      return SetQuotaOp{std::move(path), view.limits};
+    case OperationKind::kAddCredential:
+      return AddCredentialOp{{std::string(view.scheme), std::string(view.id)}, view.super};
     default:
       return CloseSessionOp{};
   }
@@ -246,6 +276,11 @@ void append_operation(std::string& bytes, const OperationView& op) {
     case OperationKind::kMulti:
       out.varint(op.operations.size());
       for (const OperationView& part : op.operations) append_operation(bytes, part);
+      return;
+    case OperationKind::kAddCredential:
+      out.string(op.scheme);
+      out.string(op.id);
+      out.u8(op.super ? 1 : 0);
       return;
     default:
       out.string(op.path);
@@ -274,6 +309,9 @@ void append_operation(std::string& bytes, const OperationView& op) {
       break;
     case OperationKind::kCheckHeld:
       out.varint(op.token.value());
+      break;
+    case OperationKind::kSetQuota:
+      append_quota(bytes, op.limits);
       break;
     default:
       break;

@@ -30,8 +30,10 @@ Outcome Execution::refuse_sequence(std::string_view parent) {
                                                    std::to_string(kSequenceMax) + "; use another parent");
 }
 
-// Everybody may do everything.
-Status Execution::allowed(Ref, Permission) const { return {}; }
+Status Execution::allowed(Ref ref, Permission permission) const {
+  if (tree_.acls().permits(tree_.node(ref).acl, credentials_, permission)) return {};
+  return denied(tree_.path(ref), permission);
+}
 
 // The deepest node on the way to `path`, itself included. "/" is always there.
 Place Execution::deepest(std::string_view path) const {
@@ -40,28 +42,45 @@ Place Execution::deepest(std::string_view path) const {
   return place;
 }
 
+Result<Acl> Execution::expanded(const Acl& acl) const {
+  if (acl.empty()) return Acl{};
+  return expand_acl(acl, credentials_);
+}
+
 uint32_t Execution::acl_of(const Acl& acl) {
   return acl.empty() ? AclTable::kOpen : tree_.acls().acquire(acl);
 }
 
+// Of a node that is there: after it was made or set, before it is removed.
+void Execution::note(Change::Kind kind, const Place& place) {
+  const Node& node = tree_.node(place.ref);
+  const auto list_of = [this](Ref ref) {
+    const uint32_t acl = tree_.node(ref).acl;
+    return acl == AclTable::kOpen ? nullptr : tree_.acls().share(acl);
+  };
+  changes_.push_back({kind, std::string(place.path), tree_.owner(place.ref), node.sequential(), node.czxid, node.order,
+                      list_of(place.ref), node.parent == kNone ? nullptr : list_of(node.parent)});
+}
+
 Place Execution::make(const Place& parent, std::string_view path, const NewNode& made) {
   const Place place = tree_.create(parent, path, made, cause_);
-  changes_.push_back({Change::Kind::kCreated, std::string(path), made.owner, made.sequential, cause_.zxid,
-                      tree_.node(place.ref).order});
+  note(Change::Kind::kCreated, place);
   return place;
 }
 
 // Makes what is missing from below `from` down to `path`; gives the node at `path`.
-Place Execution::make_parents(Place from, std::string_view path, const Acl& acl) {
+Place Execution::make_parents(Place from, std::string_view path, uint32_t acl) {
   while (from.path.size() < path.size()) {
     const size_t name_begin = from.path == "/" ? 1 : from.path.size() + 1;
-    from = make(from, path.substr(0, path.find('/', name_begin)), {{}, {}, false, false, 0, acl_of(acl)});
+    from = make(from, path.substr(0, path.find('/', name_begin)), {{}, {}, false, false, 0, again(acl)});
   }
   return from;
 }
 
 Outcome Execution::create(const OperationView& op) {
   if (op.path == "/" && !op.sequential) return refuse(ErrorCode::kNodeExists, "the root is always there");
+  const Result<Acl> list = expanded(op.acl);
+  if (!list.ok()) return refuse(list.error());
   const std::string_view above = parent_of(op.path);
   Place parent = tree_.find(above);
   if (parent.ref == kNone) {
@@ -85,10 +104,15 @@ Outcome Execution::create(const OperationView& op) {
     return refuse(ErrorCode::kNoChildrenForEphemerals,
                   "the node at " + shown(parent.path) + " is ephemeral and can have no children");
   }
-  parent = make_parents(parent, above, op.acl);
+  if (Status status = tree_.quotas().check_create(path, parent.path, op.data.size(), quota_warnings_);
+      !status.ok()) {
+    return refuse(status);
+  }
+  const uint32_t acl = acl_of(*list);
+  parent = make_parents(parent, above, acl);
   const Place made = make(parent, path,
                           {op.data, op.ephemeral ? session_ : SessionId(), op.sequential, op.container,
-                           op.ttl_ms.value_or(0), acl_of(op.acl)});
+                           op.ttl_ms.value_or(0), acl});
   outcome_.path = path;
   outcome_.stat = tree_.stat(made.ref);
   return std::move(outcome_);
@@ -100,21 +124,25 @@ Outcome Execution::set(const OperationView& op) {
   if (Status status = allowed(place.ref, kWrite); !status.ok()) return refuse(status);
   const Node& node = tree_.node(place.ref);
   if (op.version != -1 && op.version != node.version) return refuse_version(place, node.version, op.version);
+  const int64_t more = static_cast<int64_t>(op.data.size()) - int64_t{node.data_size};
+  if (Status status = tree_.quotas().check_set(op.path, more, quota_warnings_); !status.ok())
+    return refuse(status);
   tree_.set(place, op.data, cause_);
-  changes_.push_back({Change::Kind::kDataSet, std::string(op.path), tree_.owner(place.ref), node.sequential(),
-                      node.czxid, node.order});
+  note(Change::Kind::kDataSet, place);
   outcome_.stat = tree_.stat(place.ref);
   return std::move(outcome_);
 }
 
 // No watch sees it, as in ZooKeeper, so it is no Change.
 Outcome Execution::set_acl(const OperationView& op) {
+  const Result<Acl> list = expanded(op.acl);
+  if (!list.ok()) return refuse(list.error());
   const Place place = tree_.find(op.path);
   if (place.ref == kNone) return refuse_missing(op.path, "create it first");
   if (Status status = allowed(place.ref, kAdmin); !status.ok()) return refuse(status);
   const int32_t aversion = tree_.rare(place.ref).aversion;
   if (op.version != -1 && op.version != aversion) return refuse_version(place, aversion, op.version);
-  tree_.set_acl(place, acl_of(op.acl));
+  tree_.set_acl(place, acl_of(*list));
   outcome_.stat = tree_.stat(place.ref);
   return std::move(outcome_);
 }
@@ -134,9 +162,7 @@ Outcome Execution::remove(const OperationView& op) {
 }
 
 void Execution::erase(const Place& place) {
-  const Node& node = tree_.node(place.ref);
-  changes_.push_back({Change::Kind::kDeleted, std::string(place.path), tree_.owner(place.ref),
-                      node.sequential(), node.czxid, node.order});
+  note(Change::Kind::kDeleted, place);
   tree_.remove(place, cause_);
 }
 
@@ -182,8 +208,14 @@ Outcome Execution::acquire(const OperationView& op) {
   const uint64_t suffix = there ? tree_.creates(lock.ref) : 0;
   if (suffix > kSequenceMax) return refuse_sequence(op.path);
   append_sequence(node, suffix);
-  lock = make_parents(lock, op.path, {});
-  const Place made = make(lock, node, {op.data, session_, true});
+  if (Status status = tree_.quotas().check_create(node, lock.path, op.data.size(), quota_warnings_);
+      !status.ok()) {
+    return refuse(status);
+  }
+  // What is made has the list of the node that it is made below, so that a lock is no way around it.
+  const uint32_t acl = tree_.node(lock.ref).acl;
+  lock = make_parents(lock, op.path, acl);
+  const Place made = make(lock, node, {op.data, session_, true, false, 0, again(acl)});
   outcome_.held = tree_.first_queued(lock.ref) == made.ref;
   outcome_.token = Token(cause_.zxid.value());
   outcome_.path = std::move(node);
@@ -198,6 +230,19 @@ Outcome Execution::release(const OperationView& op) {
                   "the node at " + shown(op.path) + " is not this session's place in a queue");
   }
   erase(place);
+  return std::move(outcome_);
+}
+
+Outcome Execution::set_quota(const OperationView& op) {
+  if (Status status = allowed(deepest(op.path == "/" ? op.path : parent_of(op.path)).ref, kAdmin);
+      !status.ok())
+    return refuse(status);
+  const Quotas& quotas = tree_.quotas();
+  if (!op.limits.none() && quotas.find(op.path) == nullptr && quotas.size() >= kQuotasMax) {
+    return refuse(ErrorCode::kLimitReached, "there are " + std::to_string(kQuotasMax) +
+                                                " quotas, which is the limit; remove one first");
+  }
+  tree_.set_quota(op.path, op.limits);
   return std::move(outcome_);
 }
 
@@ -244,17 +289,20 @@ Outcome Execution::run(const OperationView& op) {
       return release(op);
     case OperationKind::kSetAcl:
       return set_acl(op);
+    case OperationKind::kSetQuota:
+      return set_quota(op);
     case OperationKind::kCheck:
       return check(op);
     case OperationKind::kCheckAbsent:
       return check_absent(op);
     case OperationKind::kCheckHeld:
       return check_held(op);
+    case OperationKind::kAddCredential:
     case OperationKind::kCloseSession:
     case OperationKind::kMulti:
       break;
   }
-  CHECK_MSG(false, "closing a session is no operation on the tree, and a multi is several");
+  CHECK_MSG(false, "this is no operation on the tree, or several");
 }
 
 void remove_owned(const Context& context) {

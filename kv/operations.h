@@ -18,7 +18,9 @@ struct Context {
   const Limits& limits;
   SessionId session;
   Tree::Cause cause;
-  std::vector<Change>& changes;  // what was done is appended, in order
+  const Credentials& credentials;            // what the session's requests are matched against
+  std::vector<Change>& changes;              // what was done is appended, in order
+  std::vector<std::string>& quota_warnings;  // and the paths of quotas whose soft limit that went beyond
 };
 
 // REQUIRES: not a close; that one is about the session.

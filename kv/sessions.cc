@@ -121,16 +121,19 @@ void Sessions::set_address(Session& session, const std::string& address) {
   rehash_credentials(session);
 }
 
-Status Sessions::add_credential(Session& session, const Credential& credential) {
-  Credentials& all = session.credentials;
-  if (std::find(all.begin(), all.end(), credential) != all.end()) return {};
-  if (all.size() >= kCredentialsMax) {
-    return {ErrorCode::kLimitReached, "the session has " + std::to_string(all.size()) +
-                                          " credentials, which is the limit; open another session"};
+Status Sessions::add_credentials(Session& session, const Credentials& added) {
+  Credentials all = session.credentials;
+  for (const Credential& credential : added) {
+    if (std::find(all.begin(), all.end(), credential) == all.end()) all.push_back(credential);
+  }
+  if (all.size() > kCredentialsMax) {
+    return {ErrorCode::kLimitReached, "the session has " + std::to_string(session.credentials.size()) +
+                                          " credentials; at most " + std::to_string(kCredentialsMax) +
+                                          " are allowed, so open another session"};
   }
   touch(session);
   hash_ -= hash_of(session);
-  all.push_back(credential);
+  session.credentials = std::move(all);
   rehash_credentials(session);
   hash_ += hash_of(session);
   return {};

@@ -65,8 +65,8 @@ class Sessions {
   // Raises the epoch. Errors: kSessionExpired, kBadCredentials.
   Result<Attached> attach(const AttachSession& attach, Zxid zxid);
   void end(SessionId id);
-  // One that is there already is not added again. Errors: kLimitReached (kCredentialsMax).
-  Status add_credential(Session& session, const Credential& credential);
+  // All or none; one that is there already is not added again. Errors: kLimitReached (kCredentialsMax).
+  Status add_credentials(Session& session, const Credentials& added);
 
   // nullptr where there is none.
   const Session* find(SessionId id) const;

@@ -95,13 +95,22 @@ void StateMachine::Impl::apply_command(const ExpireSessions& expire, Applied& ap
 }
 
 void StateMachine::Impl::end_session(SessionId id, bool expired, Applied& applied) {
-  remove_owned(context(id, applied));
+  remove_owned(context(id, nobody, applied));
   sessions.end(id);
   applied.sessions_ended.push_back({id, expired});
 }
 
 void StateMachine::Impl::apply_command(const ReapNodes& nodes, Applied& applied) {
-  reap(context(SessionId(), applied), nodes.paths);
+  reap(context(SessionId(), nobody, applied), nodes.paths);
+}
+
+Outcome StateMachine::Impl::add_credential(Session& session, const OperationView& op) {
+  Status status = validate_operation(op);
+  Credentials added = {{std::string(op.scheme), std::string(op.id)}};
+  if (op.super) added.push_back({std::string(kSuperScheme), {}});
+  if (status.ok()) status = sessions.add_credentials(session, added);
+  return status.ok() ? refusal(ErrorCode::kOk, zxid(), {})
+                     : refusal(status.code(), zxid(), status.error().message);
 }
 
 void StateMachine::Impl::apply_command(const RequestView& request, Applied& applied) {
@@ -114,7 +123,9 @@ void StateMachine::Impl::apply_command(const RequestView& request, Applied& appl
     end_session(request.session, false, applied);
     outcome.zxid = zxid();
   } else {
-    outcome = execute(context(request.session, applied), request.operation);
+    outcome = request.operation.kind == OperationKind::kAddCredential
+                  ? add_credential(*session, request.operation)
+                  : execute(context(request.session, session->credentials, applied), request.operation);
     sessions.keep(*session, outcome);
   }
   applied.outcomes.push_back(
@@ -164,8 +175,12 @@ Result<NodeView> StateMachine::get(std::string_view path) const {
   const Result<Ref> ref = impl_->find(path);
   if (!ref.ok()) return ref.error();
   const Node& node = impl_->tree.node(*ref);
-  return NodeView{node.data(), impl_->tree.stat(*ref), node.sequential(), impl_->tree.kind(*ref),
-                  impl_->tree.rare(*ref).ttl_ms};
+  return NodeView{node.data(),
+                  impl_->tree.stat(*ref),
+                  node.sequential(),
+                  impl_->tree.kind(*ref),
+                  impl_->tree.rare(*ref).ttl_ms,
+                  node.acl == AclTable::kOpen ? nullptr : &impl_->tree.acls().get(node.acl)};
 }
 
 Result<std::vector<Child>> StateMachine::children(std::string_view path) const {
@@ -213,9 +228,8 @@ std::vector<SessionView> StateMachine::sessions() const {
 }
 
 const Credentials& StateMachine::credentials(SessionId id) const {
-  static const Credentials kNobody;
   const Session* session = std::as_const(impl_->sessions).find(id);
-  return session == nullptr ? kNobody : session->credentials;
+  return session == nullptr ? impl_->nobody : session->credentials;
 }
 
 size_t StateMachine::session_count() const { return impl_->sessions.size(); }
@@ -229,6 +243,15 @@ std::vector<std::string> StateMachine::ephemerals(SessionId id) const {
 }
 
 size_t StateMachine::node_count() const { return impl_->tree.size(); }
+uint64_t StateMachine::data_bytes() const { return impl_->tree.data_bytes(); }
+
+std::optional<Quota> StateMachine::quota(std::string_view path) const {
+  const Quota* quota = impl_->tree.quotas().find(path);
+  return quota == nullptr ? std::nullopt : std::optional<Quota>(*quota);
+}
+
+std::vector<std::string> StateMachine::quotas() const { return impl_->tree.quotas().paths(); }
+
 size_t StateMachine::tree_bytes() const { return impl_->tree.bytes(); }
 
 std::vector<std::string> StateMachine::queues(std::string_view root, size_t max) const {

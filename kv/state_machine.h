@@ -48,6 +48,10 @@ struct Change {
   bool sequential = false;  // made by a sequential create
   Zxid czxid;               // of the node's creation
   uint32_t order = 0;       // of the node among those that its entry made
+  // The lists of permissions that say who may be told: of the node (as it was, if it is deleted) for the
+  // change itself, and of its parent for what that does to the parent's children. Null: open to all.
+  std::shared_ptr<const Acl> acl;
+  std::shared_ptr<const Acl> parent_acl;
 };
 
 // The outcome of a session's request, for the server where that session is attached.
@@ -76,6 +80,7 @@ struct Applied {
   std::vector<Change> changes;
   std::vector<SessionId> sessions_attached;  // opened or attached
   std::vector<SessionEnd> sessions_ended;
+  std::vector<std::string> quota_warnings;  // paths of quotas whose soft limit this entry went beyond
 };
 
 struct SessionView {
@@ -93,7 +98,8 @@ struct NodeView {
   Stat stat;
   bool sequential = false;  // made by a sequential create
   NodeKind kind = NodeKind::kPersistent;
-  int64_t ttl_ms = 0;  // of a kTtl
+  int64_t ttl_ms = 0;        // of a kTtl
+  const Acl* acl = nullptr;  // valid as the data; null: open to all
 };
 
 // A child as the queue rule sees it.
@@ -176,6 +182,11 @@ class StateMachine {
   // The paths at `root` and below that have somebody in their queue, in ascending order, at most `max` of
   // them. Costs what is queued, not what the tree holds.
   std::vector<std::string> queues(std::string_view root, size_t max) const;
+  std::optional<Quota> quota(std::string_view path) const;
+  // Paths that have a quota, in ascending order.
+  std::vector<std::string> quotas() const;
+  // What all nodes hold in data.
+  uint64_t data_bytes() const;
   // What the tree takes in memory.
   size_t tree_bytes() const;
 

@@ -21,17 +21,19 @@ struct StateMachine::Impl {
   void apply_command(const ReapNodes& nodes, Applied& applied);
   void apply_command(const RequestView& request, Applied& applied);
   void answer_attached(const Origin& origin, const Sessions::Attached& attached, Applied& applied);
+  Outcome add_credential(Session& session, const OperationView& op);
   void end_session(SessionId id, bool expired, Applied& applied);
 
   Zxid zxid() const { return Zxid(index.value() + zxid_base); }
   Tree::Cause cause() const { return {zxid(), stamp.wall_ms, stamp.cluster_ms}; }
-  Context context(SessionId session, Applied& applied) {
-    return {tree, limits, session, cause(), applied.changes};
+  Context context(SessionId session, const Credentials& credentials, Applied& applied) {
+    return {tree, limits, session, cause(), credentials, applied.changes, applied.quota_warnings};
   }
   uint64_t hash() const { return tree.hash() + tree.quotas().hash() + sessions.hash(); }
   Result<Ref> find(std::string_view path) const;
 
   const Limits limits;
+  const Credentials nobody;
   Tree tree;
   Sessions sessions;
   ChangeHistory history;

@@ -1,6 +1,7 @@
 #include "kv/acl.h"
 #include "kv/command_view.h"
 #include "kv/path.h"
+#include "kv/text.h"
 
 namespace quorate::kv {
 namespace {
@@ -18,6 +19,16 @@ Status validate_data(std::string_view data) {
 Status validate_address(const std::string& address) {
   if (address.empty()) return {};
   return validate_credential({std::string(kAddressScheme), address});
+}
+
+// An address comes with each attach, and "super" is not asked for.
+Status validate_added(const OperationView& op) {
+  if (op.scheme == kAddressScheme || op.scheme == kSuperScheme) {
+    return {ErrorCode::kInvalidArgument, "a session cannot ask for a credential of scheme " +
+                                             shown(op.scheme) +
+                                             "; give a user and a password, by scheme digest"};
+  }
+  return validate_credential({std::string(op.scheme), std::string(op.id)});
 }
 
 Status validate_create(const OperationView& op) {
@@ -54,10 +65,12 @@ Status validate_multi(const OperationView& multi) {
 Status validate_operation(const OperationView& op) {
   if (op.kind == OperationKind::kCloseSession) return {};
   if (op.kind == OperationKind::kMulti) return validate_multi(op);
+  if (op.kind == OperationKind::kAddCredential) return validate_added(op);
   if (Status status = validate_path(op.path, op.sequential); !status.ok()) return status;
   if (Status status = validate_data(op.data); !status.ok()) return status;
   if (op.kind == OperationKind::kCreate) return validate_create(op);
   if (op.kind == OperationKind::kSetAcl) return validate_acl(op.acl);
+  if (op.kind == OperationKind::kSetQuota) return validate_quota(op.limits);
   if (op.kind == OperationKind::kDelete && op.path == "/") {
     return {ErrorCode::kInvalidArgument, "the root cannot be deleted; name a node below it"};
   }

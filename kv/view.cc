@@ -1,0 +1,67 @@
+#include "kv/view.h"
+
+#include "kv/path.h"
+#include "kv/text.h"
+
+namespace quorate::kv {
+
+bool may_see(const std::shared_ptr<const Acl>& acl, const Credentials& credentials) {
+  return acl == nullptr || permits(*acl, credentials, kRead);
+}
+
+View View::everything(const StateMachine& state) {
+  static const Credentials kSuper = {{std::string(kSuperScheme), {}}};
+  return {state, kSuper};
+}
+
+Result<NodeView> View::get(std::string_view path) const {
+  Result<NodeView> node = state_.get(path);
+  if (node.ok() && node->acl != nullptr && !permits(*node->acl, credentials_, kRead))
+    return denied(path, kRead);
+  return node;
+}
+
+Result<Stat> View::stat(std::string_view path) const {
+  const Result<NodeView> node = state_.get(path);
+  if (!node.ok()) return node.error();
+  return node->stat;
+}
+
+Result<std::vector<Child>> View::children(std::string_view path) const {
+  if (const auto node = get(path); !node.ok()) return node.error();
+  return state_.children(path);
+}
+
+Result<std::optional<Child>> View::first_queued(std::string_view path) const {
+  if (const auto node = get(path); !node.ok()) return node.error();
+  return state_.first_queued(path);
+}
+
+std::vector<std::string> View::queues(std::string_view root, size_t max) const {
+  std::vector<std::string> paths = state_.queues(root, state_.node_count());
+  std::erase_if(paths, [this](const std::string& path) { return !get(path).ok(); });
+  if (paths.size() > max) paths.resize(max);
+  return paths;
+}
+
+Result<View::AclView> View::acl(std::string_view path) const {
+  const Result<NodeView> node = state_.get(path);
+  if (!node.ok()) return node.error();
+  const Acl& acl = node->acl == nullptr ? open_acl() : *node->acl;
+  if (permits(acl, credentials_, kAdmin)) return AclView{acl, node->stat};
+  if (permits(acl, credentials_, kRead)) return AclView{without_secrets(acl), node->stat};
+  return denied(path, kRead);
+}
+
+Result<Quota> View::quota(std::string_view path) const {
+  for (std::string_view at = path;; at = parent_of(at)) {
+    const Result<NodeView> node = get(at);
+    if (node.ok()) break;
+    if (node.code() != ErrorCode::kNoNode) return node.error();
+  }
+  const std::optional<Quota> quota = state_.quota(path);
+  if (!quota) return {ErrorCode::kNoNode, "there is no quota at " + shown(path)};
+  return *quota;
+}
+
+}  // namespace quorate::kv

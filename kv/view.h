@@ -1,0 +1,58 @@
+// The state as one session may see it: every read that is served to a client goes through here, so that none
+// can forget to ask. Reads of StateMachine itself are for what decides, not for what answers.
+//
+// | read                        | needs                                                              |
+// |-----------------------------|--------------------------------------------------------------------|
+// | get, children, first_queued | kRead on the node                                                  |
+// | stat ("exists")             | nothing, as in ZooKeeper up to 3.8.3: Curator's recipes need it so |
+// | acl                         | kRead or kAdmin; digests are hidden without kAdmin                 |
+// | queues                      | kRead on each; others are left out                                 |
+// | quota                       | kRead on the path, or on the deepest node on the way to it         |
+// | a change, for watches       | kRead on the node, as it was; for children: on the parent          |
+//
+// Thread safety: none; it lives as long as the state and the credentials, and until the next apply.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kv/state_machine.h"
+
+namespace quorate::kv {
+
+// Whether a change may be told to somebody; `acl` as Change has it.
+bool may_see(const std::shared_ptr<const Acl>& acl, const Credentials& credentials);
+
+class View {
+ public:
+  View(const StateMachine& state, const Credentials& credentials)
+      : state_(state), credentials_(credentials) {}
+  // As nobody is denied anything: for the cluster's own use and for tests.
+  static View everything(const StateMachine& state);
+
+  // Errors of all: those of the StateMachine's reads, and kDenied.
+  Result<NodeView> get(std::string_view path) const;
+  Result<Stat> stat(std::string_view path) const;
+  Result<std::vector<Child>> children(std::string_view path) const;
+  // Nothing where nobody queues.
+  Result<std::optional<Child>> first_queued(std::string_view path) const;
+  std::vector<std::string> queues(std::string_view root, size_t max) const;
+  struct AclView {
+    Acl acl;
+    Stat stat;
+  };
+  Result<AclView> acl(std::string_view path) const;
+  // kNoNode where there is no quota.
+  Result<Quota> quota(std::string_view path) const;
+
+  const Credentials& credentials() const { return credentials_; }
+  Zxid zxid() const { return state_.zxid(); }
+
+ private:
+  const StateMachine& state_;
+  const Credentials& credentials_;
+};
+
+}  // namespace quorate::kv
