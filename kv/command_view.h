@@ -74,6 +74,11 @@ void append_operation(std::string& out, const OperationView& operation);
 // Fails the reader for bytes that append_operation cannot have made.
 OperationView read_operation(ByteReader& in);
 
+// Whether it only makes room: deletes, releases, closes, and several of these at once; expiries, reaping, and
+// taking over a session. What these ask for goes on when a limit is reached.
+bool only_frees(const OperationView& operation);
+bool only_frees(const CommandView& command);
+
 // The part of validate() that is about an operation. Of a multi it looks at the limits of the whole; each of
 // its operations has an error of its own (validate() looks at them, too).
 Status validate_operation(const OperationView& operation);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kv/acl.h"
 #include "kv/command_view.h"
 #include "kv/path.h"
@@ -103,6 +105,34 @@ Status validate(const Command& command) {
     if (Status status = validate_operation(part); !status.ok()) return status;
   }
   return {};
+}
+
+bool only_frees(const OperationView& op) {
+  switch (op.kind) {
+    case OperationKind::kDelete:
+    case OperationKind::kRelease:
+    case OperationKind::kCloseSession:
+    case OperationKind::kCheck:
+    case OperationKind::kCheckAbsent:
+    case OperationKind::kCheckHeld:
+      return true;
+    case OperationKind::kMulti:
+      return std::all_of(op.operations.begin(), op.operations.end(),
+                         [](const OperationView& part) { return only_frees(part); });
+    case OperationKind::kCreate:
+    case OperationKind::kSet:
+    case OperationKind::kAcquire:
+    case OperationKind::kSetAcl:
+    case OperationKind::kSetQuota:
+    case OperationKind::kAddCredential:
+      break;
+  }
+  return false;
+}
+
+bool only_frees(const CommandView& command) {
+  if (const auto* request = std::get_if<RequestView>(&command)) return only_frees(request->operation);
+  return !std::holds_alternative<OpenSession>(command);
 }
 
 }  // namespace quorate::kv

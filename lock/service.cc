@@ -39,14 +39,14 @@ std::vector<Freed> freed_queues(const kv::Applied& applied) {
   return freed;
 }
 
-Contender contender(const kv::StateMachine& state, std::string_view path, const kv::Child& child) {
+Contender contender(const kv::View& state, std::string_view path, const kv::Child& child) {
   Contender contender;
   contender.node = kv::join_path(path, child.name);
   contender.session = child.owner;
   contender.token = token_of(child.czxid);
-  const Result<kv::NodeView> node = state.get(contender.node);
-  contender.data = node->data;
-  contender.since_ms = node->stat.ctime_ms;
+  // Its place in the queue is the lock's to show, what it says of itself its own.
+  if (const Result<kv::NodeView> node = state.get(contender.node); node.ok()) contender.data = node->data;
+  contender.since_ms = state.stat(contender.node)->ctime_ms;
   return contender;
 }
 
@@ -65,18 +65,19 @@ std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& appl
   return grants;
 }
 
-Result<Place> place_of(const kv::StateMachine& state, std::string_view node) {
+Result<Place> place_of(const kv::View& state, std::string_view node) {
   const Result<kv::NodeView> view = state.get(node);
   if (!view.ok()) return view.error();
   if (!view->sequential || view->stat.ephemeral_owner.value() == 0) {
     return {ErrorCode::kBadQueue,
             "this node is no place in a lock's queue; name the node that an acquire made"};
   }
-  const std::optional<kv::Child> first = state.first_queued(kv::parent_of(node));
-  return Place{first.has_value() && first->name == kv::name_of(node), token_of(view->stat.czxid)};
+  const Result<std::optional<kv::Child>> first = state.first_queued(kv::parent_of(node));
+  if (!first.ok()) return first.error();
+  return Place{first->has_value() && (*first)->name == kv::name_of(node), token_of(view->stat.czxid)};
 }
 
-Result<LockView> show(const kv::StateMachine& state, std::string_view path) {
+Result<LockView> show(const kv::View& state, std::string_view path) {
   const Result<std::vector<kv::Child>> children = state.children(path);
   if (!children.ok()) return children.error();
   const kv::QueueView queue = kv::queue_of(*children);
@@ -94,7 +95,7 @@ Result<LockView> show(const kv::StateMachine& state, std::string_view path) {
   return view;
 }
 
-std::vector<LockView> list(const kv::StateMachine& state, std::string_view root, size_t max) {
+std::vector<LockView> list(const kv::View& state, std::string_view root, size_t max) {
   std::vector<LockView> views;
   for (const std::string& path : state.queues(root, max)) views.push_back(show(state, path).value());
   return views;

@@ -5,7 +5,9 @@
 // in the apply step of the entry that caused it: a hand-over costs one commit and wakes exactly the one whose
 // turn it is.
 //
-// Thread safety: none; const functions over a StateMachine that the caller owns.
+// Who asks sees what the View shows: a lock needs kRead on its path.
+//
+// Thread safety: none; const functions over a state that the caller owns.
 #pragma once
 
 #include <optional>
@@ -16,6 +18,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "kv/state_machine.h"
+#include "kv/view.h"
 
 namespace quorate::lock {
 
@@ -36,8 +39,8 @@ struct Place {
   bool held = false;
   Token token;
 };
-// Errors: kNoNode when it has left the queue; kBadQueue when it is no queue node.
-Result<Place> place_of(const kv::StateMachine& state, std::string_view node);
+// Errors: kNoNode when it has left the queue; kBadQueue when it is no queue node; kDenied.
+Result<Place> place_of(const kv::View& state, std::string_view node);
 
 struct Contender {
   std::string node;
@@ -55,10 +58,10 @@ struct LockView {
   Zxid zxid;
 };
 
-// Errors: kNoNode, kBadPath.
-Result<LockView> show(const kv::StateMachine& state, std::string_view path);
+// Errors: kNoNode, kBadPath, kDenied.
+Result<LockView> show(const kv::View& state, std::string_view path);
 
-// Every path under `root` that has a queue, by path; at most `max` of them.
-std::vector<LockView> list(const kv::StateMachine& state, std::string_view root, size_t max);
+// Every path under `root` that has a queue and may be read, by path; at most `max` of them.
+std::vector<LockView> list(const kv::View& state, std::string_view root, size_t max);
 
 }  // namespace quorate::lock

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "kv/command.h"
+#include "kv/view.h"
 #include "kv/watch_table.h"
 #include "lock/service.h"
 #include "raft/raft.h"
@@ -21,7 +22,7 @@ namespace quorate::server {
 struct OpenSessionRequest {
   uint32_t timeout_ms = 0;
   kv::SessionPassword password{};  // drawn by the client
-  std::string address{};           // where the connection comes from, said by the listener, never by the client
+  std::string address{};  // where the connection comes from, said by the listener, never by the client
 };
 struct AttachSessionRequest {
   SessionId session;
@@ -58,6 +59,20 @@ struct ResumeWatchRequest {
 struct RemoveWatchRequest {
   uint64_t watch = 0;
 };
+struct GetAclRequest {
+  std::string path;
+};
+struct QuotaRequest {
+  std::string path;
+};
+// Numbered as a write. What proves the credential ("user:password" of scheme digest) stays in this server:
+// only what follows from it is replicated.
+struct AddCredentialRequest {
+  uint64_t number = 0;
+  uint64_t acked_below = 0;
+  std::string scheme;
+  std::string proof;
+};
 struct LockPlaceRequest {
   std::string node;
 };
@@ -75,10 +90,10 @@ struct TransferRequest {
   ServerId target;  // 0: the most advanced
 };
 
-using RequestBody =
-    std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest, GetRequest,
-                 ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
-                 LockListRequest, StatusRequest, TransferRequest>;
+using RequestBody = std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest,
+                                 GetRequest, ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest,
+                                 LockPlaceRequest, LockShowRequest, LockListRequest, StatusRequest,
+                                 TransferRequest, GetAclRequest, QuotaRequest, AddCredentialRequest>;
 
 struct ClientRequest {
   ConnectionId connection;
@@ -122,7 +137,7 @@ struct ServerStatus {
 };
 
 using ReplyBody = std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,
-                               lock::LockView, LockListReply, ServerStatus>;
+                               lock::LockView, LockListReply, ServerStatus, kv::View::AclView, kv::Quota>;
 
 struct ClientReply {
   uint64_t id = 0;

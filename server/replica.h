@@ -49,6 +49,18 @@ struct ReplicaOptions {
   // What waits this long for a leader (a read, a ping, an open or attach) is answered kNoQuorum.
   Duration unanswered_max = std::chrono::seconds(3);
   kv::WatchLimits watches;
+  // A session that gives the user and password of this digest ("user:base64(sha1(user:password))") may do
+  // everything; the same on all servers. Empty: nobody may.
+  std::string super_digest;
+  // Limits of the whole: at them what grows is refused with kLimitReached, while deletes, releases, closes
+  // and signs of life go on. Checked where a client asks, so that servers with other limits still come to the
+  // same state; what is on its way when a limit is reached goes through.
+  size_t nodes_max = 20'000'000;
+  uint64_t data_bytes_max = uint64_t{8} << 30;  // what all nodes hold
+  size_t sessions_max = 200'000;
+  // Kept free of what grows, at pending_bytes_max (on top of it) and at raft.uncommitted_bytes_max (within
+  // it; an eighth of it at most).
+  size_t reserve_bytes = 1 << 20;
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
 
   // A checkpoint is begun when so much of the state changed since the last, or the log grew by so much.

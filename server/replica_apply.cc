@@ -44,6 +44,7 @@ void Replica::Impl::deliver(const kv::Applied& applied) {
       if (attached) output.clients.push_back({attached->connection, GrantEvent{std::move(grant)}});
     }
   }
+  note_quota_warnings(applied);
   deliver_attached(applied);
   for (const kv::SessionOutcome& outcome : applied.outcomes) deliver_outcome(outcome);
   for (const kv::OriginOutcome& outcome : applied.origin_outcomes) deliver_origin(outcome);

@@ -29,6 +29,8 @@ void Replica::Impl::request(ClientRequest request) {
   }
   if (auto* write_request = std::get_if<WriteRequest>(&request.body))
     return write(asker, std::move(*write_request));
+  if (auto* added = std::get_if<AddCredentialRequest>(&request.body))
+    return add_credential(asker, std::move(*added));
   const kv::Origin origin{options.raft.id, options.raft.boot, next_counter};
   if (auto* open = std::get_if<OpenSessionRequest>(&request.body)) {
     return open_session(asker, kv::OpenSession{origin, open->timeout_ms, open->password, open->address});
@@ -59,6 +61,8 @@ void Replica::Impl::open_session(const Asker& asker, kv::Command command) {
   }
   if (Status valid = kv::validate(command); !valid.ok())
     return refuse(asker, valid.code(), valid.error().message);
+  if (Status room = admit_session(); std::holds_alternative<kv::OpenSession>(command) && !room.ok())
+    return refuse(asker, room.code(), room.error().message);
   connection.opening = true;
   writes.add_opening(next_counter++, asker, Bytes(kv::encode_command(command)), now.instant);
 }
@@ -73,7 +77,14 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
     return refuse(asker, ErrorCode::kInvalidArgument,
                   "this number is already on its way over this connection");
   }
-  if (writes.bytes() >= options.pending_bytes_max) {
+  const kv::OperationView operation = kv::view_of(request.operation);
+  const size_t reserve = kv::only_frees(operation) ? options.reserve_bytes : 0;
+  // What was applied already is answered as it was then.
+  if (Status room = admit(operation);
+      !room.ok() && request.number >= state.session(connection.session)->next_number) {
+    return refuse(asker, room.code(), room.error().message);
+  }
+  if (writes.bytes() >= options.pending_bytes_max + reserve) {
     return refuse(asker, ErrorCode::kOverloaded,
                   "too many writes are waiting for the cluster: try again, with the same number");
   }
@@ -99,24 +110,23 @@ void Replica::Impl::serve(const WaitingRead& read, bool session_gone) {
       return refuse(read.asker, ErrorCode::kSessionExpired, "the session has expired: open a new one");
     return reply(read.asker, std::monostate());
   }
-  if (const auto* place = std::get_if<LockPlaceRequest>(&read.body)) {
-    auto found = lock::place_of(state, place->node);
-    if (!found.ok()) return refuse(read.asker, found.code(), found.error().message);
-    return reply(read.asker, *found);
-  }
+  if (const auto* place = std::get_if<LockPlaceRequest>(&read.body)) return serve_place(read, *place);
+  if (const auto* acl = std::get_if<GetAclRequest>(&read.body)) return serve_acl(read, *acl);
+  if (const auto* quota = std::get_if<QuotaRequest>(&read.body)) return serve_quota(read, *quota);
   if (const auto* show = std::get_if<LockShowRequest>(&read.body)) {
-    auto view = lock::show(state, show->path);
+    auto view = lock::show(view_of(read.session), show->path);
     if (!view.ok()) return refuse(read.asker, view.code(), view.error().message);
     return reply(read.asker, std::move(*view));
   }
   if (const auto* list = std::get_if<LockListRequest>(&read.body)) {
-    return reply(read.asker, LockListReply{lock::list(state, list->root, list->max)});
+    return reply(read.asker, LockListReply{lock::list(view_of(read.session), list->root, list->max)});
   }
   refuse(read.asker, ErrorCode::kUnsupported, "this server does not know that request");
 }
 
 void Replica::Impl::serve_node(const WaitingRead& read, const GetRequest& request) {
-  auto node = state.get(request.path);
+  // Whether it exists may be asked by everybody; see kv/view.h.
+  auto node = request.with_data ? view_of(read.session).get(request.path) : state.get(request.path);
   const bool watchable = node.ok() || node.code() == ErrorCode::kNoNode;
   if (request.watch != 0 && watchable) {
     const Status added =
@@ -128,7 +138,7 @@ void Replica::Impl::serve_node(const WaitingRead& read, const GetRequest& reques
 }
 
 void Replica::Impl::serve_children(const WaitingRead& read, const ChildrenRequest& request) {
-  auto children = state.children(request.path);
+  auto children = view_of(read.session).children(request.path);
   if (!children.ok()) return refuse(read.asker, children.code(), children.error().message);
   if (request.watch != 0) {
     const Status added =

@@ -2,6 +2,7 @@
 //   replica.cc         inputs in, outputs out, forming, what Raft reports
 //   replica_apply.cc   committed entries become state, outcomes, events
 //   replica_clients.cc what clients ask
+//   replica_access.cc  who may: credentials, lists of permissions, quotas, limits of the whole
 //   replica_leader.cc  what only a leader does: proposals, barriers, expiry
 //   replica_state.cc   the state as a whole: its start, checkpoints, snapshots, agreement
 //   replica_reap.cc    the leader's care for containers and times to live
@@ -17,6 +18,7 @@
 #include "base/random.h"
 #include "kv/command_view.h"
 #include "kv/state_machine.h"
+#include "kv/view.h"
 #include "kv/watch_table.h"
 #include "raft/raft.h"
 #include "server/formation.h"
@@ -102,6 +104,17 @@ struct Replica::Impl {
   void reply(const Asker& asker, ReplyBody body);
   void refuse(const Asker& asker, ErrorCode code, std::string message);
 
+  // ---- replica_access.cc
+  // The state as the connection's session may see it.
+  kv::View view_of(SessionId session) const { return {state, state.credentials(session)}; }
+  void add_credential(const Asker& asker, AddCredentialRequest request);
+  Status admit(const kv::OperationView& operation) const;
+  Status admit_session() const;
+  void serve_acl(const WaitingRead& read, const GetAclRequest& request);
+  void serve_quota(const WaitingRead& read, const QuotaRequest& request);
+  void serve_place(const WaitingRead& read, const LockPlaceRequest& request);
+  void note_quota_warnings(const kv::Applied& applied);
+
   // ---- replica_leader.cc
   struct Proposed {
     Bytes body;
@@ -117,7 +130,8 @@ struct Replica::Impl {
   void take_forward(const PeerMessage& message, const Forward& forward);
   void take_refusal(const ForwardRefused& refused);
   void propose_collected();
-  void refuse_proposals(size_t first, const Error& error);
+  void hold_back_growth();
+  void refuse_proposals(const std::vector<Proposed>& refused, size_t first, const Error& error);
   kv::Stamp next_stamp();
   bool knows_all_sessions() const;
   void send_barrier();
@@ -181,6 +195,8 @@ struct Replica::Impl {
   Instant next_upkeep = kNever;
   std::optional<Asker> transfer_asker;
   bool stopping = false;
+  uint64_t quota_warnings = 0;  // since the last line about them
+  Instant next_quota_warning{};
 
   // Whom we last sent our clients' requests to: when it changes, they go again.
   ServerId known_leader;

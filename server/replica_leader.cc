@@ -2,6 +2,7 @@
 // sessions.
 #include <algorithm>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "base/check.h"
@@ -91,6 +92,7 @@ void Replica::Impl::propose_collected() {
     proposals.clear();  // ours go again to the next leader, the others' senders keep theirs
     return;
   }
+  hold_back_growth();
   const kv::Stamp stamp = next_stamp();
   std::string payloads;
   std::vector<size_t> ends;
@@ -111,7 +113,7 @@ void Replica::Impl::propose_collected() {
       begin = end;
     }
     if (auto index = raft->propose(now.instant, batch); !index.ok()) {
-      refuse_proposals(first, index.error());
+      refuse_proposals(proposals, first, index.error());
       break;
     }
     first = last;
@@ -119,12 +121,45 @@ void Replica::Impl::propose_collected() {
   proposals.clear();
 }
 
-void Replica::Impl::refuse_proposals(size_t first, const Error& error) {
+// Near the limit of what may wait for a quorum only what frees goes on: at the end of its room everybody must
+// still be able to leave. What a session asked for behind something that was held back waits with it, or its
+// numbers would have a gap.
+void Replica::Impl::hold_back_growth() {
+  const size_t limit = options.raft.uncommitted_bytes_max;
+  const size_t used = std::get<raft::Leader>(raft->role()).uncommitted_bytes;
+  const size_t kept = used + std::min(options.reserve_bytes, limit / 8);
+  size_t room = limit > kept ? limit - kept : 0;
+  const auto bytes_of = [](const Proposed& p) {
+    return raft::kEntryHeaderBytes + kv::kStampBytes + p.body.size();
+  };
+  size_t asked = 0;
+  for (const Proposed& p : proposals) asked += bytes_of(p);
+  if (asked <= room) return;
+  std::vector<Proposed> going;
+  std::vector<Proposed> held_back;
+  std::unordered_set<SessionId> behind;
+  for (Proposed& p : proposals) {
+    const bool fits = bytes_of(p) <= room;
+    const bool goes = !behind.contains(p.session) &&
+                      (fits || kv::only_frees(*kv::decode_command_view(p.body.view())));
+    if (goes && fits) room -= bytes_of(p);
+    if (!goes && p.session != SessionId()) behind.insert(p.session);
+    (goes ? going : held_back).push_back(std::move(p));
+  }
+  proposals = std::move(going);
+  if (!held_back.empty()) {
+    refuse_proposals(held_back, 0,
+                     {ErrorCode::kOverloaded, "too many bytes wait to be committed; try again later"});
+  }
+}
+
+void Replica::Impl::refuse_proposals(const std::vector<Proposed>& refused_proposals, size_t first,
+                                     const Error& error) {
   // Leadership is being handed over, so all of this was forwarded: its senders keep it and send it again.
   if (error.code == ErrorCode::kNotLeader) return;
   std::map<std::pair<ServerId, BootNonce>, ForwardRefused> refused;
-  for (size_t i = first; i < proposals.size(); ++i) {
-    const Proposed& p = proposals[i];
+  for (size_t i = first; i < refused_proposals.size(); ++i) {
+    const Proposed& p = refused_proposals[i];
     if (!p.expiring.empty()) {
       for (SessionId session : p.expiring) clocks.put_off(session, now.instant + kUpkeepInterval);
       continue;

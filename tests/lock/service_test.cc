@@ -136,13 +136,13 @@ TEST_F(Locks, AnAcquireThatHoldsAtOnceIsNoGrant) { EXPECT_TRUE(grants_of(one, Ac
 TEST_F(Locks, PlacesTellWhoHolds) {
   const Outcome held = acquire(one);
   const Outcome second = acquire(two);
-  EXPECT_TRUE(place_of(machine.state, held.path)->held);
-  EXPECT_EQ(place_of(machine.state, held.path)->token, held.token);
-  EXPECT_FALSE(place_of(machine.state, second.path)->held);
+  EXPECT_TRUE(place_of(kv::View::everything(machine.state), held.path)->held);
+  EXPECT_EQ(place_of(kv::View::everything(machine.state), held.path)->token, held.token);
+  EXPECT_FALSE(place_of(kv::View::everything(machine.state), second.path)->held);
   machine.run(one, ReleaseOp{held.path});
-  EXPECT_TRUE(place_of(machine.state, second.path)->held);
-  EXPECT_EQ(place_of(machine.state, second.path)->token, second.token);
-  EXPECT_EQ(place_of(machine.state, held.path).code(), ErrorCode::kNoNode);
+  EXPECT_TRUE(place_of(kv::View::everything(machine.state), second.path)->held);
+  EXPECT_EQ(place_of(kv::View::everything(machine.state), second.path)->token, second.token);
+  EXPECT_EQ(place_of(kv::View::everything(machine.state), held.path).code(), ErrorCode::kNoNode);
 }
 
 TEST_F(Locks, PlacesRefuseWhatIsNoQueueNode) {
@@ -150,9 +150,9 @@ TEST_F(Locks, PlacesRefuseWhatIsNoQueueNode) {
   machine.run(one, create_ephemeral("/ephemeral"));
   machine.run(one, create_sequential("/sequential-"));
   for (const char* path : {"/", "/plain", "/ephemeral", "/sequential-0000000002"}) {
-    EXPECT_EQ(place_of(machine.state, path).code(), ErrorCode::kBadQueue) << path;
+    EXPECT_EQ(place_of(kv::View::everything(machine.state), path).code(), ErrorCode::kBadQueue) << path;
   }
-  EXPECT_EQ(place_of(machine.state, "bad").code(), ErrorCode::kBadPath);
+  EXPECT_EQ(place_of(kv::View::everything(machine.state), "bad").code(), ErrorCode::kBadPath);
 }
 
 // ---- what is shown
@@ -162,7 +162,7 @@ TEST_F(Locks, ShowsHolderAndWaitersInOrder) {
   const int64_t since = machine.stamp.wall_ms;
   const Outcome second = acquire(two);
   const Outcome third = acquire(three);
-  const Result<LockView> view = show(machine.state, "/a");
+  const Result<LockView> view = show(kv::View::everything(machine.state), "/a");
   ASSERT_TRUE(view.ok());
   EXPECT_EQ(view->path, "/a");
   EXPECT_FALSE(view->mixed);
@@ -181,22 +181,22 @@ TEST_F(Locks, ShowsHolderAndWaitersInOrder) {
 
 TEST_F(Locks, ShowsAFreeLockAndRefusesNoLock) {
   machine.run(one, create("/a"));
-  EXPECT_FALSE(show(machine.state, "/a")->holder.has_value());
-  EXPECT_EQ(show(machine.state, "/b").code(), ErrorCode::kNoNode);
-  EXPECT_EQ(show(machine.state, "b").code(), ErrorCode::kBadPath);
+  EXPECT_FALSE(show(kv::View::everything(machine.state), "/a")->holder.has_value());
+  EXPECT_EQ(show(kv::View::everything(machine.state), "/b").code(), ErrorCode::kNoNode);
+  EXPECT_EQ(show(kv::View::everything(machine.state), "b").code(), ErrorCode::kBadPath);
 }
 
 TEST_F(Locks, ShowsThatAQueueIsMixed) {
   acquire(one);
   machine.run(two, create_queued("/a/x__lock__"));
-  EXPECT_TRUE(show(machine.state, "/a")->mixed);
+  EXPECT_TRUE(show(kv::View::everything(machine.state), "/a")->mixed);
 }
 
 TEST_F(Locks, ListsWhatHasAQueueByPath) {
   for (const char* path : {"/z", "/b/c", "/b/a", "/bb"}) acquire(one, path);
   const auto paths = [&](std::string_view root, size_t max) {
     std::vector<std::string> listed;
-    const std::vector<LockView> views = list(machine.state, root, max);
+    const std::vector<LockView> views = list(kv::View::everything(machine.state), root, max);
     for (const LockView& view : views) listed.push_back(view.path);
     return listed;
   };
@@ -206,7 +206,7 @@ TEST_F(Locks, ListsWhatHasAQueueByPath) {
   EXPECT_EQ(paths("/b", 10), (Paths{"/b/a", "/b/c"}));
   EXPECT_EQ(paths("/none", 10), Paths{});
   EXPECT_EQ(paths("not a path", 10), Paths{});
-  const std::vector<LockView> below = list(machine.state, "/b/a", 1);
+  const std::vector<LockView> below = list(kv::View::everything(machine.state), "/b/a", 1);
   ASSERT_EQ(below.size(), 1u);
   EXPECT_EQ(below[0].holder->session, one);
 }

@@ -57,19 +57,19 @@ Step toward_locks(Step step) {
 }
 
 void check_places(const kv::StateMachine& state, const Holders& holders) {
-  const std::vector<LockView> locks = list(state, "/", 1'000'000);
+  const std::vector<LockView> locks = list(kv::View::everything(state), "/", 1'000'000);
   RC_ASSERT(locks.size() == holders.size());
   for (const LockView& lock : locks) {
     const Holder& holder = holders.at(lock.path);
     RC_ASSERT(lock.holder.has_value());
     RC_ASSERT(lock.holder->node == holder.node);
     RC_ASSERT(lock.holder->token == holder.token);
-    RC_ASSERT(place_of(state, holder.node)->held);
+    RC_ASSERT(place_of(kv::View::everything(state), holder.node)->held);
     RC_ASSERT(state.session(holder.session).has_value());
     Token last = holder.token;
     SessionId last_session = holder.session;
     for (const Contender& waiter : lock.waiters) {
-      RC_ASSERT(!place_of(state, waiter.node)->held);
+      RC_ASSERT(!place_of(kv::View::everything(state), waiter.node)->held);
       // Of one token are only those that one request of one session made.
       RC_ASSERT(waiter.token >= last);
       if (waiter.token == last) RC_ASSERT(waiter.session == last_session);

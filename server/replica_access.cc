@@ -1,0 +1,127 @@
+// Who may, and how much: credentials, lists of permissions and quotas as clients ask for them, and the limits
+// of the whole service. What a session may do to the tree is decided in apply (kv/operations.h).
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "kv/text.h"
+#include "lock/service.h"
+#include "server/replica_impl.h"
+
+namespace quorate::server {
+namespace {
+
+// Between two lines about soft limits that were gone beyond.
+constexpr Duration kQuotaWarningInterval = std::chrono::seconds(10);
+
+// What an operation may add at most. Less where it is refused; parents that are made are not counted ahead.
+struct Growth {
+  size_t nodes = 0;
+  uint64_t bytes = 0;
+};
+
+Growth growth_of(const kv::OperationView& op, const kv::StateMachine& state) {
+  switch (op.kind) {
+    case kv::OperationKind::kCreate:
+    case kv::OperationKind::kAcquire:
+      return {1, op.data.size()};
+    case kv::OperationKind::kSet: {
+      const auto node = state.get(op.path);
+      const size_t before = node.ok() ? node->data.size() : op.data.size();
+      return {0, op.data.size() - std::min(before, op.data.size())};
+    }
+    case kv::OperationKind::kMulti: {
+      Growth sum;
+      for (const kv::OperationView& part : op.operations) {
+        const Growth one = growth_of(part, state);
+        sum.nodes += one.nodes;
+        sum.bytes += one.bytes;
+      }
+      return sum;
+    }
+    default:
+      return {};
+  }
+}
+
+Error reached(const char* limit, uint64_t value, const char* what) {
+  return {ErrorCode::kLimitReached,
+          std::string(limit) + " = " + std::to_string(value) + " is reached; " + what};
+}
+
+}  // namespace
+
+// ---- limits of the whole
+
+Status Replica::Impl::admit(const kv::OperationView& operation) const {
+  const bool far_off = state.node_count() + kv::kMultiOperationsMax <= options.nodes_max &&
+                       state.data_bytes() + kv::kMultiBytesMax <= options.data_bytes_max;
+  if (far_off) return {};
+  const Growth growth = growth_of(operation, state);
+  if (growth.nodes > 0 && state.node_count() + growth.nodes > options.nodes_max) {
+    return reached("nodes-max", options.nodes_max, "delete some nodes, or give the servers a higher limit");
+  }
+  if (growth.bytes > 0 && state.data_bytes() + growth.bytes > options.data_bytes_max) {
+    return reached("data-bytes-max", options.data_bytes_max,
+                   "delete some data, or give the servers a higher limit");
+  }
+  return {};
+}
+
+Status Replica::Impl::admit_session() const {
+  if (state.session_count() < options.sessions_max) return {};
+  return reached("sessions-max", options.sessions_max, "close some, or give the servers a higher limit");
+}
+
+// ---- credentials
+
+void Replica::Impl::add_credential(const Asker& asker, AddCredentialRequest request) {
+  if (request.scheme != "digest") {
+    return refuse(asker, ErrorCode::kInvalidArgument,
+                  "a credential of this scheme cannot be added; use digest, with user:password");
+  }
+  Result<std::string> id = kv::digest_id(request.proof);
+  if (!id.ok()) return refuse(asker, id.code(), id.error().message);
+  const bool super = !options.super_digest.empty() && *id == options.super_digest;
+  write(asker, {request.number, request.acked_below,
+                kv::AddCredentialOp{{std::move(request.scheme), std::move(*id)}, super}});
+}
+
+// ---- reads
+
+void Replica::Impl::serve_acl(const WaitingRead& read, const GetAclRequest& request) {
+  auto acl = view_of(read.session).acl(request.path);
+  if (!acl.ok()) return refuse(read.asker, acl.code(), acl.error().message);
+  reply(read.asker, std::move(*acl));
+}
+
+void Replica::Impl::serve_quota(const WaitingRead& read, const QuotaRequest& request) {
+  auto quota = view_of(read.session).quota(request.path);
+  if (!quota.ok()) return refuse(read.asker, quota.code(), quota.error().message);
+  reply(read.asker, *quota);
+}
+
+// Whose place it is may always ask for it: an acquire needs no permission to read.
+void Replica::Impl::serve_place(const WaitingRead& read, const LockPlaceRequest& request) {
+  const auto node = state.get(request.node);
+  const bool own = node.ok() && read.session != SessionId() && node->stat.ephemeral_owner == read.session;
+  auto place = lock::place_of(own ? kv::View::everything(state) : view_of(read.session), request.node);
+  if (!place.ok()) return refuse(read.asker, place.code(), place.error().message);
+  reply(read.asker, *place);
+}
+
+// ---- quotas
+
+// One line for many: a soft limit is gone beyond by every write from there on.
+void Replica::Impl::note_quota_warnings(const kv::Applied& applied) {
+  if (applied.quota_warnings.empty()) return;
+  quota_warnings += applied.quota_warnings.size();
+  if (now.instant < next_quota_warning) return;
+  log(LogLevel::kWarning, "the soft quota of " + kv::shown(applied.quota_warnings.front()) +
+                              " is exceeded (" + std::to_string(quota_warnings) +
+                              " writes beyond soft quotas since the last such line)");
+  quota_warnings = 0;
+  next_quota_warning = now.instant + kQuotaWarningInterval;
+}
+
+}  // namespace quorate::server
