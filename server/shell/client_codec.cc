@@ -74,6 +74,14 @@ Result<RequestBody> write(api::Write& in) {
     case api::Write::kCloseSession:
       out.operation = kv::CloseSessionOp{};
       break;
+    case api::Write::kSetQuota: {
+      auto& op = *in.mutable_set_quota();
+      const api::QuotaLimits& limits = op.limits();
+      out.operation = kv::SetQuotaOp{
+          std::move(*op.mutable_path()),
+          {limits.count_soft(), limits.count_hard(), limits.bytes_soft(), limits.bytes_hard()}};
+      break;
+    }
     case api::Write::OPERATION_NOT_SET:
       return Error{ErrorCode::kUnsupported,
                    "this server does not know that operation: it may be older than the client"};
@@ -130,6 +138,16 @@ Result<RequestBody> body_of(api::ClientFrame& in) {
       return RequestBody(StatusRequest{});
     case Frame::kTransfer:
       return RequestBody(TransferRequest{ServerId(in.transfer().target())});
+    case Frame::kGetAcl:
+      return RequestBody(GetAclRequest{std::move(*in.mutable_get_acl()->mutable_path())});
+    case Frame::kGetQuota:
+      return RequestBody(QuotaRequest{std::move(*in.mutable_get_quota()->mutable_path())});
+    case Frame::kAddCredential: {
+      auto& added = *in.mutable_add_credential();
+      return RequestBody(AddCredentialRequest{added.number(), added.acked_below(),
+                                              std::move(*added.mutable_scheme()),
+                                              std::move(*added.mutable_proof())});
+    }
     case Frame::BODY_NOT_SET:
       break;
   }
@@ -205,6 +223,25 @@ struct ReplyEncoder {
   void operator()(const ChildrenReply& children) const {
     for (const std::string& name : children.names) reply.mutable_children()->add_names(name);
     put(children.stat, *reply.mutable_children()->mutable_stat());
+  }
+  void operator()(const kv::View::AclView& acl) const {
+    auto& out = *reply.mutable_acl();
+    for (const kv::AclEntry& entry : acl.acl) {
+      auto& to = *out.add_entries();
+      to.set_permissions(entry.permissions);
+      to.set_scheme(entry.scheme);
+      to.set_id(entry.id);
+    }
+    put(acl.stat, *out.mutable_stat());
+  }
+  void operator()(const kv::Quota& quota) const {
+    auto& limits = *reply.mutable_quota()->mutable_limits();
+    limits.set_count_soft(quota.limits.count_soft);
+    limits.set_count_hard(quota.limits.count_hard);
+    limits.set_bytes_soft(quota.limits.bytes_soft);
+    limits.set_bytes_hard(quota.limits.bytes_hard);
+    reply.mutable_quota()->set_used_count(quota.used.count);
+    reply.mutable_quota()->set_used_bytes(quota.used.bytes);
   }
   void operator()(const lock::Place& place) const {
     reply.mutable_place()->set_held(place.held);
