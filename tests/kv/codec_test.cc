@@ -33,6 +33,8 @@ std::vector<Command> examples() {
       SessionRequest{SessionId(1), 2, 3, 3, DeleteOp{"/a", -1, true}},
       SessionRequest{SessionId(1), 2, 3, 3, SetAclOp{"/a", {{kRead, "world", "anyone"}}, 4}},
       SessionRequest{SessionId(1), 2, 3, 3, MultiOp{}},
+      SessionRequest{SessionId(1), 2, 3, 3, SetQuotaOp{"/a", {-1, 0, 1, INT64_MAX}}},
+      SessionRequest{SessionId(1), 2, 3, 3, AddCredentialOp{{"digest", "alice:x"}, true}},
       SessionRequest{SessionId(1), 2, 3, 3,
                      MultiOp{{CreateOp{"/a", "data"}, SetOp{"/a", "other", 0}, DeleteOp{"/b", 3, true},
                               SetAclOp{"/a", {{kWrite, "world", "anyone"}}, -1}, CheckOp{"/a", 1},

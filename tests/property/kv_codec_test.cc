@@ -50,7 +50,12 @@ MultiOp::Part any_part() {
 
 Operation any_operation() {
   const auto path = *arbitrary<std::string>();
-  switch (*rc::gen::inRange(0, 6)) {
+  switch (*rc::gen::inRange(0, 8)) {
+    case 6:
+      return SetQuotaOp{
+          path, {*arbitrary<int64_t>(), *arbitrary<int64_t>(), *arbitrary<int64_t>(), *arbitrary<int64_t>()}};
+    case 7:
+      return AddCredentialOp{{path, *arbitrary<std::string>()}, *arbitrary<bool>()};
     case 0:
       return AcquireOp{path, *arbitrary<std::string>()};
     case 1:

@@ -43,6 +43,22 @@ std::vector<std::string> History::all_paths() const {
   return paths;
 }
 
+// Open in the end, most of them, or nothing could be done after a while.
+Acl History::any_acl(uint8_t pick) {
+  switch (pick % 8) {
+    case 0:
+      return {{pick % 34U, "world", "anyone"}};
+    case 1:
+      return {{kAllPermissions, "auth", ""}};
+    case 2:
+      return {{kAllPermissions, "digest", "alice:x"}, {kRead, "world", "anyone"}};
+    case 3:
+      return {{kAllPermissions & ~(1U << pick / 8 % 5), "world", "anyone"}};
+    default:
+      return open_acl();
+  }
+}
+
 // Of every kind, and some that no node can be of.
 CreateOp History::any_create(const Step& step) const {
   CreateOp op{step[5] % 2 == 0 ? path(step[4]) : any_path(step[4]), std::string(step[3] % 3, 'c')};
@@ -51,7 +67,7 @@ CreateOp History::any_create(const Step& step) const {
   op.parents = step[5] % 3 == 0;
   op.container = step[3] % 16 < 7;
   if (step[3] % 16 > 7) op.ttl_ms = int64_t{step[4]} % 40 - 1;
-  if (step[5] % 4 == 0) op.acl = {{step[4] % 40U, "world", "anyone"}};
+  if (step[5] % 4 == 0) op.acl = any_acl(step[4]);
   return op;
 }
 
@@ -73,7 +89,7 @@ MultiOp::Part History::part(const Step& step) const {
     case 7:
       return DeleteOp{at, version, step[2] % 2 == 0};
     case 8:
-      return SetAclOp{at, {{step[2] % 34U, "world", "anyone"}}, version};
+      return SetAclOp{at, any_acl(step[2]), version};
     case 9:
       return CheckOp{at, version};
     case 10:
@@ -107,7 +123,12 @@ Operation History::operation(const Step& step) const {
   if (step[3] >= 200) return multi(step);
   if (step[3] >= 180) return any_create(step);
   if (step[3] >= 170) return DeleteOp{any_path(step[5]), version, true};
-  if (step[3] >= 160) return SetAclOp{any_path(step[5]), {{step[4] % 34U, "world", "anyone"}}, version};
+  if (step[3] >= 165) return SetAclOp{any_path(step[5]), any_acl(step[4]), version};
+  if (step[3] >= 160)
+    return AddCredentialOp{{"digest", step[4] % 2 == 0 ? "alice:x" : "bob:x"}, step[4] % 8 == 0};
+  if (step[3] >= 156) {
+    return SetQuotaOp{any_path(step[5]), {step[4] % 3 - 1, step[4] % 11 - 1, -1, step[4] % 13 - 1}};
+  }
   switch (step[3] % 16) {
     case 0:
     case 1:

@@ -32,6 +32,7 @@ class History {
   std::string path(uint8_t pick) const;
   std::string any_path(uint8_t pick) const;
   Operation operation(const Step& step) const;
+  static Acl any_acl(uint8_t pick);
   CreateOp any_create(const Step& step) const;
   MultiOp multi(const Step& step) const;
   MultiOp::Part part(const Step& step) const;

@@ -81,6 +81,7 @@ void compare_nodes(const StateMachine& state, const Model& model) {
     RC_ASSERT(view->sequential == node.sequential);
     RC_ASSERT(view->kind == node.kind);
     RC_ASSERT(view->ttl_ms == node.ttl_ms);
+    RC_ASSERT((view->acl == nullptr ? open_acl() : *view->acl) == (node.acl.empty() ? open_acl() : node.acl));
 
     const std::vector<Child> children = state.children(path).value();
     std::vector<std::string> paths;
@@ -98,6 +99,8 @@ void compare_nodes(const StateMachine& state, const Model& model) {
     RC_ASSERT(paths == queue);
   }
   RC_ASSERT(state.queues("/", 1'000'000) == queues);
+  RC_ASSERT(state.quotas().size() == model.quotas().size());
+  for (const auto& [path, limits] : model.quotas()) RC_ASSERT(state.quota(path)->limits == limits);
 }
 
 void compare_sessions(const StateMachine& state, const Model& model) {
@@ -107,6 +110,7 @@ void compare_sessions(const StateMachine& state, const Model& model) {
   for (const auto& [id, session] : model.sessions()) {
     RC_ASSERT(view->id == id);
     RC_ASSERT(view->epoch == session.epoch);
+    RC_ASSERT(state.credentials(id) == session.credentials);
     RC_ASSERT(view->timeout_ms == session.timeout_ms);
     RC_ASSERT(view->next_number == session.next);
     RC_ASSERT(state.ephemerals(id) == model.owned(id));
@@ -156,13 +160,27 @@ TEST(KvMachineLong, DoesWhatTheModelDoesAndMeetsEveryRefusal) {
     }
     for (const auto& [code, count] : run_against_model(steps)) codes[code] += count;
   }
-  for (const ErrorCode code :
-       {ErrorCode::kOk, ErrorCode::kNoNode, ErrorCode::kNodeExists, ErrorCode::kBadVersion,
-        ErrorCode::kNotEmpty, ErrorCode::kNoChildrenForEphemerals, ErrorCode::kBadPath, ErrorCode::kNotHolder,
-        ErrorCode::kBadQueue, ErrorCode::kInvalidArgument, ErrorCode::kSessionExpired,
-        ErrorCode::kSessionMoved, ErrorCode::kBadCredentials, ErrorCode::kRequestGap,
-        ErrorCode::kRequestForgotten, ErrorCode::kTooManyResults, ErrorCode::kTooManyNodes,
-        ErrorCode::kInvalidTtl, ErrorCode::kInvalidAcl}) {
+  for (const ErrorCode code : {ErrorCode::kOk,
+                               ErrorCode::kNoNode,
+                               ErrorCode::kNodeExists,
+                               ErrorCode::kBadVersion,
+                               ErrorCode::kNotEmpty,
+                               ErrorCode::kNoChildrenForEphemerals,
+                               ErrorCode::kBadPath,
+                               ErrorCode::kNotHolder,
+                               ErrorCode::kBadQueue,
+                               ErrorCode::kInvalidArgument,
+                               ErrorCode::kSessionExpired,
+                               ErrorCode::kSessionMoved,
+                               ErrorCode::kBadCredentials,
+                               ErrorCode::kRequestGap,
+                               ErrorCode::kRequestForgotten,
+                               ErrorCode::kTooManyResults,
+                               ErrorCode::kTooManyNodes,
+                               ErrorCode::kInvalidTtl,
+                               ErrorCode::kInvalidAcl,
+                               ErrorCode::kDenied,
+                               ErrorCode::kQuotaExceeded}) {
     EXPECT_GE(codes[code], 20U) << error_name(code);
   }
 }

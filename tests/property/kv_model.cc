@@ -106,13 +106,47 @@ void Model::erase(const std::string& path, Applied& out) {
       {Change::Kind::kDeleted, path, node.stat.ephemeral_owner, node.sequential, node.stat.czxid});
 }
 
+// ---- who may, and how much
+
+bool Model::may(SessionId session, std::string path, uint32_t permission) const {
+  while (!nodes_.contains(path)) path = above(path);
+  const Acl& acl = nodes_.at(path).acl;
+  return acl.empty() || permits(acl, sessions_.at(session).credentials, permission);
+}
+
+bool Model::fits(const std::string& path, size_t bytes) const {
+  for (const auto& [root, limits] : quotas_) {
+    const auto holds = [&root = root](const std::string& at) {
+      return root == "/" || at == root || at.starts_with(root + "/");
+    };
+    if (!holds(path)) continue;
+    int64_t count_before = 0;
+    int64_t count = 0;
+    int64_t sum = static_cast<int64_t>(bytes);
+    for (const auto& [at, node] : nodes_) {
+      if (!holds(at)) continue;
+      ++count_before;
+      sum += static_cast<int64_t>(node.data.size());
+    }
+    count = count_before;
+    for (std::string at = path; !nodes_.contains(at); at = above(at)) count += holds(at) ? 1 : 0;
+    if (count > count_before && limits.count_hard >= 0 && count > limits.count_hard) return false;
+    if (bytes > 0 && limits.bytes_hard >= 0 && sum > limits.bytes_hard) return false;
+  }
+  return true;
+}
+
 // ---- operations
 
 Outcome Model::operate(SessionId session, const CreateOp& op, Applied& out) {
   std::string parent = above(op.path);
   if (op.path == "/" && !op.sequential) return outcome(ErrorCode::kNodeExists);
+  const Result<Acl> acl =
+      op.acl.empty() ? Result<Acl>(Acl{}) : expand_acl(op.acl, sessions_.at(session).credentials);
+  if (!acl.ok()) return outcome(acl.code());
   const bool missing = !nodes_.contains(parent);
   if (missing && !op.parents) return outcome(ErrorCode::kNoNode);
+  if (!may(session, parent, kCreate)) return outcome(ErrorCode::kDenied);
   if (op.sequential && !missing && nodes_.at(parent).creates > 9'999'999'999)
     return outcome(ErrorCode::kSequenceExhausted);
   const std::string path = op.path + (op.sequential ? suffix(missing ? 0 : nodes_.at(parent).creates) : "");
@@ -121,24 +155,28 @@ Outcome Model::operate(SessionId session, const CreateOp& op, Applied& out) {
   while (!nodes_.contains(deepest)) deepest = above(deepest);
   if (nodes_.at(deepest).stat.ephemeral_owner != SessionId())
     return outcome(ErrorCode::kNoChildrenForEphemerals);
-  make_parents(parent, op.acl, out);
+  if (!fits(path, op.data.size())) return outcome(ErrorCode::kQuotaExceeded);
+  make_parents(parent, *acl, out);
   Node& node = make(path, op.data, op.ephemeral ? session : SessionId(), op.sequential, out);
   if (op.container) node.kind = NodeKind::kContainer;
   if (op.ttl_ms) node.kind = NodeKind::kTtl;
   node.ttl_ms = op.ttl_ms.value_or(0);
   node.touched_ms = cluster_ms_;
-  node.acl = op.acl;
+  node.acl = *acl;
   Outcome made = outcome();
   made.path = path;
   made.stat = nodes_.at(path).stat;
   return made;
 }
 
-Outcome Model::operate(SessionId, const SetOp& op, Applied& out) {
+Outcome Model::operate(SessionId session, const SetOp& op, Applied& out) {
   const auto at = nodes_.find(op.path);
   if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
   Node& node = at->second;
+  if (!may(session, op.path, kWrite)) return outcome(ErrorCode::kDenied);
   if (op.version != -1 && op.version != node.stat.version) return outcome(ErrorCode::kBadVersion);
+  if (op.data.size() > node.data.size() && !fits(op.path, op.data.size() - node.data.size()))
+    return outcome(ErrorCode::kQuotaExceeded);
   node.data = op.data;
   ++node.stat.version;
   node.stat.mzxid = zxid_;
@@ -152,14 +190,18 @@ Outcome Model::operate(SessionId, const SetOp& op, Applied& out) {
   return done;
 }
 
-Outcome Model::operate(SessionId, const DeleteOp& op, Applied& out) {
+Outcome Model::operate(SessionId session, const DeleteOp& op, Applied& out) {
   const auto at = nodes_.find(op.path);
   if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
+  if (!may(session, above(op.path), kDelete)) return outcome(ErrorCode::kDenied);
   if (op.version != -1 && op.version != at->second.stat.version) return outcome(ErrorCode::kBadVersion);
   if (!op.recursive && !children(op.path).empty()) return outcome(ErrorCode::kNotEmpty);
   std::vector<std::string> doomed;
   for (const auto& [path, node] : nodes_) {
     if (path == op.path || path.starts_with(op.path + "/")) doomed.push_back(path);
+  }
+  for (const std::string& path : doomed) {
+    if (!children(path).empty() && !may(session, path, kDelete)) return outcome(ErrorCode::kDenied);
   }
   if (doomed.size() > limits_.recursive_delete_max) return outcome(ErrorCode::kTooManyNodes);
   // The deepest first; of the same depth and parents in the order of creation.
@@ -191,11 +233,19 @@ Outcome Model::operate(SessionId session, const AcquireOp& op, Applied& out) {
   while (!nodes_.contains(deepest)) deepest = above(deepest);
   if (nodes_.at(deepest).stat.ephemeral_owner != SessionId())
     return outcome(ErrorCode::kNoChildrenForEphemerals);
-  make_parents(op.path, {}, out);
+  if (!may(session, deepest, kCreate)) return outcome(ErrorCode::kDenied);
+  const Acl acl = nodes_.at(deepest).acl;
+  const uint64_t next = nodes_.contains(op.path) ? nodes_.at(op.path).creates : 0;
+  if (!fits((op.path == "/" ? "" : op.path) + "/" + (kazoo ? kazoo_digits_ + "__lock__" : "lock-") +
+                suffix(next),
+            op.data.size())) {
+    return outcome(ErrorCode::kQuotaExceeded);
+  }
+  make_parents(op.path, acl, out);
   const std::string name =
       (kazoo ? kazoo_digits_ + "__lock__" : "lock-") + suffix(nodes_.at(op.path).creates);
   const std::string path = (op.path == "/" ? "" : op.path) + "/" + name;
-  make(path, op.data, session, true, out);
+  make(path, op.data, session, true, out).acl = acl;
   Outcome done = outcome();
   done.path = path;
   done.held = queue(op.path).front() == path;
@@ -216,30 +266,58 @@ Outcome Model::operate(SessionId session, const CloseSessionOp&, Applied& out) {
   return outcome();
 }
 
-Outcome Model::operate(SessionId, const SetAclOp& op, Applied&) {
+Outcome Model::operate(SessionId session, const SetQuotaOp& op, Applied&) {
+  if (!may(session, op.path == "/" ? op.path : above(op.path), kAdmin)) return outcome(ErrorCode::kDenied);
+  if (op.limits.none()) {
+    quotas_.erase(op.path);
+  } else {
+    quotas_[op.path] = op.limits;
+  }
+  return outcome();
+}
+
+Outcome Model::operate(SessionId session, const AddCredentialOp& op, Applied&) {
+  Credentials all = sessions_.at(session).credentials;
+  const auto add = [&](const Credential& added) {
+    if (std::find(all.begin(), all.end(), added) == all.end()) all.push_back(added);
+  };
+  add(op.credential);
+  if (op.super) add({"super", ""});
+  if (all.size() > kCredentialsMax) return outcome(ErrorCode::kLimitReached);
+  sessions_.at(session).credentials = all;
+  return outcome();
+}
+
+Outcome Model::operate(SessionId session, const SetAclOp& op, Applied&) {
+  const Result<Acl> acl = expand_acl(op.acl, sessions_.at(session).credentials);
+  if (!acl.ok()) return outcome(acl.code());
   const auto at = nodes_.find(op.path);
   if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
   Node& node = at->second;
+  if (!may(session, op.path, kAdmin)) return outcome(ErrorCode::kDenied);
   if (op.version != -1 && op.version != node.stat.aversion) return outcome(ErrorCode::kBadVersion);
-  node.acl = op.acl;
+  node.acl = *acl;
   ++node.stat.aversion;
   Outcome done = outcome();
   done.stat = node.stat;
   return done;
 }
 
-Outcome Model::operate(SessionId, const CheckOp& op, Applied&) {
+Outcome Model::operate(SessionId session, const CheckOp& op, Applied&) {
   const auto at = nodes_.find(op.path);
   if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
+  if (!may(session, op.path, kRead)) return outcome(ErrorCode::kDenied);
   if (op.version != -1 && op.version != at->second.stat.version) return outcome(ErrorCode::kBadVersion);
   return outcome();
 }
 
-Outcome Model::operate(SessionId, const CheckAbsentOp& op, Applied&) {
+Outcome Model::operate(SessionId session, const CheckAbsentOp& op, Applied&) {
+  if (nodes_.contains(op.path) && !may(session, op.path, kRead)) return outcome(ErrorCode::kDenied);
   return outcome(nodes_.contains(op.path) ? ErrorCode::kNodeExists : ErrorCode::kOk);
 }
 
-Outcome Model::operate(SessionId, const CheckHeldOp& op, Applied&) {
+Outcome Model::operate(SessionId session, const CheckHeldOp& op, Applied&) {
+  if (nodes_.contains(op.path) && !may(session, op.path, kRead)) return outcome(ErrorCode::kDenied);
   const std::vector<std::string> waiting = queue(op.path);
   const bool held = !waiting.empty() && nodes_.at(waiting.front()).stat.czxid.value() == op.token.value();
   return outcome(held ? ErrorCode::kOk : ErrorCode::kNotHolder);

@@ -40,10 +40,12 @@ class Model {
     uint64_t floor = 1;
     uint64_t next = 1;
     std::map<uint64_t, Outcome> results;
+    Credentials credentials;
   };
 
   const std::map<std::string, Node>& nodes() const { return nodes_; }
   const std::map<SessionId, Session>& sessions() const { return sessions_; }
+  const std::map<std::string, QuotaLimits>& quotas() const { return quotas_; }
   std::vector<std::string> children(const std::string& path) const;  // their paths, in the order of creation
   std::vector<std::string> owned(SessionId session) const;
   std::vector<std::string> queue(const std::string& path) const;
@@ -65,6 +67,8 @@ class Model {
   Outcome operate(SessionId session, const ReleaseOp& op, Applied& out);
   Outcome operate(SessionId session, const CloseSessionOp& op, Applied& out);
   Outcome operate(SessionId session, const SetAclOp& op, Applied& out);
+  Outcome operate(SessionId session, const SetQuotaOp& op, Applied& out);
+  Outcome operate(SessionId session, const AddCredentialOp& op, Applied& out);
   Outcome operate(SessionId session, const MultiOp& op, Applied& out);
   Outcome operate(SessionId session, const CheckOp& op, Applied& out);
   Outcome operate(SessionId session, const CheckAbsentOp& op, Applied& out);
@@ -77,10 +81,15 @@ class Model {
   void make_parents(const std::string& path, const Acl& acl, Applied& out);
   void erase(const std::string& path, Applied& out);
   bool queued(const std::string& path) const;
+  // Who may, by the list of the node or, where there is none, of the deepest node on the way to it.
+  bool may(SessionId session, std::string path, uint32_t permission) const;
+  // Whether the quotas let so much be added at the path; missing nodes on the way to it count as made.
+  bool fits(const std::string& path, size_t bytes) const;
 
   Limits limits_;
   std::map<std::string, Node> nodes_{{"/", Node{}}};
   std::map<SessionId, Session> sessions_;
+  std::map<std::string, QuotaLimits> quotas_;
   Zxid zxid_;
   int64_t wall_ms_ = 0;
   int64_t cluster_ms_ = 0;
