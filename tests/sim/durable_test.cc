@@ -22,7 +22,12 @@ raft::Entry entry(uint64_t index, uint64_t term) {
 }
 
 // Term 5, a vote for the other one, three entries.
-Durable some() { return {{Term(5), kOther}, {Term(1), Term(4), Term(5)}}; }
+Durable some() {
+  Durable durable;
+  durable.hard_state = {Term(5), kOther};
+  durable.terms = {Term(1), Term(4), Term(5)};
+  return durable;
+}
 
 TEST(Leaving, WhatIsDurableMayLeave) {
   EXPECT_FALSE(check_leaving(some(), kSelf, false, message(5, raft::VoteResponse{false, true})));
@@ -96,6 +101,51 @@ TEST(Recovery, AnUnfinishedWriteMayBeThereOrNot) {
   EXPECT_FALSE(check_recovered(some(), unfinished, found({Term(5), kOther}, {1, 4, 5})));
   EXPECT_FALSE(check_recovered(some(), unfinished, found({Term(6), ServerId()}, {1, 4, 6})));
   expect_says(check_recovered(some(), unfinished, found({Term(5), kOther}, {1})), "lost entries");
+}
+
+WriteGroup cut_at(uint64_t index, uint64_t term) {
+  WriteGroup group;
+  group.cut = server::Output::LogCut{Index(index), Term(term)};
+  return group;
+}
+
+server::WalRecovered found_behind(uint64_t index, uint64_t term, std::vector<uint64_t> terms) {
+  server::WalRecovered recovered = found({Term(5), kOther}, {});
+  recovered.snapshot_index = Index(index);
+  recovered.snapshot_term = Term(term);
+  for (size_t i = 0; i < terms.size(); ++i) recovered.entries.push_back(entry(index + i + 1, terms[i]));
+  return recovered;
+}
+
+TEST(Recovery, ACutKeepsWhatIsBehindItAndDropsALogThatDoesNotReachIt) {
+  Durable durable = some();
+  durable.state = Index(9);
+  EXPECT_FALSE(check_recovered(durable, {cut_at(2, 4)}, found_behind(2, 4, {5})));
+  EXPECT_FALSE(check_recovered(durable, {cut_at(2, 4)}, found({Term(5), kOther}, {1, 4, 5})));
+  EXPECT_FALSE(check_recovered(durable, {cut_at(9, 5)}, found_behind(9, 5, {})));
+  expect_says(check_recovered(durable, {cut_at(2, 4)}, found_behind(2, 4, {})),
+              "lost entries: 2 are left of 3");
+  expect_says(check_recovered(durable, {}, found_behind(2, 4, {5})), "where nobody asked");
+  durable.add(cut_at(2, 4));
+  EXPECT_EQ(durable.terms, std::vector<Term>{Term(5)});
+  expect_says(check_recovered(durable, {}, found({Term(5), kOther}, {1, 4, 5})), "brings back what was cut");
+  durable.add(cut_at(9, 5));
+  EXPECT_TRUE(durable.terms.empty());
+  EXPECT_EQ(durable.last(), Index(9));
+}
+
+TEST(Recovery, ACutBeyondTheStateIsFound) {
+  Durable durable = some();
+  durable.state = Index(1);
+  expect_says(check_recovered(durable, {cut_at(2, 4)}, found_behind(2, 4, {5})), "beyond its state");
+}
+
+TEST(Leaving, AStateThatIsNotDurableIsFound) {
+  Durable durable = some();
+  durable.state = Index(8);
+  EXPECT_FALSE(check_leaving(durable, kSelf, false, message(5, raft::SnapshotResponse{Index(8)})));
+  expect_says(check_leaving(durable, kSelf, false, message(5, raft::SnapshotResponse{Index(9)})),
+              "a state that is not durable");
 }
 
 }  // namespace

@@ -231,8 +231,11 @@ void Nemesis::strike_disk(Fault fault) {
   SimServer* server = victim(random_.chance(0.5));
   if (server == nullptr) return;
   if (fault == Fault::kCrashAtStep) {
-    if (random_.chance(0.3)) {
+    const uint64_t dice = random_.below(10);
+    if (dice < 3) {
       server->die_after_sync();
+    } else if (dice < 5) {
+      server->die_after_job();
     } else {
       server->disk().crash_at_step(1 + random_.below(12));
     }

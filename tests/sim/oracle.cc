@@ -34,7 +34,7 @@ void Oracle::after_drain(const SimServer& server) {
   demand(server, invariants_.observe(*raft));
   see_leader(server, *raft);
   see_committed(*raft);
-  see_state(server);
+  see_state(server, server.replica()->state());
 }
 
 void Oracle::see_leader(const SimServer& server, const raft::Raft& raft) {
@@ -67,8 +67,17 @@ void Oracle::see_committed(const raft::Raft& raft) {
   }
 }
 
-void Oracle::see_state(const SimServer& server) {
-  const kv::StateMachine& state = server.replica()->state();
+void Oracle::state_loaded(const SimServer& server, const server::StateName& name,
+                          const kv::StateMachine& state) {
+  if (name.index != state.applied())
+    throw Violation(server.name() + ": a state that is called index " + std::to_string(name.index.value()) +
+                    " ends with " + std::to_string(state.applied().value()));
+  if (name.index > committed_) throw Violation(server.name() + ": its state holds what was never committed");
+  demand(server, state.check_consistency());
+  see_state(server, state);
+}
+
+void Oracle::see_state(const SimServer& server, const kv::StateMachine& state) {
   const size_t index = state.applied().value();
   if (index >= hashes_.size()) hashes_.resize(index + 1);
   std::optional<uint64_t>& known = hashes_[index];

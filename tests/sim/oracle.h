@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "raft/invariants.h"
+#include "server/store_job.h"
 #include "tests/sim/context.h"
 
 namespace quorate::sim {
@@ -30,6 +31,8 @@ class Oracle {
   void before_step(const SimServer& server);
   void after_step(const SimServer& server);
   void after_drain(const SimServer& server);
+  // A state came from a disk: its own, or (a snapshot) a peer's.
+  void state_loaded(const SimServer& server, const server::StateName& name, const kv::StateMachine& state);
   void process_ended(SimServer& server, bool machine_up) { hooks_.process_ended(server, machine_up); }
   // Slow: recomputes every server's tree.
   void check_consistency(const SimServer& server) const;
@@ -40,7 +43,7 @@ class Oracle {
  private:
   void see_leader(const SimServer& server, const raft::Raft& raft);
   void see_committed(const raft::Raft& raft);
-  void see_state(const SimServer& server);
+  void see_state(const SimServer& server, const kv::StateMachine& state);
 
   Context& context_;
   Hooks hooks_;

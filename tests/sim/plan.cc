@@ -67,6 +67,19 @@ void draw_raft(Random& random, Plan& plan) {
   if (random.chance(0.3)) plan.raft.append_bytes_max = 400;
 }
 
+void draw_checkpoints(Random& random, Plan& plan) {
+  const auto bytes = [&random](uint64_t low, uint64_t high) { return low + random.below(high - low + 1); };
+  plan.leveldb = random.below(10) == 0;
+  plan.kv.history_bytes_max = bytes(1 << 10, 64 << 10);
+  plan.job_max = random.between(milliseconds(1), milliseconds(60));
+  plan.checkpoint_dirty_bytes = bytes(4 << 10, 64 << 10);
+  plan.checkpoint_log_bytes = bytes(8 << 10, 128 << 10);
+  plan.log_kept_bytes = bytes(0, 16 << 10);
+  plan.dirty_bytes_max = plan.checkpoint_dirty_bytes * bytes(2, 4);
+  plan.capture_slice_bytes = bytes(1, 4 << 10);
+  plan.snapshot_chunk_bytes = bytes(200, 8 << 10);
+}
+
 void draw_faults(Random& random, Plan& plan) {
   for (const Usual& usual : kUsual) {
     // Every seed leaves some faults out and takes some more of others, so that they meet in many mixtures.
@@ -105,6 +118,7 @@ Plan draw_plan(uint64_t seed) {
   plan.locks = 1 + static_cast<uint32_t>(random.below(2));
   plan.think_max = random.between(milliseconds(100), milliseconds(500));
   draw_faults(random, plan);
+  draw_checkpoints(random, plan);
   return plan;
 }
 
@@ -117,7 +131,9 @@ std::string describe(const Plan& plan) {
       << " us, clocks " << (plan.wild_clocks ? "up to 50 % off" : "within 5 %")
       << ", clients: " << plan.key_clients << " keys, " << plan.lock_clients << " locks, "
       << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches, " << plan.churn_clients
-      << " coming and going";
+      << " coming and going; checkpoints " << (plan.leveldb ? "on LevelDB" : "in memory") << " from "
+      << plan.checkpoint_dirty_bytes << " bytes of changes or " << plan.checkpoint_log_bytes
+      << " of log, of which " << plan.log_kept_bytes << " are kept";
   return out.str();
 }
 

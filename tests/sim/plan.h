@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "kv/state_machine.h"
 #include "raft/raft.h"
 #include "tests/sim/scheduler.h"
 
@@ -66,6 +67,14 @@ struct Plan {
   uint64_t segment_bytes = 64 << 10;
 
   raft::Options raft;  // time-outs only
+
+  // Checkpoints on LevelDB over the simulated disk, or on its twin in memory. All limits are tiny, so that a
+  // minute sees many checkpoints and servers that the log does not reach.
+  bool leveldb = false;
+  kv::Limits kv;
+  Duration job_max = std::chrono::milliseconds(20);  // of the store
+  size_t checkpoint_dirty_bytes = 16 << 10, checkpoint_log_bytes = 32 << 10, log_kept_bytes = 4 << 10;
+  size_t dirty_bytes_max = 64 << 10, capture_slice_bytes = 1 << 10, snapshot_chunk_bytes = 2 << 10;
 
   uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1, churn_clients = 1;
   uint32_t keys = 3, locks = 1;

@@ -14,7 +14,6 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-const char* const kWalDirectory = "wal";
 // A socket's buffer: what a paused process can have waiting for it.
 constexpr size_t kInboxMax = 4000;
 constexpr Duration kNoSpaceRetry = milliseconds(100);
@@ -33,19 +32,14 @@ SimServer::SimServer(Context& context, Network& network, Connections& connection
       members_(std::move(members)),
       clock_(context.now(), Instant(Duration(context.random.between(Duration(0), std::chrono::hours(100))))),
       disk_(std::make_unique<SimFileSystem>()),
-      incarnation_(context.random.next() | 1) {}
+      incarnation_(context.random.next() | 1) {
+  make_stores();
+}
 
 SimServer::~SimServer() = default;
 
 bool SimServer::is_leader() const {
   return replica_ != nullptr && replica_->raft() != nullptr && replica_->raft()->is_leader();
-}
-
-template <class Action>
-void SimServer::later(SimTime when, Action action) {
-  context_.scheduler.at(when, [this, life = life_, action] {
-    if (life == life_ && up()) action();
-  });
 }
 
 // ---- the process
@@ -64,6 +58,13 @@ void SimServer::start() {
   options.raft.incarnation = incarnation_;
   options.raft.boot = BootNonce(context_.random.next() | 1);
   options.plan = members_;
+  options.kv = context_.plan.kv;
+  options.checkpoint_dirty_bytes = context_.plan.checkpoint_dirty_bytes;
+  options.checkpoint_log_bytes = context_.plan.checkpoint_log_bytes;
+  options.log_kept_bytes = context_.plan.log_kept_bytes;
+  options.dirty_bytes_max = context_.plan.dirty_bytes_max;
+  options.capture_slice_bytes = context_.plan.capture_slice_bytes;
+  options.snapshot_chunk_bytes = context_.plan.snapshot_chunk_bytes;
   context_.say(name_, [&] {
     std::ostringstream out;
     out << "starts as life " << options.raft.boot;
@@ -80,38 +81,13 @@ void SimServer::start() {
   drain();
 }
 
-bool SimServer::recover(server::ReplicaRecovered& recovered) {
-  if (!server::Wal::exists(*disk_, kWalDirectory)) {
-    if (!durable_.terms.empty()) throw Violation(name_ + ": the log on disk is gone");
-    groups_.clear();
-    return true;
-  }
-  const Result<server::WalIdentity> known = server::Wal::identity(*disk_, kWalDirectory);
-  if (!known.ok()) return !disk_failed(known.error(), "reads who it is");
-  server::WalOptions options;
-  options.segment_bytes = context_.plan.segment_bytes;
-  Result<server::Wal::Opened> opened =
-      server::Wal::open(*disk_, kWalDirectory, identity(known->cluster), options);
-  if (!opened.ok()) return !disk_failed(opened.error(), "opens its log");
-  const Verdict wrong = check_recovered(durable_, {groups_.begin(), groups_.end()}, opened->recovered);
-  if (wrong) throw Violation(name_ + " after its restart " + *wrong);
-  server::WalRecovered& found = opened->recovered;
-  durable_.hard_state = found.hard_state;
-  durable_.terms.clear();
-  for (const raft::Entry& entry : found.entries) durable_.terms.push_back(entry.term);
-  groups_.clear();
-  // Made, but the founding entry never became durable: there is no cluster yet.
-  if (found.entries.empty()) return true;
-  wal_ = std::move(opened->wal);
-  recovered.log = raft::Recovered{found.hard_state, found.snapshot_index, found.snapshot_term, std::nullopt,
-                                  std::move(found.entries)};
-  return true;
-}
-
 void SimServer::end_process() {
   ++life_;
   replica_.reset();
   wal_.reset();
+  state_folder_.reset();
+  jobs_.clear();
+  job_runs_ = job_waits_ = die_after_job_ = false;
   inbox_.clear();
   paused_until_ = context_.now();
   pause_armed_.reset();
@@ -148,6 +124,7 @@ void SimServer::wipe() {
   CHECK(!up());
   context_.say(name_, [] { return "its folder is wiped"; });
   disk_ = std::make_unique<SimFileSystem>();
+  make_stores();
   incarnation_ = Incarnation(context_.random.next() | 1);
   durable_ = Durable{};
   groups_.clear();
@@ -178,10 +155,12 @@ void SimServer::pause(Duration length, PauseAt where) {
 }
 
 void SimServer::resume() {
-  die_after_sync_ = false;
+  die_after_sync_ = die_after_job_ = false;
   pause_armed_.reset();
   if (!up() || !paused()) return;
   paused_until_ = context_.now();
+  if (std::exchange(job_waits_, false)) finish_job();
+  if (!up()) return;
   if (std::exchange(sync_waits_, false)) finish_sync();
   schedule_drain();
 }
@@ -293,8 +272,11 @@ void SimServer::handle(server::Output out) {
   for (ConnectionId connection : out.close) connections_.server_close(connection);
   if (out.create_log) create_log(*out.create_log);
   if (!up()) return;
-  if (out.ticket.value() != 0) {
-    groups_.push_back(WriteGroup{out.ticket, out.hard_state, std::move(out.entries)});
+  ask_store(std::move(out.store));
+  if (out.cut && out.cut->index > durable_.state)
+    throw Violation(name_ + " cuts its log beyond its durable state");
+  if (out.ticket.value() != 0 || out.cut) {
+    groups_.push_back(WriteGroup{out.ticket, out.hard_state, std::move(out.entries), out.cut});
     begin_sync();
   } else {
     housekeeping();
@@ -304,6 +286,7 @@ void SimServer::handle(server::Output out) {
     kill("it was told to stop");
     return;
   }
+  if (!out.failed.empty()) throw Violation(name_ + " stops: " + out.failed);
   schedule_tick();
 }
 
@@ -313,7 +296,7 @@ void SimServer::create_log(ClusterId cluster) {
   server::WalOptions options;
   options.segment_bytes = context_.plan.segment_bytes;
   Result<std::unique_ptr<server::Wal>> created =
-      server::Wal::create(*disk_, kWalDirectory, identity(cluster), options);
+      server::Wal::create(*disk_, kSimWalDirectory, identity(cluster), options);
   if (!created.ok()) {
     disk_failed(created.error(), "creates its log");
     return;
@@ -340,7 +323,21 @@ void SimServer::finish_sync() {
     return;
   }
   for (; appended_ < syncing_; ++appended_) {
-    const WriteGroup& group = groups_[appended_];
+    WriteGroup& group = groups_[appended_];
+    if (group.cut && !group.cut_done) {
+      const Status cut = wal_->cut(group.cut->index, group.cut->term);
+      if (cut.code() == ErrorCode::kNoSpace) {
+        later(context_.now() + kNoSpaceRetry, [this] { finish_sync(); });
+        return;
+      }
+      if (!cut.ok()) {
+        disk_failed(cut.error(), "cuts its log");
+        return;
+      }
+      group.cut_done = true;
+      ++context_.statistics.log_cuts;
+    }
+    if (group.ticket.value() == 0) continue;
     const Status status = wal_->append(group.hard_state, group.entries);
     if (!status.ok()) {
       if (!disk_failed(status.error(), "appends to its log"))
@@ -365,7 +362,7 @@ void SimServer::synced(size_t groups) {
   ++context_.statistics.syncs;
   Ticket ticket;
   for (size_t i = 0; i < groups; ++i) {
-    ticket = groups_.front().ticket;
+    if (groups_.front().ticket.value() != 0) ticket = groups_.front().ticket;
     durable_.add(groups_.front());
     groups_.pop_front();
   }
@@ -379,9 +376,9 @@ void SimServer::synced(size_t groups) {
   context_.say(name_, [&] {
     return "is durable: term " + std::to_string(durable_.hard_state.term.value()) + ", vote " +
            std::to_string(durable_.hard_state.vote.value()) + ", " + std::to_string(durable_.terms.size()) +
-           " entries";
+           " entries behind " + std::to_string(durable_.snapshot.value());
   });
-  inbox_.push_front(server::Persisted{ticket});
+  if (ticket.value() != 0) inbox_.push_front(server::Persisted{ticket});
   begin_sync();
   drain();
 }

@@ -6,7 +6,8 @@
 //
 // What can happen between any two of its steps: a pause (also between taking an output and sending it, and
 // between reading the clock and using it), the death of the process, the loss of the machine's power, at each
-// step of the disk too.
+// step of the disk too. Jobs of the store of checkpoints take their time beside the loop, one after the
+// other.
 #pragma once
 
 #include <deque>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "server/replica.h"
+#include "server/storage/state_folder.h"
 #include "server/storage/wal.h"
 #include "tests/sim/clock.h"
 #include "tests/sim/connections.h"
@@ -27,6 +29,8 @@
 namespace quorate::sim {
 
 class Oracle;
+inline constexpr const char* kSimWalDirectory = "wal";
+inline constexpr const char* kSimStateDirectory = "state";
 
 class SimServer {
  public:
@@ -61,6 +65,8 @@ class SimServer {
   void unstall_disk() { stalled_until_ = context_.now(); }
   // The process dies between the end of its next sync and hearing of it.
   void die_after_sync() { die_after_sync_ = true; }
+  // The process dies between the end of its next job of the store and hearing of it.
+  void die_after_job() { die_after_job_ = true; }
   // The monotonic clock's rate changed: what is due has to be worked out again.
   void clock_changed() { schedule_tick(); }
 
@@ -69,7 +75,11 @@ class SimServer {
  private:
   // After this life of the process (or this pause) is over, what was scheduled for it does nothing.
   template <class Action>
-  void later(SimTime when, Action action);
+  void later(SimTime when, Action action) {
+    context_.scheduler.at(when, [this, life = life_, action] {
+      if (life == life_ && up()) action();
+    });
+  }
   void schedule_drain();
   void schedule_tick();
   void drain();
@@ -83,6 +93,14 @@ class SimServer {
   bool disk_failed(const Error& error, std::string_view what);
   void housekeeping();
   bool recover(server::ReplicaRecovered& recovered);
+  bool recover_log(server::ReplicaRecovered& recovered);
+  bool recover_state(server::ReplicaRecovered& recovered);
+  bool fit_log_to_state(raft::Recovered& log, const server::StateName& state);
+  void make_stores();
+  void ask_store(std::vector<server::StoreJob> jobs);
+  void begin_job();
+  void finish_job();
+  void job_done(const server::StoreJob& job, const server::StoreDone& done);
   server::WalIdentity identity(ClusterId cluster) const;
   void end_process();
   bool stranger() const;
@@ -98,6 +116,7 @@ class SimServer {
   // The machine.
   Clock clock_;
   std::unique_ptr<SimFileSystem> disk_;
+  std::unique_ptr<server::StateStores> stores_;  // on the disk, or in memory that survives like one
   Incarnation incarnation_;
   bool wiped_ = false;
   SimTime stalled_until_{0};
@@ -119,6 +138,11 @@ class SimServer {
   size_t appended_ = 0;            // of groups_: handed to the log already
   size_t syncing_ = 0;             // of groups_: covered by the sync that runs
   bool die_after_sync_ = false;
+  std::unique_ptr<server::StateFolder> state_folder_;
+  std::deque<server::StoreJob> jobs_;
+  bool job_runs_ = false;
+  bool job_waits_ = false;  // for the end of a pause
+  bool die_after_job_ = false;
   bool sync_waits_ = false;  // it is done, and the process is paused
   SimTime next_housekeeping_{0};
 };

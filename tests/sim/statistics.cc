@@ -48,6 +48,13 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       u(s.entries_committed), u(s.lock_grants), u(s.stale_tokens_refused), u(s.sessions_opened),
       u(s.sessions_ended), u(s.ephemerals_created), u(s.transfers));
   std::string lines = text;
+  std::snprintf(text, sizeof(text),
+                "state on disk          %llu checkpoints, %llu cuts of a log, %llu starts from a checkpoint, "
+                "%llu snapshots "
+                "installed of %llu parts sent; %llu seeds on LevelDB\n",
+                u(s.checkpoints), u(s.log_cuts), u(s.state_loads), u(s.snapshots_installed),
+                u(s.snapshot_parts), u(s.seeds_on_leveldb));
+  lines += text;
   if (s.graphs_with_leader + s.graphs_without_leader > 0) {
     std::snprintf(text, sizeof(text),
                   "link graphs            %llu with a leader that stays, %llu where none could\n",

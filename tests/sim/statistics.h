@@ -19,7 +19,8 @@ struct Statistics {
   uint64_t sequential_creates = 0, sessions_opened = 0, sessions_ended = 0, reconnects = 0;
   uint64_t messages = 0, messages_lost = 0, messages_duplicated = 0;
   uint64_t entries_committed = 0, syncs = 0;
-  uint64_t ephemerals_created = 0, graphs_with_leader = 0, graphs_without_leader = 0;
+  uint64_t checkpoints = 0, log_cuts = 0, state_loads = 0, snapshot_parts = 0, snapshots_installed = 0;
+  uint64_t seeds_on_leveldb = 0, ephemerals_created = 0, graphs_with_leader = 0, graphs_without_leader = 0;
 
   void add(const Statistics& other);
 };

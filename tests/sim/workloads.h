@@ -107,8 +107,8 @@ class SequenceClient final : public PeriodicClient {
   uint64_t next_ = 1;
 };
 
-// Opens sessions, owns nodes by them, and closes them or is silent until they are over. Once a session is known to
-// be over no read may show its nodes.
+// Opens sessions, owns nodes by them, and closes them or is silent until they are over. Once a session is
+// known to be over no read may show its nodes.
 class ChurnClient final : public PeriodicClient {
  public:
   using PeriodicClient::PeriodicClient;

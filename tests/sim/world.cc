@@ -265,6 +265,7 @@ RunResult World::run() {
     context_.say("verdict", [&] { return *result.failure; });
   }
   context_.statistics.seeds = 1;
+  context_.statistics.seeds_on_leveldb = context_.plan.leveldb ? 1 : 0;
   context_.statistics.simulated_ms = static_cast<uint64_t>(to_ms(context_.now()));
   context_.statistics.events = context_.scheduler.events();
   result.statistics = context_.statistics;
