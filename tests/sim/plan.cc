@@ -75,6 +75,7 @@ void draw_checkpoints(Random& random, Plan& plan) {
   plan.checkpoint_dirty_bytes = bytes(4 << 10, 64 << 10);
   plan.checkpoint_log_bytes = bytes(8 << 10, 128 << 10);
   plan.log_kept_bytes = bytes(0, 16 << 10);
+  plan.log_held_bytes = plan.log_kept_bytes + bytes(0, 128 << 10);
   plan.dirty_bytes_max = plan.checkpoint_dirty_bytes * bytes(2, 4);
   plan.capture_slice_bytes = bytes(1, 4 << 10);
   plan.snapshot_chunk_bytes = bytes(200, 8 << 10);

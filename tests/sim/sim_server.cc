@@ -62,6 +62,7 @@ void SimServer::start() {
   options.checkpoint_dirty_bytes = context_.plan.checkpoint_dirty_bytes;
   options.checkpoint_log_bytes = context_.plan.checkpoint_log_bytes;
   options.log_kept_bytes = context_.plan.log_kept_bytes;
+  options.log_held_bytes = context_.plan.log_held_bytes;
   options.dirty_bytes_max = context_.plan.dirty_bytes_max;
   options.capture_slice_bytes = context_.plan.capture_slice_bytes;
   options.snapshot_chunk_bytes = context_.plan.snapshot_chunk_bytes;
