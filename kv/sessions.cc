@@ -26,12 +26,16 @@ uint64_t hash_words(const uint64_t (&words)[kCount]) {
 // ---- hashing
 
 uint64_t Sessions::hash_of(const Session& s) {
+  return hash_words({s.id.value(), uint64_t{s.epoch} << 32 | s.timeout_ms, s.floor, s.next,
+                     s.credentials_hash, s.attachment_hash});
+}
+
+void Sessions::rehash_attachment(Session& s) {
   uint64_t password[2];
   static_assert(sizeof(password) == sizeof(s.password));
   std::memcpy(password, s.password.data(), sizeof(password));
-  return hash_words({s.id.value(), uint64_t{s.epoch} << 32 | s.timeout_ms, s.floor, s.next, password[0],
-                     password[1], s.credentials_hash, s.attached_by.server.value(),
-                     s.attached_by.boot.value(), s.attached_by.counter, s.attached_at.value()});
+  s.attachment_hash = hash_words({password[0], password[1], s.attached_by.server.value(),
+                                  s.attached_by.boot.value(), s.attached_by.counter, s.attached_at.value()});
 }
 
 uint64_t Sessions::hash_of_result(const Session& session, uint64_t number, std::string_view bytes) {
@@ -63,11 +67,13 @@ void Sessions::note_origin(Session& session, const Origin& origin, Zxid zxid) {
     touch(earlier);
     hash_ -= hash_of(earlier);
     earlier.attached_by = {};
+    rehash_attachment(earlier);
     hash_ += hash_of(earlier);
   }
   if (session.attached_by.server.value() != 0) origins_.erase(session.attached_by);
   session.attached_by = origin.server.value() != 0 ? origin : Origin{};
   session.attached_at = zxid;
+  rehash_attachment(session);
   if (origin.server.value() != 0) origins_[origin] = session.id;
 }
 
@@ -231,11 +237,13 @@ std::optional<std::string> Sessions::check() const {
     const auto origin = origins_.find(session.attached_by);
     if (named && (origin == origins_.end() || origin->second != id))
       return name + " cannot be found by its origin";
-    Session same_credentials;
-    same_credentials.credentials = session.credentials;
-    rehash_credentials(same_credentials);
-    if (same_credentials.credentials_hash != session.credentials_hash)
+    Session recomputed = session;
+    rehash_credentials(recomputed);
+    rehash_attachment(recomputed);
+    if (recomputed.credentials_hash != session.credentials_hash)
       return name + " has credentials of another hash";
+    if (recomputed.attachment_hash != session.attachment_hash)
+      return name + " has an attachment of another hash";
     if (!named && session.attached_by != Origin{}) return name + " has an origin that names no server";
     if (session.floor > session.next) return name + " has a floor above its next number";
     if (session.result_sizes.size() != session.next - session.floor)

@@ -45,6 +45,7 @@ struct Session {
   // attach.
   Credentials credentials;
   uint64_t credentials_hash = 0;  // of their canonical bytes; 0 without any
+  uint64_t attachment_hash = 0;   // of what only an attach changes: the password and who attached it, when
 
   uint8_t mark = 0;  // which list of what changed it stands in; no part of the state
 };
@@ -114,6 +115,7 @@ class Sessions {
   // The session's own hash is its caller's to take out and put back.
   static void set_address(Session& session, const std::string& address);
   static void rehash_credentials(Session& session);
+  static void rehash_attachment(Session& session);
   void note_origin(Session& session, const Origin& origin, Zxid zxid);
 
   // Before any change to a session.

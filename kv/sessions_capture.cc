@@ -86,6 +86,7 @@ Status Sessions::load(Session session) {
     return refuse("was attached by an origin that attached another");
   }
   rehash_credentials(session);
+  rehash_attachment(session);
   session.mark = 0;
   size_t bytes = 0;
   hash_ += hash_of(session) + hash_of_results(session, session.result_sizes.size(), bytes);
