@@ -137,6 +137,17 @@ const std::vector<Flag>& flags() {
        }},
       {"segment-bytes", "SIZE", "one file of the log (default 64MiB)",
        [](C& c, S& text) { return set_bytes(c.wal.segment_bytes, text); }},
+      {"checkpoint-dirty-bytes", "SIZE",
+       "changes to the state after which a checkpoint is made; at four times as much, applying waits for it "
+       "(default 16MiB)",
+       [](C& c, S& text) { return set_bytes(c.checkpoint_dirty_bytes, text); }},
+      {"checkpoint-log-bytes", "SIZE", "growth of the log after which a checkpoint is made (default 64MiB)",
+       [](C& c, S& text) { return set_bytes(c.checkpoint_log_bytes, text); }},
+      {"log-kept-bytes", "SIZE",
+       "log behind a checkpoint, kept for servers that lag a little (default 16MiB)",
+       [](C& c, S& text) { return set_bytes(c.log_kept_bytes, text); }},
+      {"history-bytes-max", "SIZE", "changes kept for watches that resume (default 8MiB)",
+       [](C& c, S& text) { return set_bytes(c.kv.history_bytes_max, text); }},
       {"uncommitted-bytes-max", "SIZE",
        "entries without a quorum, beyond which writes are refused (default 64MiB)",
        [](C& c, S& text) { return set_bytes(c.raft.uncommitted_bytes_max, text); }},
@@ -238,6 +249,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
            flag.help)
         ->type_name(flag.type);
   }
+  bool rebuild = false;
+  app.add_flag(
+      "--rebuild-state", rebuild,
+      "throw the state in --data away, keep all else, and end; the next start gets it from the others");
   app.set_version_flag("--version", "quorated " QUORATE_VERSION, "print the version and exit");
   try {
     app.parse(argc, argv);
@@ -279,6 +294,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       !whole.ok()) {
     return mistake(whole.error().message);
   }
+  config.rebuild_state = rebuild;
   return {std::move(config), {}, 0};
 }
 

@@ -34,6 +34,13 @@ struct ServerConfig {
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;  // "": standard error
 
+  // Throw the state away and end: the next start gets it from the others.
+  bool rebuild_state = false;
+
+  // As in ReplicaOptions.
+  size_t checkpoint_dirty_bytes = ReplicaOptions().checkpoint_dirty_bytes;
+  size_t checkpoint_log_bytes = ReplicaOptions().checkpoint_log_bytes;
+  size_t log_kept_bytes = ReplicaOptions().log_kept_bytes;
   raft::Options raft;
   kv::Limits kv;
   WalOptions wal;

@@ -10,6 +10,7 @@
 #include "server/shell/log_repeats.h"
 #include "server/shell/log_writer.h"
 #include "server/shell/net.h"
+#include "server/shell/store_thread.h"
 
 namespace quorate::server {
 
@@ -19,7 +20,8 @@ constexpr int kHandlersPerTurn = 512;
 
 struct Driver::Impl {
   Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered, std::unique_ptr<Wal> wal,
-       CreateLog create, Founded founded, PeerTransport& peer_transport, ClientListener& client_listener);
+       std::unique_ptr<StateFolder> state, CreateLog create, Founded founded, PeerTransport& peer_transport,
+       ClientListener& client_listener);
 
   bool run_once();
   void stop();
@@ -27,6 +29,8 @@ struct Driver::Impl {
   void process();
   Output take_output();
   void dispatch(Output& output);
+  void write(const Output& output);
+  StoreThread::Handlers store_handlers();
   void send_to_clients(std::vector<ClientMessage>& messages);
   void complete_status(ServerStatus& status) const;
   bool create_log(ClusterId cluster);
@@ -51,11 +55,12 @@ struct Driver::Impl {
   bool stopping = false;
   bool done = false;
   int exit_code = 0;
+  StoreThread store;  // last: its handlers use all the others
 };
 
 Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered,
-                   std::unique_ptr<Wal> wal, CreateLog create_function, Founded founded_function,
-                   PeerTransport& peer_transport, ClientListener& client_listener)
+                   std::unique_ptr<Wal> wal, std::unique_ptr<StateFolder> state, CreateLog create_function,
+                   Founded founded_function, PeerTransport& peer_transport, ClientListener& client_listener)
     : loop(io),
       options(std::move(opts)),
       create(std::move(create_function)),
@@ -66,7 +71,8 @@ Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecov
       log_writer(io, std::move(wal), options.slow_sync, options.no_space_retry,
                  [this](Ticket ticket) { durable(ticket); }),
       timer(io.get_executor()),
-      stop_timer(io.get_executor()) {
+      stop_timer(io.get_executor()),
+      store(io, std::move(state), options.no_space_retry, store_handlers()) {
   const raft::Options& self = options.replica.raft;
   peers.start(PeerIdentity{self.id, self.incarnation, self.boot, options.cluster, options.client_address},
               options.replica.plan,
@@ -74,6 +80,14 @@ Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecov
                [this](ServerId peer) { step(PeerLost{peer}); }});
   clients.start({[this](ClientRequest request) { step(ClientReceived{std::move(request)}); },
                  [this](ConnectionId connection) { step(ClientLost{connection}); }});
+}
+
+StoreThread::Handlers Driver::Impl::store_handlers() {
+  return {[this](StoreDone job) { step(std::move(job)); },
+          [this](const Error& error) {
+            fail(fmt::format("the state cannot be kept, the server ends: {}", error.message));
+          },
+          [](const LogLine& line) { log(line.level, line.text); }};
 }
 
 void Driver::Impl::note_slow(const char* what, Duration took) {
@@ -108,14 +122,20 @@ void Driver::Impl::process() {
     has_input = false;
     Output output = take_output();
     dispatch(output);
-    if (done || output.ticket == Ticket()) continue;
-    if (const Status written = log_writer.write(output.hard_state, output.entries, output.ticket);
-        !written.ok()) {
-      fail(fmt::format("the log failed, the server ends: {}", written.error().message));
-    }
+    if (!done) write(output);
+    for (StoreJob& job : output.store) store.run(std::move(job));
   }
   peers.flush();
   clients.flush();
+}
+
+void Driver::Impl::write(const Output& output) {
+  Status written;
+  if (output.cut) written = log_writer.cut(output.cut->index, output.cut->term);
+  if (written.ok() && output.ticket != Ticket()) {
+    written = log_writer.write(output.hard_state, output.entries, output.ticket);
+  }
+  if (!written.ok()) fail(fmt::format("the log failed, the server ends: {}", written.error().message));
 }
 
 void Driver::Impl::dispatch(Output& output) {
@@ -135,6 +155,7 @@ void Driver::Impl::dispatch(Output& output) {
   if (!output.peers.empty()) peers.flush();
   for (const ConnectionId connection : output.close) clients.close(connection);
   if (output.stopped) done = true;
+  if (!output.failed.empty()) fail(output.failed);
 }
 
 void Driver::Impl::fail(const std::string& what) {
@@ -223,10 +244,11 @@ void Driver::Impl::stop() {
 }
 
 Driver::Driver(boost::asio::io_context& loop, DriverOptions options, ReplicaRecovered recovered,
-               std::unique_ptr<Wal> wal, CreateLog create_log, Founded founded, PeerTransport& peers,
-               ClientListener& clients)
+               std::unique_ptr<Wal> wal, std::unique_ptr<StateFolder> state, CreateLog create_log,
+               Founded founded, PeerTransport& peers, ClientListener& clients)
     : impl_(std::make_unique<Impl>(loop, std::move(options), std::move(recovered), std::move(wal),
-                                   std::move(create_log), std::move(founded), peers, clients)) {}
+                                   std::move(state), std::move(create_log), std::move(founded), peers,
+                                   clients)) {}
 
 Driver::~Driver() {
   impl_->done = true;

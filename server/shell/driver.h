@@ -1,10 +1,10 @@
 // The server's one loop: it drains what is ready, steps the Replica with each input, sends to the peers,
 // writes and syncs the log in place, hands "durable" back in, and flushes the answers of clients, one write
-// for each connection.
+// for each connection. Checkpoints are written by a thread beside it (store_thread.h).
 //
 // Why the log is synced in place: with two cores the hand-over to a thread costs more than it hides.
 //
-// Thread safety: none. Everything runs on the thread that calls run().
+// Thread safety: none. Everything else runs on the thread that calls run().
 #pragma once
 
 #include <functional>
@@ -17,6 +17,7 @@
 #include "server/replica.h"
 #include "server/shell/client_listener.h"
 #include "server/shell/peer_transport.h"
+#include "server/storage/state_folder.h"
 #include "server/storage/wal.h"
 
 namespace quorate::server {
@@ -34,7 +35,7 @@ struct DriverOptions {
   Duration slow_step = std::chrono::milliseconds(20);
   // A clean shutdown that takes longer is cut short.
   Duration stop_timeout = std::chrono::seconds(2);
-  // While the disk is full, a sync is tried again this often.
+  // While the disk is full, a sync or a checkpoint is tried again this often.
   Duration no_space_retry = std::chrono::seconds(1);
 };
 
@@ -49,8 +50,8 @@ class Driver {
   // `peers` and `clients` are bound and not started; they outlive the driver. `wal` is null when there is no
   // log yet.
   Driver(boost::asio::io_context& loop, DriverOptions options, ReplicaRecovered recovered,
-         std::unique_ptr<Wal> wal, CreateLog create_log, Founded founded, PeerTransport& peers,
-         ClientListener& clients);
+         std::unique_ptr<Wal> wal, std::unique_ptr<StateFolder> state, CreateLog create_log, Founded founded,
+         PeerTransport& peers, ClientListener& clients);
   ~Driver();
 
   // Until stop() has done its work or the log failed. The exit code: 0, or 1 after a failure (which was

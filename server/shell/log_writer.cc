@@ -73,7 +73,33 @@ Status LogWriter::sync() {
   last_write_ = after;
   arm_care(kQuiet);
   const Ticket ticket = std::exchange(waiting_, Ticket());
-  durable_(ticket);
+  // Nothing waits where only a cut was tried again.
+  if (ticket != Ticket()) durable_(ticket);
+  return cut_now();
+}
+
+Status LogWriter::cut(Index index, Term term) {
+  CHECK_MSG(wal_ != nullptr, "there is no log to be cut");
+  cut_ = {index, term};
+  // Also while the disk is full: a cut gives room back, and what is written next builds on it.
+  return cut_now();
+}
+
+Status LogWriter::cut_now() {
+  if (!cut_) return {};
+  const Instant before = monotonic_now();
+  const Status cut = wal_->cut(cut_->first, cut_->second);
+  if (cut.code() == ErrorCode::kNoSpace) {
+    if (!std::exchange(no_space_, true)) retry_later();
+    return {};
+  }
+  if (!cut.ok()) return cut;
+  cut_.reset();
+  const Instant after = monotonic_now();
+  if (after - before < slow_sync_) return {};
+  const std::string line =
+      repeats_.admit("slow cut", fmt::format("slow cut of the log: {} ms", to_ms(after - before)), after);
+  if (!line.empty()) log(LogLevel::kWarning, line);
   return {};
 }
 

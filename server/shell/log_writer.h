@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -34,11 +35,15 @@ class LogWriter {
   // Appends and syncs one group. Errors: the log is unusable.
   Status write(const std::optional<raft::HardState>& hard_state, const std::vector<raft::Entry>& entries,
                Ticket ticket);
+  // Cuts the log behind a durable state: behind all that was written before, and before what is written next.
+  // A full disk only delays it. Errors: the log is unusable.
+  Status cut(Index index, Term term);
   // Before a clean shutdown: leaves the log as well marked as a bounded time allows.
   void finish();
 
  private:
   Status sync();
+  Status cut_now();
   void retry_later();
   void care();
   void arm_care(Duration after);
@@ -51,6 +56,7 @@ class LogWriter {
   Timer retry_timer_, care_timer_;
   // Appended and not durable; 0: none. Speaks for every earlier one too.
   Ticket waiting_;
+  std::optional<std::pair<Index, Term>> cut_;  // not done yet: the disk is full
   bool no_space_ = false;
   bool care_armed_ = false;
   Instant last_write_;

@@ -35,6 +35,12 @@ int refuse(const Error& error) {
 }
 
 int run(ServerConfig config) {
+  if (config.rebuild_state) {
+    const auto rebuilt = rebuild_state(config);
+    if (!rebuilt.ok()) return refuse(rebuilt.error());
+    std::printf("%s\n", rebuilt->c_str());
+    return 0;
+  }
   if (const Status set_up = set_up_log(config.log_level, config.log_file); !set_up.ok())
     return refuse(set_up.error());
   // One thread runs it; the locks stay, because the resolver's thread hands its answers in.
@@ -53,8 +59,8 @@ int run(ServerConfig config) {
   for (const LogLine& line : describe_start(config, *folder)) log(line.level, line.text);
 
   Driver driver(loop, driver_options(config, *folder, BootNonce(random_number()), random_number()),
-                std::move(folder->recovered), std::move(folder->wal), folder->create_log, folder->founded, peers,
-                clients);
+                std::move(folder->recovered), std::move(folder->wal), std::move(folder->state),
+                folder->create_log, folder->founded, peers, clients);
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
   signals.async_wait([&](const boost::system::error_code& error, int) {
     if (error) return;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "server/storage/leveldb_store.h"
+
 namespace quorate::server {
 
 namespace {
@@ -20,8 +22,8 @@ std::vector<PlannedMember> planned(const raft::Configuration& configuration) {
 }
 
 // The newest configuration in the log.
-Result<std::optional<raft::Configuration>> members_of(const WalRecovered& recovered) {
-  for (auto entry = recovered.entries.rbegin(); entry != recovered.entries.rend(); ++entry) {
+Result<std::optional<raft::Configuration>> members_of(const std::vector<raft::Entry>& entries) {
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     if (entry->kind != raft::EntryKind::kConfiguration) continue;
     auto configuration = raft::decode_configuration(entry->payload());
     if (!configuration.ok()) return configuration.error();
@@ -58,7 +60,7 @@ Status open_log(const ServerConfig& config, OpenFolder& opened) {
   const WalIdentity expected{config.id, opened.folder->incarnation(), identity->cluster};
   // Asked before anything in the folder changes: one that is not ours is left as it was.
   const auto accept = [&](const WalRecovered& found) -> Status {
-    auto members = members_of(found);
+    auto members = members_of(found.entries);
     if (!members.ok()) return members.error();
     opened.members = *members;
     return opened.members ? check_members(config, *opened.members, config.data) : Status();
@@ -87,6 +89,89 @@ Status open_log(const ServerConfig& config, OpenFolder& opened) {
   return {};
 }
 
+// What stands in every refusal of a state: it can be had from the others.
+std::string rebuild_hint(const ServerConfig& config) {
+  return fmt::format(
+      "run quorated --rebuild-state --data {} and start the server again: it keeps its log and "
+      "gets the state from the other servers",
+      config.data);
+}
+
+// Brings log and state together; the header says how.
+Status fit_log_to_state(const ServerConfig& config, OpenFolder& opened, const StateName& state) {
+  raft::Recovered& log = *opened.recovered.log;
+  const uint64_t begin = log.snapshot_index.value();
+  const uint64_t end = begin + log.entries.size();
+  const uint64_t at = state.index.value();
+  if (at < begin) {
+    return Error{
+        ErrorCode::kCorruption,
+        fmt::format("the state in {} ends with entry {}, and the log in {} begins behind entry {}: what "
+                    "is between is lost; {}",
+                    opened.folder->state_directory(), at, opened.folder->wal_directory(), begin,
+                    rebuild_hint(config))};
+  }
+  if (at == begin) {
+    if (at == 0 || log.snapshot_term == state.term) return {};
+    return Error{
+        ErrorCode::kCorruption,
+        fmt::format("the state in {} and the log in {} disagree about entry {}: they are not of the same "
+                    "server; {}",
+                    opened.folder->state_directory(), opened.folder->wal_directory(), at,
+                    rebuild_hint(config))};
+  }
+  if (at <= end && log.entries[at - begin - 1].term == state.term) return {};
+  if (const Status cut = opened.wal->cut(state.index, state.term); !cut.ok()) return cut;
+  log.snapshot_index = state.index;
+  log.snapshot_term = state.term;
+  log.entries.clear();
+  return {};
+}
+
+// The newest configuration of both, and whether it is what --cluster says.
+Status find_members(const ServerConfig& config, OpenFolder& opened, const std::optional<StateName>& name) {
+  raft::Recovered& log = *opened.recovered.log;
+  std::optional<raft::Configuration> of_state;
+  if (name) {
+    auto decoded = raft::decode_configuration(name->configuration.view());
+    if (!decoded.ok()) return decoded.error();
+    of_state = std::move(*decoded);
+  }
+  auto in_log = members_of(log.entries);
+  if (!in_log.ok()) return in_log.error();
+  opened.members = *in_log ? *in_log : of_state;
+  if (!opened.members) {
+    return Error{
+        ErrorCode::kCorruption,
+        fmt::format("neither the log nor the state in {} says who the members are; restore the whole "
+                    "folder from a backup, or move it away and let this server come back as a new member",
+                    config.data)};
+  }
+  log.snapshot_configuration = std::move(of_state);
+  return check_members(config, *opened.members, config.data);
+}
+
+Status open_state(const ServerConfig& config, OpenFolder& opened) {
+  const std::string directory = opened.folder->state_directory();
+  opened.stores = std::make_unique<LevelDbStores>(*opened.fs);
+  auto state = StateFolder::open(*opened.fs, *opened.stores, directory, config.kv);
+  if (!state.ok()) return state.error();
+  opened.state = std::move(state->folder);
+  opened.recovered.state = std::move(state->state);
+  if (!opened.recovered.log) return {};
+  std::optional<StateName> name = std::move(state->members);
+  if (opened.recovered.state) name = opened.recovered.state->name;
+  if (name && name->cluster != opened.cluster) {
+    return Error{ErrorCode::kWrongCluster,
+                 fmt::format("{} belongs to another cluster than the log beside it; {}", directory,
+                             rebuild_hint(config))};
+  }
+  if (opened.recovered.state) {
+    if (const Status fits = fit_log_to_state(config, opened, *name); !fits.ok()) return fits;
+  }
+  return find_members(config, opened, name);
+}
+
 }  // namespace
 
 Result<OpenFolder> open_folder(const ServerConfig& config, Incarnation fresh) {
@@ -96,6 +181,7 @@ Result<OpenFolder> open_folder(const ServerConfig& config, Incarnation fresh) {
   if (!folder.ok()) return folder.error();
   opened.folder = std::make_unique<DataFolder>(std::move(*folder));
   if (const Status log = open_log(config, opened); !log.ok()) return log.error();
+  if (const Status state = open_state(config, opened); !state.ok()) return state.error();
   FileSystem& fs = *opened.fs;
   const DataFolder& ours = *opened.folder;
   opened.create_log = [&fs, &ours, options = config.wal](ClusterId cluster) {
@@ -107,6 +193,45 @@ Result<OpenFolder> open_folder(const ServerConfig& config, Incarnation fresh) {
   return opened;
 }
 
+namespace {
+
+// Whether the state can be had again: from another member, or by applying a log that is whole.
+bool can_be_rebuilt(FileSystem& fs, const DataFolder& folder, const ServerConfig& config) {
+  const auto name = StateFolder::members(fs, folder.state_directory());
+  if (!name) return true;  // no checkpoint, so the log was never cut; or damage, so that there is no choice
+  const auto members = raft::decode_configuration(name->configuration.view());
+  if (!members.ok() || members->members.size() > 1) return true;
+  const auto wal = Wal::open(fs, folder.wal_directory(),
+                             {folder.server(), folder.incarnation(), folder.cluster()}, config.wal);
+  return wal.ok() && wal->recovered.snapshot_index == Index();
+}
+
+}  // namespace
+
+Result<std::string> rebuild_state(const ServerConfig& config) {
+  PosixFileSystem fs;
+  LevelDbStores stores(fs);
+  auto folder = DataFolder::open_existing(fs, config.data);
+  if (!folder.ok()) return folder.error();
+  if (folder->cluster() == ClusterId()) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("the folder {} is no member's yet: there is no state to get from anybody", config.data)};
+  }
+  if (!can_be_rebuilt(fs, *folder, config)) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        fmt::format("server {} is its cluster's only member, and its log does not begin with the first "
+                    "entry: the state in {} is nowhere else. Restore a backup",
+                    folder->server().value(), folder->state_directory())};
+  }
+  if (const Status discarded = StateFolder::discard(fs, stores, folder->state_directory()); !discarded.ok())
+    return discarded.error();
+  return fmt::format(
+      "the state in {} was discarded; start server {} again, and it gets the state from the others",
+      folder->state_directory(), folder->server().value());
+}
+
 DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folder, BootNonce boot,
                              uint64_t seed) {
   DriverOptions options;
@@ -115,6 +240,10 @@ DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folde
   options.replica.raft.incarnation = folder.folder->incarnation();
   options.replica.raft.boot = boot;
   options.replica.kv = config.kv;
+  options.replica.checkpoint_dirty_bytes = config.checkpoint_dirty_bytes;
+  options.replica.dirty_bytes_max = 4 * config.checkpoint_dirty_bytes;
+  options.replica.checkpoint_log_bytes = config.checkpoint_log_bytes;
+  options.replica.log_kept_bytes = config.log_kept_bytes;
   options.replica.plan = config.cluster;
   options.seed = seed;
   options.client_address = config.advertise_client;
@@ -134,6 +263,15 @@ std::vector<LogLine> describe_start(const ServerConfig& config, const OpenFolder
                    folder.cluster == ClusterId() ? "none" : fmt::format("{:016x}", folder.cluster.value()),
                    ids_of(config.cluster), config.advertise_client,
                    config.listen_peer ? to_string(*config.listen_peer) : "none", config.data, last)});
+  if (folder.recovered.state) {
+    lines.push_back({LogLevel::kInfo, fmt::format("the state of entry {} was loaded: {} nodes",
+                                                  folder.recovered.state->name.index.value(),
+                                                  folder.recovered.state->state->node_count())});
+  } else if (folder.recovered.log && folder.recovered.log->snapshot_index != Index()) {
+    lines.push_back({LogLevel::kWarning,
+                     "there is no state here, and the log does not begin with the first entry: the state is "
+                     "fetched from another server"});
+  }
   if (folder.torn_bytes > 0) {
     lines.push_back(
         {LogLevel::kWarning,

@@ -1,0 +1,80 @@
+#include "server/shell/store_thread.h"
+
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+namespace quorate::server {
+
+StoreThread::StoreThread(boost::asio::io_context& loop, std::unique_ptr<StateFolder> folder,
+                         Duration no_space_retry, Handlers handlers)
+    : loop_(loop),
+      no_space_retry_(no_space_retry),
+      handlers_(std::make_shared<Handlers>(std::move(handlers))),
+      folder_(std::move(folder)),
+      thread_([this] { work(); }) {}
+
+StoreThread::~StoreThread() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  thread_.join();
+  *handlers_ = {};
+}
+
+void StoreThread::run(StoreJob job) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_one();
+}
+
+void StoreThread::work() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    if (stopping_) return;
+    StoreJob job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    run_one(job);
+  }
+}
+
+void StoreThread::run_one(StoreJob& job) {
+  for (bool waited = false;;) {
+    Result<StoreDone> done = folder_->run(job);
+    if (done.ok()) {
+      if (waited) {
+        post([](Handlers& to) { to.log({LogLevel::kInfo, "there is room again, the checkpoints go on"}); });
+      }
+      post([done = std::move(*done)](Handlers& to) mutable { to.done(std::move(done)); });
+      return;
+    }
+    if (done.code() != ErrorCode::kNoSpace) {
+      post([error = done.error()](Handlers& to) { to.failed(error); });
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      return;
+    }
+    if (!std::exchange(waited, true)) {
+      post([message = done.error().message](Handlers& to) {
+        to.log({LogLevel::kWarning, "no checkpoint can be written until there is room again: " + message});
+      });
+    }
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, no_space_retry_, [this] { return stopping_; })) return;
+  }
+}
+
+template <class Call>
+void StoreThread::post(Call call) {
+  boost::asio::post(loop_, [handlers = handlers_, call = std::move(call)]() mutable {
+    if (handlers->done) call(*handlers);
+  });
+}
+
+}  // namespace quorate::server
