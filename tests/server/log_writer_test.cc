@@ -75,6 +75,46 @@ TEST_F(LogWriterTest, AFailedSyncIsAnErrorAndIsNotReported) {
   EXPECT_TRUE(durable_.empty());
 }
 
+TEST_F(LogWriterTest, ACutIsBehindWhatWasWrittenAndBeforeWhatFollows) {
+  start();
+  for (uint64_t index = 1; index <= 3; ++index) ASSERT_TRUE(write(index).ok());
+  ASSERT_TRUE(writer_->cut(Index(2), Term(1)).ok());
+  ASSERT_TRUE(write(4).ok());
+  // One that the log does not reach: what was there is dropped, and it goes on behind.
+  ASSERT_TRUE(writer_->cut(Index(9), Term(1)).ok());
+  ASSERT_TRUE(write(10).ok());
+  EXPECT_EQ(durable_.size(), 5u);
+  writer_.reset();
+  disk_.process_restart();
+  auto opened = Wal::open(disk_, "d/wal", kIdentity, options_);
+  ASSERT_TRUE(opened.ok());
+  EXPECT_EQ(opened->recovered.snapshot_index, Index(9));
+  EXPECT_EQ(opened->recovered.entries.size(), 1u);
+}
+
+TEST_F(LogWriterTest, ACutOnAFullDiskIsTriedAgain) {
+  start();
+  for (uint64_t index = 1; index <= 3; ++index) ASSERT_TRUE(write(index).ok());
+  disk_.fail_step(1, sim::SimStep::kWrite, ErrorCode::kNoSpace);
+  ASSERT_TRUE(writer_->cut(Index(9), Term(1)).ok());
+  ASSERT_TRUE(write(10).ok());
+  EXPECT_EQ(durable_.size(), 3u) << "waits behind the cut";
+  ASSERT_TRUE(run_until(loop_, [&] { return durable_.size() == 4; }));
+  writer_.reset();
+  disk_.process_restart();
+  auto opened = Wal::open(disk_, "d/wal", kIdentity, options_);
+  ASSERT_TRUE(opened.ok());
+  EXPECT_EQ(opened->recovered.snapshot_index, Index(9));
+  EXPECT_EQ(opened->recovered.entries.size(), 1u);
+}
+
+TEST_F(LogWriterTest, AFailedCutIsAnError) {
+  start();
+  ASSERT_TRUE(write(1).ok());
+  disk_.fail_step(1, sim::SimStep::kSync, ErrorCode::kIo);
+  EXPECT_EQ(writer_->cut(Index(1), Term(1)).code(), ErrorCode::kIo);
+}
+
 TEST_F(LogWriterTest, AQuietLogIsLookedAfterUntilThereIsNothingToDo) {
   start();
   ASSERT_TRUE(write(1).ok());
