@@ -13,7 +13,7 @@ namespace quorate::server {
 
 struct LevelDbOptions {
   // What is written is kept in memory, too, until there is so much of it.
-  size_t write_buffer_bytes = 4 << 20;
+  size_t write_buffer_bytes = 8 << 20;
   size_t block_cache_bytes = 1 << 20;
   bool compress = true;  // by Snappy
 };
