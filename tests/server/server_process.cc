@@ -233,7 +233,8 @@ std::optional<api::ServerStatus> status_of(uint16_t client_port) {
 
 // ---- TestCluster
 
-TestCluster::TestCluster() : peer_ports_(free_ports(3)), client_ports_(free_ports(3)), processes_(3) {
+TestCluster::TestCluster(std::vector<std::string> more)
+    : peer_ports_(free_ports(3)), client_ports_(free_ports(3)), more_(std::move(more)), processes_(3) {
   for (size_t server = 0; server < 3; ++server) start(server);
 }
 
@@ -247,16 +248,18 @@ std::string TestCluster::list() const {
 }
 
 std::vector<std::string> TestCluster::arguments(size_t server) const {
-  return {"--id",
-          std::to_string(server + 1),
-          "--data",
-          folder(server),
-          "--cluster",
-          list(),
-          "--client",
-          "127.0.0.1:" + std::to_string(client_ports_[server]),
-          "--segment-bytes",
-          "4MiB"};
+  std::vector<std::string> all = {"--id",
+                                  std::to_string(server + 1),
+                                  "--data",
+                                  folder(server),
+                                  "--cluster",
+                                  list(),
+                                  "--client",
+                                  "127.0.0.1:" + std::to_string(client_ports_[server]),
+                                  "--segment-bytes",
+                                  "4MiB"};
+  all.insert(all.end(), more_.begin(), more_.end());
+  return all;
 }
 
 void TestCluster::start(size_t server) { processes_[server].emplace(arguments(server)); }

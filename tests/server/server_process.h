@@ -84,10 +84,10 @@ class TestClient {
 
 std::optional<api::ServerStatus> status_of(uint16_t client_port);
 
-// Three servers that form a cluster.
+// Three servers that form a cluster, with these flags more than they need.
 class TestCluster {
  public:
-  TestCluster();
+  explicit TestCluster(std::vector<std::string> more = {});
 
   void start(size_t server);
   void kill(size_t server);
@@ -107,6 +107,7 @@ class TestCluster {
  private:
   TemporaryFolder folder_;
   std::vector<uint16_t> peer_ports_, client_ports_;
+  const std::vector<std::string> more_;
   std::vector<std::optional<ServerProcess>> processes_;
 };
 
