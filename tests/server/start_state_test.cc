@@ -27,7 +27,8 @@ class StartTest : public testing::Test {
     auto wal = Wal::create(fs_, folder->wal_directory(), {ServerId(1), kIncarnation, kCluster}, config_.wal);
     EXPECT_TRUE(wal.ok());
     wal_ = std::move(*wal);
-    const std::vector<raft::Proposal> founding = {{raft::EntryKind::kConfiguration, members()}};
+    const std::string configuration = members();
+    const std::vector<raft::Proposal> founding = {{raft::EntryKind::kConfiguration, configuration}};
     write(raft::encode_entries(Term(1), Index(1), founding));
     EXPECT_TRUE(folder->remember_cluster(kCluster).ok());
     machine_.state.skip(Index(1));
