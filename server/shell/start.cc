@@ -203,7 +203,7 @@ bool can_be_rebuilt(FileSystem& fs, const DataFolder& folder, const ServerConfig
   if (!members.ok() || members->members.size() > 1) return true;
   const auto wal = Wal::open(fs, folder.wal_directory(),
                              {folder.server(), folder.incarnation(), folder.cluster()}, config.wal);
-  return wal.ok() && wal->recovered.snapshot_index == Index();
+  return wal.ok() && wal->recovered.snapshot_index == Index() && members->base_state == 0;
 }
 
 }  // namespace
@@ -267,10 +267,6 @@ std::vector<LogLine> describe_start(const ServerConfig& config, const OpenFolder
     lines.push_back({LogLevel::kInfo, fmt::format("the state of entry {} was loaded: {} nodes",
                                                   folder.recovered.state->name.index.value(),
                                                   folder.recovered.state->state->node_count())});
-  } else if (folder.recovered.log && folder.recovered.log->snapshot_index != Index()) {
-    lines.push_back({LogLevel::kWarning,
-                     "there is no state here, and the log does not begin with the first entry: the state is "
-                     "fetched from another server"});
   }
   if (folder.torn_bytes > 0) {
     lines.push_back(
