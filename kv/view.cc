@@ -32,6 +32,11 @@ Result<std::vector<Child>> View::children(std::string_view path) const {
   return state_.children(path);
 }
 
+Result<ChildPage> View::children_page(std::string_view path, const ChildPageOptions& options) const {
+  if (const auto node = get(path); !node.ok()) return node.error();
+  return state_.children_page(path, options);
+}
+
 Result<std::optional<Child>> View::first_queued(std::string_view path) const {
   if (const auto node = get(path); !node.ok()) return node.error();
   return state_.first_queued(path);
@@ -53,12 +58,25 @@ Result<View::AclView> View::acl(std::string_view path) const {
   return denied(path, kRead);
 }
 
-Result<Quota> View::quota(std::string_view path) const {
+Status View::nearest_readable(std::string_view path) const {
   for (std::string_view at = path;; at = parent_of(at)) {
     const Result<NodeView> node = get(at);
-    if (node.ok()) break;
+    if (node.ok()) return {};
     if (node.code() != ErrorCode::kNoNode) return node.error();
   }
+}
+
+Result<StateMachine::PastChanges> View::changes_since(std::string_view root, Zxid since,
+                                                      size_t max_changes) const {
+  Result<StateMachine::PastChanges> past = state_.changes_since(root, since, max_changes);
+  if (past.ok()) {
+    std::erase_if(past->changes, [this](const auto& change) { return !nearest_readable(change.path).ok(); });
+  }
+  return past;
+}
+
+Result<Quota> View::quota(std::string_view path) const {
+  if (Status status = nearest_readable(path); !status.ok()) return status.error();
   const std::optional<Quota> quota = state_.quota(path);
   if (!quota) return {ErrorCode::kNoNode, "there is no quota at " + shown(path)};
   return *quota;

@@ -36,6 +36,11 @@ class View {
   Result<NodeView> get(std::string_view path) const;
   Result<Stat> stat(std::string_view path) const;
   Result<std::vector<Child>> children(std::string_view path) const;
+  Result<ChildPage> children_page(std::string_view path, const ChildPageOptions& options) const;
+  // Changes that may not be seen are left out. Of a node that is gone the deepest node on the way to it
+  // decides: its own list went with it.
+  Result<StateMachine::PastChanges> changes_since(std::string_view root, Zxid since,
+                                                  size_t max_changes) const;
   // Nothing where nobody queues.
   Result<std::optional<Child>> first_queued(std::string_view path) const;
   std::vector<std::string> queues(std::string_view root, size_t max) const;
@@ -51,6 +56,9 @@ class View {
   Zxid zxid() const { return state_.zxid(); }
 
  private:
+  // Errors: kDenied unless the node, or the deepest on the way to it, may be read.
+  Status nearest_readable(std::string_view path) const;
+
   const StateMachine& state_;
   const Credentials& credentials_;
 };

@@ -310,8 +310,11 @@ void WatchTable::drop_connection(ConnectionId connection) {
   for (const Ref ref : all) impl_->remove(ref);
 }
 
-Fired WatchTable::fire(const Applied& applied) {
+Fired WatchTable::fire(const Applied& applied, const MaySee& may_see) {
   Impl& impl = *impl_;
+  const auto sees = [&](const Connection& connection, const std::shared_ptr<const Acl>& acl) {
+    return acl == nullptr || (may_see && may_see(connection.id, acl));
+  };
   if (impl.size == 0) return {};
   Firing firing(applied, impl.persistent > 0, impl.feeds > 0);
   for (size_t i = 0; i < applied.changes.size(); ++i) {
@@ -322,6 +325,7 @@ Fired WatchTable::fire(const Applied& applied) {
     const auto here = [&](const Watch& watch) {
       const Connection& connection = impl.connections[watch.connection];
       const WatchKind kind = watch.what();
+      if (!sees(connection, change.acl)) return false;
       if (is_feed(kind)) {
         firing.feed(connection, watch, change);
         return false;
@@ -341,6 +345,7 @@ Fired WatchTable::fire(const Applied& applied) {
     if (!set) {
       const auto at_parent = [&](const Watch& watch) {
         const Connection& connection = impl.connections[watch.connection];
+        if (!sees(connection, change.parent_acl)) return false;
         if (is_feed(watch.what())) {
           firing.feed(connection, watch, change);
         } else if (watch.what() == WatchKind::kChildren) {

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -72,8 +73,11 @@ class WatchTable {
   Status add(ConnectionId connection, uint64_t watch, WatchKind kind, std::string_view path);
   void remove(ConnectionId connection, uint64_t watch);
   void drop_connection(ConnectionId connection);
-  // What one applied entry fires, in the order of its changes.
-  Fired fire(const Applied& applied);
+  // What one applied entry fires, in the order of its changes. A change of a node whose list is not open is
+  // told to those that `may_see` says (Change::acl, or parent_acl for what it does to the parent's children),
+  // to nobody without it; a one-shot watch that may not be told stays.
+  using MaySee = std::function<bool(ConnectionId, const std::shared_ptr<const Acl>&)>;
+  Fired fire(const Applied& applied, const MaySee& may_see = {});
   size_t size() const;
   // How many a connection has.
   size_t size(ConnectionId connection) const;

@@ -34,7 +34,10 @@ void Replica::Impl::apply_committed() {
 // An event goes out before the reply that could show its change.
 void Replica::Impl::deliver(const kv::Applied& applied) {
   if (!applied.changes.empty()) {
-    kv::Fired fired = watches.fire(applied);
+    kv::Fired fired = watches.fire(applied, [this](ConnectionId connection, const auto& acl) {
+      const auto at = connections.find(connection);
+      return at != connections.end() && kv::may_see(acl, state.credentials(at->second.session));
+    });
     for (kv::WatchEvent& event : fired.events) {
       const ConnectionId connection = event.connection;
       output.clients.push_back({connection, std::move(event)});

@@ -156,7 +156,12 @@ void Replica::Impl::resume_watch(const WaitingRead& read, const ResumeWatchReque
     return refuse(read.asker, valid.code(), valid.error().message);
   }
   const ConnectionId connection = read.asker.connection;
-  if (auto missed = kv::missed_since(state, request.path, request.kind, request.seen, request.existed)) {
+  // What may not be read is not told of, but watched from here on.
+  const bool denied = view_of(read.session).get(request.path).code() == ErrorCode::kDenied;
+  const auto missed =
+      denied ? std::nullopt
+             : kv::missed_since(state, request.path, request.kind, request.seen, request.existed);
+  if (missed) {
     output.clients.push_back(
         {connection, kv::WatchEvent{connection, request.watch, *missed, request.path, state.zxid()}});
   } else if (Status added = watches.add(connection, request.watch, request.kind, request.path); !added.ok()) {

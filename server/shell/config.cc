@@ -151,6 +151,19 @@ const std::vector<Flag>& flags() {
       {"uncommitted-bytes-max", "SIZE",
        "entries without a quorum, beyond which writes are refused (default 64MiB)",
        [](C& c, S& text) { return set_bytes(c.raft.uncommitted_bytes_max, text); }},
+      {"super-digest", "USER:DIGEST",
+       "who may do everything: user:base64(sha1(user:password)), the same on all servers (default: nobody)",
+       [](C& c, S& text) {
+         if (!kv::validate_credential({"digest", text}).ok())
+           return Status(bad("write user:base64(sha1(user:password))"));
+         return c.super_digest = text, Status();
+       }},
+      {"nodes-max", "COUNT", "nodes, beyond which none are made (default 20000000)",
+       [](C& c, S& text) { return set_number(c.nodes_max, text, 1, UINT32_MAX); }},
+      {"data-bytes-max", "SIZE", "data of all nodes, beyond which none is added (default 8GiB)",
+       [](C& c, S& text) { return set_bytes(c.data_bytes_max, text); }},
+      {"sessions-max", "COUNT", "sessions, beyond which none are opened (default 200000)",
+       [](C& c, S& text) { return set_number(c.sessions_max, text, 1, 100'000'000); }},
       {"session-timeout-min", "TIME", "shortest timeout that a session gets (default 1s)",
        [](C& c, S& text) { return set_milliseconds(c.kv.session_timeout_min_ms, text); }},
       {"session-timeout-max", "TIME", "longest timeout that a session gets (default 60s)",

@@ -43,6 +43,11 @@ struct ServerConfig {
   size_t log_kept_bytes = ReplicaOptions().log_kept_bytes;
   raft::Options raft;
   kv::Limits kv;
+  // As ReplicaOptions has them.
+  std::string super_digest;
+  uint64_t nodes_max = ReplicaOptions().nodes_max;
+  uint64_t data_bytes_max = ReplicaOptions().data_bytes_max;
+  uint64_t sessions_max = ReplicaOptions().sessions_max;
   WalOptions wal;
   PeerTransportOptions peers;
   ClientListenerOptions clients;

@@ -244,6 +244,10 @@ DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folde
   options.replica.dirty_bytes_max = 4 * config.checkpoint_dirty_bytes;
   options.replica.checkpoint_log_bytes = config.checkpoint_log_bytes;
   options.replica.log_kept_bytes = config.log_kept_bytes;
+  options.replica.super_digest = config.super_digest;
+  options.replica.nodes_max = config.nodes_max;
+  options.replica.data_bytes_max = config.data_bytes_max;
+  options.replica.sessions_max = config.sessions_max;
   options.replica.plan = config.cluster;
   options.seed = seed;
   options.client_address = config.advertise_client;

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "kv/view.h"
+#include "kv/watch_table.h"
 #include "tests/kv/machine.h"
 
 namespace quorate::kv {
@@ -195,6 +196,15 @@ const std::vector<ReadRow>& read_rows() {
       {"stat", [](const View& v) { return v.stat("/n").code(); }, "/n", kNothing},
       {"children", [](const View& v) { return v.children("/n").code(); }, "/n", kRead},
       {"acl", [](const View& v) { return v.acl("/n").code(); }, "/n", kRead | kAdmin},
+      {"page of children", [](const View& v) { return v.children_page("/n", {}).code(); }, "/n", kRead},
+      {"past changes",
+       [](const View& v) {
+         const auto past = v.changes_since("/n", Zxid(), 1000).value();
+         const bool told = std::any_of(past.changes.begin(), past.changes.end(),
+                                       [](const auto& change) { return change.path == "/n"; });
+         return told ? ErrorCode::kOk : ErrorCode::kDenied;
+       },
+       "/n", kRead},
       {"first queued", [](const View& v) { return v.first_queued("/held").code(); }, "/held", kRead},
       {"queues", [](const View& v) { return v.queues("/", 9).empty() ? ErrorCode::kDenied : ErrorCode::kOk; },
        "/held", kRead},
@@ -262,6 +272,42 @@ TEST(AclMatrix, AChangeOfAnOpenNodeIsToldToAll) {
   const Applied applied = machine.apply_as(machine.open(), create("/a"));
   EXPECT_TRUE(may_see(applied.changes.at(0).acl, {}));
   EXPECT_TRUE(may_see(applied.changes.at(0).parent_acl, {}));
+}
+
+TEST(AclMatrix, AWatchIsToldOnlyWhatMayBeRead) {
+  const ConnectionId alice(1), other(2);
+  for (const uint32_t given : kPermissions) {
+    SCOPED_TRACE(given);
+    World world("/n", given);
+    world.with({kAlice, true});
+    WatchTable watches;
+    uint64_t id = 0;
+    for (const ConnectionId who : {alice, other}) {
+      for (const WatchKind kind : {WatchKind::kData, WatchKind::kChildren, WatchKind::kPersistent,
+                                   WatchKind::kRecursive, WatchKind::kNodeFeed, WatchKind::kTreeFeed}) {
+        ASSERT_TRUE(watches.add(who, ++id, kind, "/n").ok());
+      }
+    }
+    const auto may = [&](ConnectionId who, const std::shared_ptr<const Acl>& acl) {
+      return may_see(acl, who == alice ? Credentials{kAlice} : Credentials{});
+    };
+    const Applied set = world.machine.apply_as(world.session, SetOp{"/n", "x"});
+    EXPECT_TRUE(watches.fire(set).events.empty());
+    const Fired fired = watches.fire(set, may);
+    EXPECT_EQ(fired.events.size(), given == kRead ? 3U : 0U);   // data, persistent, recursive
+    EXPECT_EQ(fired.batches.size(), given == kRead ? 2U : 0U);  // the feeds
+    for (const WatchEvent& event : fired.events) EXPECT_EQ(event.connection, alice);
+    for (const FeedBatch& batch : fired.batches) EXPECT_EQ(batch.connection, alice);
+    // Whoever was not told still watches.
+    EXPECT_EQ(watches.size(), given == kRead ? 11U : 12U);
+
+    // A child that everybody may read, of a node that not everybody may list.
+    const Fired below = watches.fire(world.machine.apply_as(world.session, create("/n/new")), may);
+    for (const WatchEvent& event : below.events) {
+      const bool of_the_child = event.path == "/n/new";
+      EXPECT_TRUE(of_the_child || (given == kRead && event.connection == alice));
+    }
+  }
 }
 
 // ---- where lists come from
