@@ -1,0 +1,178 @@
+// What a server itself decides about who may and how much: credentials, reads, limits of the whole, the
+// reserve.
+#include <gtest/gtest.h>
+
+#include "tests/replica/cluster.h"
+
+namespace quorate::server::test {
+namespace {
+
+const ServerId kServer(1);
+const ConnectionId kRoot(1);
+const ConnectionId kOther(2);
+
+class AccessTest : public testing::Test {
+ protected:
+  explicit AccessTest(ReplicaOptions options = {}) : cluster(1, with_super(std::move(options))) {
+    EXPECT_EQ(cluster.elect(), kServer);
+    EXPECT_EQ(cluster.open(kServer, kRoot).code, ErrorCode::kOk);
+    EXPECT_EQ(cluster.open(kServer, kOther).code, ErrorCode::kOk);
+  }
+  static ReplicaOptions with_super(ReplicaOptions options) {
+    options.super_digest = kv::digest_id("super:test").value();
+    return options;
+  }
+  ErrorCode write(ConnectionId who, kv::Operation operation) {
+    const uint64_t number = ++numbers[who];
+    const ErrorCode code =
+        cluster.call(kServer, who, WriteRequest{number, number, std::move(operation)}).error.code;
+    // Refused before it was proposed: the number is still free.
+    if (code == ErrorCode::kLimitReached) --numbers[who];
+    return code;
+  }
+  ErrorCode prove(ConnectionId who, std::string proof) {
+    const uint64_t number = ++numbers[who];
+    return cluster.call(kServer, who, AddCredentialRequest{number, number, "digest", std::move(proof)})
+        .error.code;
+  }
+  ErrorCode read(ConnectionId who, RequestBody body) {
+    return cluster.call(kServer, who, std::move(body)).error.code;
+  }
+  const kv::StateMachine& state() { return cluster.replica(kServer).state(); }
+
+  Cluster cluster;
+  std::map<ConnectionId, uint64_t> numbers;
+};
+
+kv::CreateOp private_node(std::string path) {
+  kv::CreateOp op{std::move(path), "data"};
+  op.acl = {{kv::kAllPermissions, "auth", ""}};
+  return op;
+}
+
+TEST_F(AccessTest, APasswordIsHashedBeforeItIsProposed) {
+  EXPECT_EQ(prove(kRoot, "alice:secret"), ErrorCode::kOk);
+  EXPECT_EQ(prove(kOther, "nonsense"), ErrorCode::kInvalidArgument);
+  for (const raft::Entry& entry : cluster.node(kServer).disk->entries) {
+    EXPECT_EQ(entry.encoded.view().find("secret"), std::string_view::npos);
+  }
+}
+
+TEST_F(AccessTest, OnlyTheSuperUsersPasswordMakesASuperUser) {
+  EXPECT_EQ(prove(kOther, "alice:secret"), ErrorCode::kOk);
+  EXPECT_EQ(write(kOther, private_node("/a")), ErrorCode::kOk);
+  EXPECT_EQ(prove(kRoot, "super:wrong"), ErrorCode::kOk);
+  EXPECT_EQ(read(kRoot, GetRequest{"/a"}), ErrorCode::kDenied);
+  EXPECT_EQ(prove(kRoot, "super:test"), ErrorCode::kOk);
+  EXPECT_EQ(read(kRoot, GetRequest{"/a"}), ErrorCode::kOk);
+}
+
+TEST_F(AccessTest, EveryReadAsksWhoMay) {
+  EXPECT_EQ(prove(kRoot, "alice:secret"), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, private_node("/a")), ErrorCode::kOk);
+  kv::CreateOp lock = private_node("/lock");
+  lock.data.clear();
+  EXPECT_EQ(write(kRoot, lock), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::AcquireOp{"/lock"}), ErrorCode::kOk);
+  const std::vector<RequestBody> reads = {GetRequest{"/a"}, ChildrenRequest{"/a"}, GetAclRequest{"/a"},
+                                          LockShowRequest{"/lock"},
+                                          LockPlaceRequest{"/lock/lock-0000000000"}};
+  for (const RequestBody& body : reads) {
+    EXPECT_EQ(read(kRoot, body), ErrorCode::kOk) << body.index();
+    EXPECT_EQ(read(kOther, body), ErrorCode::kDenied) << body.index();
+  }
+  EXPECT_EQ(read(kOther, GetRequest{"/a", false}), ErrorCode::kOk) << "whether it exists may be asked";
+  const ClientReply list = cluster.call(kServer, kOther, LockListRequest{});
+  EXPECT_TRUE(std::get<LockListReply>(list.body).locks.empty());
+}
+
+TEST_F(AccessTest, AWatchIsNotToldOfWhatMayNotBeRead) {
+  EXPECT_EQ(read(kOther, GetRequest{"/a", false, 7}), ErrorCode::kNoNode);
+  EXPECT_EQ(prove(kRoot, "alice:secret"), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, private_node("/a")), ErrorCode::kOk);
+  EXPECT_TRUE(cluster.events<kv::WatchEvent>(kServer, kOther).empty());
+  EXPECT_EQ(write(kRoot, kv::SetAclOp{"/a", kv::open_acl()}), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::SetOp{"/a", "more"}), ErrorCode::kOk);
+  EXPECT_EQ(cluster.events<kv::WatchEvent>(kServer, kOther).size(), 1u) << "it had stayed";
+}
+
+class LimitsTest : public AccessTest {
+ protected:
+  LimitsTest() : AccessTest(limits()) {}
+  static ReplicaOptions limits() {
+    ReplicaOptions options;
+    options.nodes_max = 3;  // "/" included
+    options.data_bytes_max = 10;
+    options.sessions_max = 2;
+    return options;
+  }
+};
+
+TEST_F(LimitsTest, WhatGrowsIsRefusedAndWhatFreesGoesOn) {
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/a", "12345"}), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::SetOp{"/a", "12345678901"}), ErrorCode::kLimitReached);
+  EXPECT_EQ(write(kRoot, kv::SetOp{"/a", "1234567890"}), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/b", "x"}), ErrorCode::kLimitReached);
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/b", ""}), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/c", ""}), ErrorCode::kLimitReached);
+  EXPECT_EQ(write(kRoot, kv::AcquireOp{"/b"}), ErrorCode::kLimitReached);
+  EXPECT_EQ(write(kRoot, kv::SetOp{"/a", "123"}), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::DeleteOp{"/b"}), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/c", ""}), ErrorCode::kOk);
+}
+
+TEST_F(LimitsTest, WhatWasAppliedBeforeIsAnsweredAsItWasThen) {
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/a", ""}), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/b", ""}), ErrorCode::kOk);
+  EXPECT_EQ(cluster.call(kServer, kRoot, WriteRequest{2, 2, kv::CreateOp{"/b", ""}}).error.code,
+            ErrorCode::kOk);
+}
+
+TEST_F(LimitsTest, OneSessionTooManyIsRefusedUntilAnotherCloses) {
+  EXPECT_EQ(cluster.open(kServer, ConnectionId(3)).code, ErrorCode::kLimitReached);
+  EXPECT_EQ(write(kOther, kv::CloseSessionOp{}), ErrorCode::kOk);
+  EXPECT_EQ(cluster.open(kServer, ConnectionId(4)).code, ErrorCode::kOk);
+}
+
+class ReserveTest : public AccessTest {
+ protected:
+  ReserveTest() : AccessTest(small()) {}
+  static ReplicaOptions small() {
+    ReplicaOptions options;
+    options.raft.uncommitted_bytes_max = 8 << 10;
+    return options;
+  }
+};
+
+// With a disk that writes nothing, what was proposed stays uncommitted.
+TEST_F(ReserveTest, WhatFreesStillFitsWhereWhatGrowsDoesNot) {
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(write(kOther, kv::CreateOp{"/gone" + std::to_string(i), ""}), ErrorCode::kOk);
+  }
+  cluster.stall_disk(kServer);
+  uint64_t last = 0;
+  for (int i = 0; i < 200; ++i) {
+    const uint64_t number = ++numbers[kRoot];
+    last = cluster.send(kServer, kRoot, WriteRequest{number, 1, kv::CreateOp{"/n" + std::to_string(i), ""}});
+    cluster.settle();
+  }
+  ASSERT_TRUE(cluster.reply(kServer, kRoot, last).has_value());
+  EXPECT_EQ(cluster.reply(kServer, kRoot, last)->error.code, ErrorCode::kOverloaded);
+  std::vector<uint64_t> deletes;
+  for (int i = 0; i < 5; ++i) {
+    const uint64_t number = ++numbers[kOther];
+    deletes.push_back(cluster.send(kServer, kOther,
+                                   WriteRequest{number, number, kv::DeleteOp{"/gone" + std::to_string(i)}}));
+    cluster.settle();
+    EXPECT_FALSE(cluster.reply(kServer, kOther, deletes.back()).has_value()) << "it was taken, and waits";
+  }
+  cluster.resume_disk(kServer);
+  cluster.settle();
+  for (const uint64_t id : deletes) {
+    ASSERT_TRUE(cluster.reply(kServer, kOther, id).has_value());
+    EXPECT_EQ(cluster.reply(kServer, kOther, id)->error.code, ErrorCode::kOk);
+  }
+}
+
+}  // namespace
+}  // namespace quorate::server::test
