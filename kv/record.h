@@ -5,6 +5,7 @@
 //   'a'  which state this is: index, term, configuration (server/store_job.h)
 //   'm'  what the state machine knows of itself: index, zxid base, stamp, hash
 //   'n' + path                      one node
+//   'q' + path                      the limits of one quota
 //   's' + session id, big-endian    one session with its kept outcomes
 //   'c' + zxid, place, big-endian   one change of the history
 // What else is needed gets a letter of its own. Values begin with a version.
