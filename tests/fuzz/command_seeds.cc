@@ -29,7 +29,9 @@ std::vector<std::string> command_seeds() {
                                              aging,
                                              subtree,
                                              SetAclOp{"/a", aging.acl, 0},
-                                             several};
+                                             several,
+                                             SetQuotaOp{"/a", {}},
+                                             AddCredentialOp{{"digest", "me:secret"}, false}};
   uint64_t number = 0;
   for (const Operation& operation : operations) {
     ++number;

@@ -39,6 +39,11 @@ std::string_view text(const kv::Operation& operation, std::string_view& path) {
                    return "set permissions of";
                  },
                  [&](const kv::MultiOp&) -> std::string_view { return "multi"; },
+                 [&](const kv::SetQuotaOp& op) -> std::string_view {
+                   path = op.path;
+                   return "set the quota of";
+                 },
+                 [&](const kv::AddCredentialOp&) -> std::string_view { return "add a credential"; },
                  [&](const kv::CloseSessionOp&) -> std::string_view { return "close the session"; }},
       operation);
 }
@@ -155,6 +160,9 @@ std::string describe(const server::RequestBody& body) {
           [&](const server::LockShowRequest& b) { out << "who holds " << b.path; },
           [&](const server::LockListRequest& b) { out << "locks under " << b.root; },
           [&](const server::StatusRequest&) { out << "status"; },
+          [&](const server::GetAclRequest& b) { out << "permissions of " << b.path; },
+          [&](const server::QuotaRequest& b) { out << "quota of " << b.path; },
+          [&](const server::AddCredentialRequest&) { out << "take this credential"; },
           [&](const server::TransferRequest& b) { out << "hand leadership to " << b.target; }},
       body);
   return out.str();

@@ -137,5 +137,26 @@ TEST(World, GraphsOfLinksBetweenServersWhoseLogsDifferLeadWhereTheyCan) {
   EXPECT_GE(counts.graphs_without_leader, 20u);
 }
 
+// A bit of a node in a follower's memory changes: the scrub finds it within a minute, and that server stops.
+TEST(World, ABitThatFlipsInMemoryStopsItsServerWithinAMinute) {
+  set_check_failure_hook([](const std::string& what) { throw Violation(what); });
+  World world(7, Trace(), calm(3));
+  world.start_servers();
+  world.start_clients();
+  world.run_for(seconds(5));
+  const SimServer* leader = world.agreed_leader();
+  ASSERT_NE(leader, nullptr);
+  SimServer& follower = world.server(leader == &world.server(0) ? 1 : 0);
+  auto& state = const_cast<kv::StateMachine&>(follower.replica()->state());
+  ASSERT_TRUE(state.damage_node("/"));
+  std::string stopped;
+  try {
+    world.run_for(seconds(60));
+  } catch (const Violation& violation) {
+    stopped = violation.what();
+  }
+  EXPECT_NE(stopped.find(follower.name() + " stops: a node in memory differs"), std::string::npos) << stopped;
+}
+
 }  // namespace
 }  // namespace quorate::sim
