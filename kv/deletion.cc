@@ -22,7 +22,8 @@ Outcome Execution::remove_all(const Place& place) {
     for (Ref child = tree_.last_child(found[at]); child != kNone; child = tree_.node(child).prev)
       found.push_back(child);
   }
-  if (found.size() > limits_.recursive_delete_max) {
+  // What its multi changed before counts too, so that no entry takes long to apply.
+  if (changes_.size() + found.size() > limits_.recursive_delete_max) {
     const bool more = found.size() >= kCountedNodesMax;
     return refuse(ErrorCode::kTooManyNodes,
                   "the node at " + shown(place.path) + " and what is below it are " +

@@ -215,17 +215,6 @@ QuotaUse Tree::use_of(std::string_view path) const {
   return use;
 }
 
-void Tree::set_creates(const Place& place, uint64_t creates) {
-  touch(place.ref, place.path);
-  change_hash(place.ref, -parent_hash_of(place.ref, place.hash));
-  Node& node = nodes_[place.ref];
-  if (node.part == kNone) node.part = parents_.allocate();
-  ParentPart& part = parents_[node.part];
-  if (part.creates == 0) part.pzxid = node.czxid;
-  part.creates = creates;
-  change_hash(place.ref, parent_hash_of(place.ref, place.hash));
-}
-
 // ---- what hangs on a node
 
 // A list of permissions that never changed and no time to live need no part.

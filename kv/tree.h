@@ -188,9 +188,6 @@ class Tree {
   // What a subtree holds; nothing where there is no node.
   QuotaUse use_of(std::string_view path) const;
 
-  // For tests: as if so many children had been made below the node.
-  void set_creates(const Place& place, uint64_t creates);
-
  private:
   struct Owned {
     Ref first = kNone, last = kNone;

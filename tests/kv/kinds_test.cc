@@ -197,6 +197,20 @@ TEST(RecursiveDelete, HasALimitAndSaysHowManyThereAre) {
   EXPECT_EQ(machine.state.node_count(), 1U);
 }
 
+TEST(RecursiveDelete, TwoInOneMultiHaveOneLimit) {
+  Limits limits;
+  limits.recursive_delete_max = 5;
+  Machine machine(limits);
+  const SessionId session = machine.open();
+  for (const char* path : {"/a", "/a/x", "/a/y", "/b", "/b/x", "/b/y"})
+    (void)machine.run(session, create(path));
+  const DeleteOp a{"/a", -1, true}, b{"/b", -1, true};
+  EXPECT_EQ(machine.run(session, MultiOp{{a, b}}).code, ErrorCode::kTooManyNodes);
+  EXPECT_EQ(machine.state.node_count(), 7U);
+  EXPECT_EQ(machine.run(session, MultiOp{{a}}).code, ErrorCode::kOk);
+  EXPECT_EQ(machine.run(session, MultiOp{{b}}).code, ErrorCode::kOk);
+}
+
 TEST(RecursiveDelete, TakesFiftyThousandAtOnce) {
   Machine machine;
   const SessionId session = machine.open();

@@ -203,7 +203,8 @@ Outcome Model::operate(SessionId session, const DeleteOp& op, Applied& out) {
   for (const std::string& path : doomed) {
     if (!children(path).empty() && !may(session, path, kDelete)) return outcome(ErrorCode::kDenied);
   }
-  if (doomed.size() > limits_.recursive_delete_max) return outcome(ErrorCode::kTooManyNodes);
+  if (doomed.size() > 1 && out.changes.size() + doomed.size() > limits_.recursive_delete_max)
+    return outcome(ErrorCode::kTooManyNodes);
   // The deepest first; of the same depth and parents in the order of creation.
   const auto rank = [&](const std::string& path) {
     std::vector<uint64_t> orders;
