@@ -1,8 +1,8 @@
 // When this server makes a checkpoint, and how: begun when enough has changed, captured in slices while apply
 // goes on, and handed to the store once this server's own log holds durably what the checkpoint holds.
 //
-// Why never beyond the durable log: after a restart the state would be ahead of the log, and what a quorum
-// has not got would be served.
+// Why never beyond the durable log: after any crash the log then goes on behind the state without a gap, and
+// where it does not, something is damaged.
 //
 // Thread safety: none.
 #pragma once

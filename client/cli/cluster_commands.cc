@@ -20,6 +20,7 @@ constexpr uint64_t kLagOfDegraded = 10'000;
 std::string role_text(const ServerView& server) {
   if (!server.status) return "unreachable";
   if (!server.status->may_vote && !server.learner) return "recovering";
+  if (server.status->receiving) return "receiving";
   switch (server.status->role) {
     case Role::kLeader:
       return "leader";
@@ -126,6 +127,8 @@ int health(const Globals& globals) {
       return say("degraded", name + " does not answer; " + answer + ", " + leader, kAnswerIsNo);
     if (!server.status->may_vote && !server.learner)
       return say("degraded", name + " may not vote: its data folder was wiped, or has not recovered yet; " + leader, kAnswerIsNo);
+    if (server.status->receiving)
+      return say("degraded", name + " is getting the state from another server; " + leader, kAnswerIsNo);
     if (lag(*view.leader_status(), *server.status) > kLagOfDegraded)
       return say("degraded",
                  name + " is " + std::to_string(lag(*view.leader_status(), *server.status)) +

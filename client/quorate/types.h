@@ -86,6 +86,7 @@ struct ServerStatus {
   ClusterId cluster;  // 0: the cluster is not formed yet
   Role role = Role::kFollower;
   bool may_vote = true;
+  bool receiving = false;  // its state is on its way from another server
   Term term;
   ServerId leader;  // 0: none known
   Index last_index, committed, applied;

@@ -285,6 +285,7 @@ TEST(ClientCodec, AStatusWithAllItsFields) {
   status.cluster = ClusterId(99);
   status.role = raft::RoleName::kLeader;
   status.may_vote = false;
+  status.receiving = true;
   status.term = Term(3);
   status.leader = ServerId(2);
   status.last_index = Index(14);
@@ -304,6 +305,7 @@ TEST(ClientCodec, AStatusWithAllItsFields) {
   EXPECT_EQ(out.cluster(), 99u);
   EXPECT_EQ(out.role(), static_cast<uint32_t>(raft::RoleName::kLeader));
   EXPECT_FALSE(out.may_vote());
+  EXPECT_TRUE(out.receiving());
   EXPECT_EQ(out.term(), 3u);
   EXPECT_EQ(out.leader(), 2u);
   EXPECT_EQ(out.last_index(), 14u);
