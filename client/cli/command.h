@@ -57,6 +57,7 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<std::string>& command,
                        Action& action);
 void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action);
+void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
 
 int run_under_lock(const Globals& globals, const std::string& path, std::optional<milliseconds> wait,
                    const std::vector<std::string>& command);

@@ -114,6 +114,7 @@ int main(int argc, char** argv) {
   add_data_commands(app, globals, action);
   add_lock_commands(app, globals, command, action);
   add_cluster_commands(app, globals, action);
+  add_snapshot_commands(app, globals, action);
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
