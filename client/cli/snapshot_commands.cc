@@ -93,8 +93,9 @@ int restore(const Globals& globals, const Arguments& args) {
   ClusterId cluster(random_id());
   if (!args.cluster_id.empty()) {
     uint64_t given = 0;
+    const char* const begin = args.cluster_id.data() + (args.cluster_id.starts_with("0x") ? 2 : 0);
     const char* const end = args.cluster_id.data() + args.cluster_id.size();
-    const auto parsed = std::from_chars(args.cluster_id.data(), end, given, 16);
+    const auto parsed = std::from_chars(begin, end, given, 16);
     if (parsed.ec != std::errc() || parsed.ptr != end || given == 0)
       return fail(kWrongUsage, "'" + args.cluster_id +
                                    "' is no cluster id: use the one that the first restore has printed");
