@@ -94,7 +94,7 @@ Result<StateName> restore_backup(FileSystem& fs, StateStores& stores, const Rest
   const auto there = fs.list(target.directory);
   if (!there.ok()) return there.error();
   if (!there->empty()) {
-    return {ErrorCode::kNodeExists,
+    return {ErrorCode::kInUse,
             target.directory + " is not empty; restore into a folder that is, or move that one away"};
   }
   state.begin_anew(state.zxid().value() + kRestoredZxidGap);

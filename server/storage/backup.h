@@ -33,7 +33,7 @@ struct RestoreTarget {
   ClusterId cluster;        // the same for all servers that are restored from one backup
 };
 // Makes a data folder that begins a new cluster with the backup's state: sessions closed, zxids and tokens
-// far above what the backup can have seen. Gives the new state. Errors: kNodeExists where the folder holds
+// far above what the backup can have seen. Gives the new state. Errors: kInUse where the folder holds
 // anything; kIo, kNoSpace.
 Result<StateName> restore_backup(FileSystem& fs, StateStores& stores, const RestoreTarget& target,
                                  kv::StateMachine& state);

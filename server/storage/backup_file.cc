@@ -49,7 +49,7 @@ Status for_each_record(std::string_view records,
 
 Result<BackupWriter> BackupWriter::create(FileSystem& fs, const std::string& path) {
   if (fs.exists(path)) {
-    return {ErrorCode::kNodeExists,
+    return {ErrorCode::kInUse,
             path + " exists already; give the backup another name, or move that file away"};
   }
   auto file = fs.create(part_of(path));

@@ -27,7 +27,7 @@ inline constexpr size_t kBackupFrameBytesMax = 16 << 20;
 class BackupWriter {
  public:
   // Writes beside `path`, under its name with ".part", which is gone again unless finish() succeeds. Errors:
-  // kIo, kNoSpace, kNodeExists where `path` exists: a backup is never overwritten.
+  // kIo, kNoSpace, kInUse where `path` exists: a backup is never overwritten.
   static Result<BackupWriter> create(FileSystem& fs, const std::string& path);
   BackupWriter(BackupWriter&&) noexcept = default;
   ~BackupWriter();

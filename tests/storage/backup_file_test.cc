@@ -99,7 +99,7 @@ TEST(BackupFile, PartsThatChangedPlacesAreNoticed) {
 TEST(BackupFile, IsNeverWrittenOverAnotherAndLeavesNothingHalfDone) {
   sim::SimFileSystem fs;
   write_backup(fs, "backup");
-  EXPECT_EQ(BackupWriter::create(fs, "backup").code(), ErrorCode::kNodeExists);
+  EXPECT_EQ(BackupWriter::create(fs, "backup").code(), ErrorCode::kInUse);
   {
     auto writer = BackupWriter::create(fs, "given-up");
     ASSERT_TRUE(writer.ok());
