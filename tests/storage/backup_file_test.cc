@@ -10,6 +10,11 @@
 namespace quorate::server {
 namespace {
 
+class Disk : public sim::SimFileSystem {
+ public:
+  Disk() { EXPECT_TRUE(make_directory("d").ok()); }
+};
+
 std::string records(int first, int count) {
   std::string bytes;
   for (int i = first; i < first + count; ++i) kv::append_record(bytes, "n/" + std::to_string(i), "value");
@@ -46,77 +51,77 @@ void put_file(FileSystem& fs, const std::string& path, const std::string& bytes)
 }
 
 TEST(BackupFile, GivesBackWhatWasPutIn) {
-  sim::SimFileSystem fs;
-  write_backup(fs, "backup");
-  const auto all = read_all(fs, "backup");
+  Disk fs;
+  write_backup(fs, "d/backup");
+  const auto all = read_all(fs, "d/backup");
   ASSERT_TRUE(all.ok()) << all.error().message;
   EXPECT_EQ(*all, records(10, 3) + records(20, 2));
-  EXPECT_FALSE(fs.exists("backup.part"));
+  EXPECT_FALSE(fs.exists("d/backup.part"));
 }
 
 TEST(BackupFile, EveryFlippedByteIsNoticed) {
-  sim::SimFileSystem fs;
-  const std::string good = write_backup(fs, "backup");
+  Disk fs;
+  const std::string good = write_backup(fs, "d/backup");
   for (size_t i = 0; i < good.size(); ++i) {
     std::string bad = good;
     bad[i] = static_cast<char>(bad[i] ^ 0x10);
-    put_file(fs, "bad", bad);
-    EXPECT_FALSE(read_all(fs, "bad").ok()) << "the byte at " << i;
+    put_file(fs, "d/bad", bad);
+    EXPECT_FALSE(read_all(fs, "d/bad").ok()) << "the byte at " << i;
   }
 }
 
 TEST(BackupFile, EveryShorterOrLongerFileIsNoticed) {
-  sim::SimFileSystem fs;
-  const std::string good = write_backup(fs, "backup");
+  Disk fs;
+  const std::string good = write_backup(fs, "d/backup");
   for (size_t size = 0; size < good.size(); ++size) {
-    put_file(fs, "bad", good.substr(0, size));
-    const auto all = read_all(fs, "bad");
+    put_file(fs, "d/bad", good.substr(0, size));
+    const auto all = read_all(fs, "d/bad");
     ASSERT_FALSE(all.ok()) << size << " bytes of " << good.size();
     EXPECT_EQ(all.code(), ErrorCode::kCorruption);
   }
-  put_file(fs, "bad", good + "x");
-  EXPECT_EQ(read_all(fs, "bad").code(), ErrorCode::kCorruption);
+  put_file(fs, "d/bad", good + "x");
+  EXPECT_EQ(read_all(fs, "d/bad").code(), ErrorCode::kCorruption);
 }
 
 TEST(BackupFile, PartsThatChangedPlacesAreNoticed) {
-  sim::SimFileSystem fs;
-  write_backup(fs, "one");
-  auto writer = BackupWriter::create(fs, "two");
+  Disk fs;
+  write_backup(fs, "d/one");
+  auto writer = BackupWriter::create(fs, "d/two");
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE(writer->add(records(20, 2)).ok());
   ASSERT_TRUE(writer->add(records(10, 3)).ok());
   ASSERT_TRUE(writer->finish().ok());
-  const std::string one = *(*fs.open("one")).get()->read_at(0, 10'000);
-  const std::string two = *(*fs.open("two")).get()->read_at(0, 10'000);
+  const std::string one = *(*fs.open("d/one")).get()->read_at(0, 10'000);
+  const std::string two = *(*fs.open("d/two")).get()->read_at(0, 10'000);
   const size_t first = 12 + 12 + records(10, 3).size(), second = 12 + records(20, 2).size();
-  put_file(fs, "mixed",
+  put_file(fs, "d/mixed",
            one.substr(0, 12) + one.substr(first, second) + one.substr(12, first - 12) +
                one.substr(first + second));
-  EXPECT_FALSE(read_all(fs, "mixed").ok());
+  EXPECT_FALSE(read_all(fs, "d/mixed").ok());
   EXPECT_NE(one, two);
 }
 
 TEST(BackupFile, IsNeverWrittenOverAnotherAndLeavesNothingHalfDone) {
-  sim::SimFileSystem fs;
-  write_backup(fs, "backup");
-  EXPECT_EQ(BackupWriter::create(fs, "backup").code(), ErrorCode::kInUse);
+  Disk fs;
+  write_backup(fs, "d/backup");
+  EXPECT_EQ(BackupWriter::create(fs, "d/backup").code(), ErrorCode::kInUse);
   {
-    auto writer = BackupWriter::create(fs, "given-up");
+    auto writer = BackupWriter::create(fs, "d/given-up");
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE(writer->add(records(1, 1)).ok());
   }
-  EXPECT_FALSE(fs.exists("given-up"));
-  EXPECT_FALSE(fs.exists("given-up.part"));
+  EXPECT_FALSE(fs.exists("d/given-up"));
+  EXPECT_FALSE(fs.exists("d/given-up.part"));
 }
 
 TEST(BackupFile, RefusesWhatIsNoBackup) {
-  sim::SimFileSystem fs;
-  EXPECT_EQ(BackupReader::open(fs, "missing").code(), ErrorCode::kNoNode);
-  put_file(fs, "other", "a shopping list, not a backup");
-  EXPECT_EQ(BackupReader::open(fs, "other").code(), ErrorCode::kCorruption);
-  put_file(fs, "later", std::string("QUORBKUP\x02\0\0\0", 12));
-  EXPECT_EQ(BackupReader::open(fs, "later").code(), ErrorCode::kUnsupported);
-  auto writer = BackupWriter::create(fs, "b");
+  Disk fs;
+  EXPECT_EQ(BackupReader::open(fs, "d/missing").code(), ErrorCode::kNoNode);
+  put_file(fs, "d/other", "a shopping list, not a backup");
+  EXPECT_EQ(BackupReader::open(fs, "d/other").code(), ErrorCode::kCorruption);
+  put_file(fs, "d/later", std::string("QUORBKUP\x02\0\0\0", 12));
+  EXPECT_EQ(BackupReader::open(fs, "d/later").code(), ErrorCode::kUnsupported);
+  auto writer = BackupWriter::create(fs, "d/b");
   ASSERT_TRUE(writer.ok());
   EXPECT_EQ(writer->add("\xff\xff\xff").code(), ErrorCode::kMalformed);
   EXPECT_EQ(writer->add(std::string(kBackupFrameBytesMax + 1, 'x')).code(), ErrorCode::kTooLarge);
