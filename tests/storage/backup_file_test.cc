@@ -10,11 +10,6 @@
 namespace quorate::server {
 namespace {
 
-class Disk : public sim::SimFileSystem {
- public:
-  Disk() { EXPECT_TRUE(make_directory("d").ok()); }
-};
-
 std::string records(int first, int count) {
   std::string bytes;
   for (int i = first; i < first + count; ++i) kv::append_record(bytes, "n/" + std::to_string(i), "value");
@@ -51,7 +46,8 @@ void put_file(FileSystem& fs, const std::string& path, const std::string& bytes)
 }
 
 TEST(BackupFile, GivesBackWhatWasPutIn) {
-  Disk fs;
+  sim::SimFileSystem fs;
+  ASSERT_TRUE(fs.make_directory("d").ok());
   write_backup(fs, "d/backup");
   const auto all = read_all(fs, "d/backup");
   ASSERT_TRUE(all.ok()) << all.error().message;
@@ -60,7 +56,8 @@ TEST(BackupFile, GivesBackWhatWasPutIn) {
 }
 
 TEST(BackupFile, EveryFlippedByteIsNoticed) {
-  Disk fs;
+  sim::SimFileSystem fs;
+  ASSERT_TRUE(fs.make_directory("d").ok());
   const std::string good = write_backup(fs, "d/backup");
   for (size_t i = 0; i < good.size(); ++i) {
     std::string bad = good;
@@ -71,7 +68,8 @@ TEST(BackupFile, EveryFlippedByteIsNoticed) {
 }
 
 TEST(BackupFile, EveryShorterOrLongerFileIsNoticed) {
-  Disk fs;
+  sim::SimFileSystem fs;
+  ASSERT_TRUE(fs.make_directory("d").ok());
   const std::string good = write_backup(fs, "d/backup");
   for (size_t size = 0; size < good.size(); ++size) {
     put_file(fs, "d/bad", good.substr(0, size));
@@ -84,7 +82,8 @@ TEST(BackupFile, EveryShorterOrLongerFileIsNoticed) {
 }
 
 TEST(BackupFile, PartsThatChangedPlacesAreNoticed) {
-  Disk fs;
+  sim::SimFileSystem fs;
+  ASSERT_TRUE(fs.make_directory("d").ok());
   write_backup(fs, "d/one");
   auto writer = BackupWriter::create(fs, "d/two");
   ASSERT_TRUE(writer.ok());
@@ -102,7 +101,8 @@ TEST(BackupFile, PartsThatChangedPlacesAreNoticed) {
 }
 
 TEST(BackupFile, IsNeverWrittenOverAnotherAndLeavesNothingHalfDone) {
-  Disk fs;
+  sim::SimFileSystem fs;
+  ASSERT_TRUE(fs.make_directory("d").ok());
   write_backup(fs, "d/backup");
   EXPECT_EQ(BackupWriter::create(fs, "d/backup").code(), ErrorCode::kInUse);
   {
@@ -115,7 +115,8 @@ TEST(BackupFile, IsNeverWrittenOverAnotherAndLeavesNothingHalfDone) {
 }
 
 TEST(BackupFile, RefusesWhatIsNoBackup) {
-  Disk fs;
+  sim::SimFileSystem fs;
+  ASSERT_TRUE(fs.make_directory("d").ok());
   EXPECT_EQ(BackupReader::open(fs, "d/missing").code(), ErrorCode::kNoNode);
   put_file(fs, "d/other", "a shopping list, not a backup");
   EXPECT_EQ(BackupReader::open(fs, "d/other").code(), ErrorCode::kCorruption);
