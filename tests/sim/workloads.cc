@@ -119,6 +119,8 @@ void ChurnClient::act() {
     look();
   } else if (dice < 92) {
     if (!has_writes_in_flight()) close_session();
+  } else if (context_.now() >= context_.plan.trouble) {
+    look();  // once all is healed everybody must be served, and who is silent is not
   } else {
     // Longer than the cluster waits for it; it comes back to find its session over, or nearly.
     pause(milliseconds(timeout_ms()) * random_.between(int64_t{9}, int64_t{20}) / 10);
