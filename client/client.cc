@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "client/client_impl.h"
+#include "client/operations.h"
 #include "kv/command.h"
 #include "kv/path.h"
 
@@ -160,17 +161,18 @@ void Client::close() {
 }
 
 Result<Created> Client::create(std::string_view path, std::string_view data, CreateOptions options) {
-  if (Status status = validate(kv::CreateOp{std::string(path), std::string(data), options.ephemeral,
-                                            options.sequential, options.parents});
-      !status.ok())
-    return status.error();
+  kv::CreateOp asked;
+  asked.path = path;
+  asked.data = data;
+  asked.ephemeral = options.ephemeral;
+  asked.sequential = options.sequential;
+  asked.parents = options.parents;
+  asked.container = options.container;
+  if (options.ttl) asked.ttl_ms = options.ttl->count();
+  for (const AclEntry& entry : options.acl) asked.acl.push_back({entry.permissions, entry.scheme, entry.id});
+  if (Status status = validate(asked); !status.ok()) return status.error();
   api::Write operation;
-  api::Create* create = operation.mutable_create();
-  create->set_path(std::string(path));
-  create->set_data(std::string(data));
-  create->set_ephemeral(options.ephemeral);
-  create->set_sequential(options.sequential);
-  create->set_parents(options.parents);
+  put_create(path, data, options, *operation.mutable_create());
   const Result<api::Reply> reply = impl_->write(std::move(operation));
   if (!reply.ok()) return reply.error();
   return Created{reply->outcome().path(), stat_of(reply->outcome().stat())};

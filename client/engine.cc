@@ -96,6 +96,7 @@ void Engine::stop(Instant now) {
   reads_outstanding_ = 0;
   for (auto& [id, read] : reads) read.on_reply(now, error);
   watches_.clear();
+  end_feeds(error);
   link_ = Link::kIdle;
   drop_ = true;
 }
@@ -114,7 +115,8 @@ bool Engine::anything_outstanding() const {
 }
 
 bool Engine::wanted() const {
-  return !reads_.empty() || !writes_.empty() || !watches_.empty() || session_state_ == SessionState::kLive;
+  return !reads_.empty() || !writes_.empty() || !watches_.empty() || !feeds_.empty() ||
+         session_state_ == SessionState::kLive;
 }
 
 // Sends all that may be sent. Every step ends with it.
@@ -124,8 +126,19 @@ void Engine::pump(Instant now) {
   if (link_ != Link::kReady) return;
   if (!anything_outstanding()) last_heard_ = now;  // silence counts from the question on
   open_or_ping(now);
+  if (probes() && now >= probe_at_) probe(now);
   if (session_state_ == SessionState::kLive) writes_.send(now, sink_);
   send_reads(now);
+}
+
+// A read that needs a quorum: a server that is cut off from the others would tell no changes, and seem well.
+void Engine::probe(Instant now) {
+  probe_at_ = now + kProbeInterval;
+  if (anything_outstanding()) return;
+  api::ClientFrame frame;
+  frame.mutable_get()->set_path("/");
+  ask(
+      now, std::move(frame), kNever, [](Instant, const Result<api::Reply>&) {}, true);
 }
 
 void Engine::send_reads(Instant now) {
@@ -147,6 +160,12 @@ void Engine::received(Instant now, const api::ServerFrame& frame) {
       break;
     case api::ServerFrame::kWatchEvent:
       on_watch_event(frame.watch_event());
+      break;
+    case api::ServerFrame::kFeedBatch:
+      on_feed_batch(now, frame.feed_batch());
+      break;
+    case api::ServerFrame::kProgress:
+      on_progress(Zxid(frame.progress().zxid()));
       break;
     case api::ServerFrame::kGranted:
       for (auto it = locks_.begin(); it != locks_.end(); ++it) {
@@ -280,6 +299,7 @@ Instant Engine::deadline() const {
   if (session_state_ == SessionState::kNone && !writes_.empty())
     earliest = std::min(earliest, control_again_);
   if (anything_outstanding()) earliest = std::min(earliest, last_heard_ + silence_max());
+  if (probes()) earliest = std::min(earliest, probe_at_);
   return earliest;
 }
 

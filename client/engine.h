@@ -24,6 +24,7 @@
 #include "base/ids.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "client/quorate/changes.h"
 #include "client/quorate/types.h"
 #include "client/request.h"
 #include "client/rotation.h"
@@ -47,6 +48,9 @@ inline constexpr int64_t kDriftPercent = 10;
 // A connection on which nothing was heard for this long, while something was asked, is given up (less for
 // short sessions).
 inline constexpr Duration kSilenceMax = std::chrono::seconds(4);
+// Without a session there are no heartbeats: while something is watched, the server is asked this often
+// whether it still is in touch with the cluster.
+inline constexpr Duration kProbeInterval = std::chrono::seconds(5);
 inline constexpr Duration kConnectMax = std::chrono::seconds(1);
 
 struct GrantedLock {
@@ -74,6 +78,10 @@ class Engine {
   using OnEvent = std::function<void(Event)>;
   void read(Instant now, api::ClientFrame frame, OnReply on_reply, OnEvent on_event = nullptr);
   void remove_watch(Instant now, uint64_t watch);
+  // `on_started` gets the first answer. From then on `on_changes` is told every change, each once and in
+  // order, over whatever connections, until remove_feed() or an error.
+  void watch_changes(Instant now, api::WatchSince request, OnReply on_started, OnChanges on_changes);
+  void remove_feed(Instant now, uint64_t id);
   void write(Instant now, api::Write operation, OnReply on_reply);
   // `wait`: none: for ever; 0: not at all. `on_lost` is called at most once, and only after a grant.
   uint64_t acquire(Instant now, std::string path, std::string name, std::optional<Duration> wait,
@@ -123,6 +131,12 @@ class Engine {
     bool armed = false;
     OnEvent on_event;
   };
+  struct FeedEntry {
+    api::WatchSince request;  // as it would be resumed: its `since` is where it is complete
+    OnChanges on_changes;
+    bool started = false;  // the first answer has come
+    bool live = false;     // over this connection
+  };
   struct LockEntry {
     LockState state = LockState::kJoining;
     std::string path, node;
@@ -141,6 +155,10 @@ class Engine {
   void pump(Instant now);
   bool wanted() const;
   bool anything_outstanding() const;
+  bool probes() const {
+    return session_state_ != SessionState::kLive && !(feeds_.empty() && watches_.empty());
+  }
+  void probe(Instant now);
   void send_reads(Instant now);
   void on_reply(Instant now, const api::Reply& reply);
   void on_read_reply(Instant now, std::map<uint64_t, Read>::iterator it, const api::Reply& reply);
@@ -163,10 +181,21 @@ class Engine {
   Duration lease() const;
   const std::string& endpoint() const { return options_.endpoints[rotation_.current()]; }
 
+  // engine_feeds.cc: changes since a zxid
+  void ask_feed(Instant now, const FeedEntry& feed);
+  void forget_feed(Instant now, uint64_t id);
+  void on_feed_part(Instant now, uint64_t id, const Result<api::Reply>& reply);
+  void on_feed_batch(Instant now, const api::FeedBatch& batch);
+  void on_progress(Zxid zxid);
+  void deliver_changes(FeedEntry& feed, Changes changes);
+  void resume_feeds(Instant now);
+  void end_feeds(const Error& error);
+
   // engine_locks.cc: watches and locks
   void on_watch_reply(const Read& read, const api::Reply& reply);
   void on_watch_event(const api::WatchEvent& event);
   void resume_watches(Instant now);
+  void on_resumed(uint64_t id, const Result<api::Reply>& reply);
   void on_joined(Instant now, uint64_t lock, const Result<api::Reply>& reply);
   void ask_places(Instant now);
   void ask_place(Instant now, uint64_t lock);
@@ -208,6 +237,8 @@ class Engine {
   std::map<uint64_t, Read> reads_;
   size_t reads_outstanding_ = 0;
   std::map<uint64_t, WatchEntry> watches_;
+  std::map<uint64_t, FeedEntry> feeds_;
+  Instant probe_at_ = kNever;  // when a link that nobody asks anything is asked for a sign of life
   std::map<uint64_t, LockEntry> locks_;
   uint64_t last_lock_ = 0;
 };

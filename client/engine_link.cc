@@ -70,6 +70,7 @@ void Engine::connected(Instant now) {
     api::AttachSession* attach = send_control(now, attach_id_, attach_sent_).mutable_attach_session();
     attach->set_session(session_.value());
     attach->set_password(options_.password);
+    attach->set_attempt(link_number_);
   }
   pump(now);
 }
@@ -77,7 +78,9 @@ void Engine::connected(Instant now) {
 void Engine::link_ready(Instant now) {
   link_ = Link::kReady;
   link_deadline_ = kNever;
+  probe_at_ = now + kProbeInterval;
   resume_watches(now);
+  resume_feeds(now);
   ask_places(now);
 }
 

@@ -53,8 +53,24 @@ void Engine::resume_watches(Instant now) {
     api::ClientFrame frame;
     *frame.mutable_resume_watch() = watch.resume;
     ask(
-        now, std::move(frame), kNever, [](Instant, const Result<api::Reply>&) {}, true);
+        now, std::move(frame), kNever,
+        [this, watch_id = id](Instant, const Result<api::Reply>& reply) { on_resumed(watch_id, reply); },
+        true);
   }
+}
+
+// A server that cannot take the watch over (it has too many) will not tell what happens: the watch fires, and
+// whoever reads again is told why it cannot be set.
+void Engine::on_resumed(uint64_t id, const Result<api::Reply>& reply) {
+  const auto it = watches_.find(id);
+  if (reply.ok() || it == watches_.end()) return;
+  const bool children = it->second.resume.kind() == 2;
+  api::WatchEvent event;
+  event.set_watch(id);
+  event.set_kind(static_cast<uint32_t>(children ? EventKind::kChildrenChanged : EventKind::kDataChanged));
+  event.set_path(it->second.resume.path());
+  event.set_zxid(it->second.resume.seen());
+  on_watch_event(event);
 }
 
 // ---- locks

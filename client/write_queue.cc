@@ -104,7 +104,7 @@ Verdict WriteQueue::on_reply(Instant now, const api::Reply& reply, Random& rando
   if (error.code == ErrorCode::kRequestForgotten) {
     answer(now, entry,
            Error{ErrorCode::kOutcomeUnknown, "the servers no longer have the outcome of this write"});
-  } else if (!error.ok()) {
+  } else if (!error.ok() && reply.outcome().results_size() == 0) {
     answer(now, entry, error);
   } else {
     answer(now, entry, reply);

@@ -260,6 +260,7 @@ std::string encode_session(const Session& session) {
   out.varint(session.timeout_ms);
   out.raw({reinterpret_cast<const char*>(session.password.data()), session.password.size()});
   out.varint(session.attached_at.value());
+  out.varint(session.attempt);
   if (groups & kAttachedByGroup) {
     out.varint(session.attached_by.server.value());
     out.u64(session.attached_by.boot.value());
@@ -288,6 +289,7 @@ Result<Session> decode_session(SessionId id, std::string_view bytes) {
   const std::string_view password = in.raw(session.password.size());
   std::copy(password.begin(), password.end(), session.password.begin());
   session.attached_at = Zxid(in.varint());
+  session.attempt = in.varint();
   if (groups & kAttachedByGroup) {
     session.attached_by.server = ServerId(get_u32(in));
     session.attached_by.boot = BootNonce(in.u64());

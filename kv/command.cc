@@ -103,6 +103,7 @@ std::string encode_command(const Command& command) {
                    out.varint(attach.session.value());
                    put_password(out, attach.password);
                    out.string(attach.address);
+                   out.varint(attach.attempt);
                  },
                  [&](const ExpireSessions& expire) {
                    kind(CommandKind::kExpireSessions);
@@ -153,6 +154,7 @@ Result<CommandView> decode_command_view(std::string_view bytes) {
       attach.session = SessionId(in.varint());
       attach.password = get_password(in);
       attach.address = in.string();
+      attach.attempt = in.varint();
       command = attach;
       break;
     }

@@ -141,6 +141,9 @@ struct AttachSession {
   SessionId session;
   SessionPassword password{};
   std::string address{};  // as above, in place of the earlier one
+  // Counted by the client, and growing: one that is lower than the last seen comes late, from a connection
+  // that the client has given up, and is refused. 0: takes the session over whatever was seen.
+  uint64_t attempt = 0;
 };
 // From the leader's clock; those that are gone already are passed over.
 struct ExpireSessions {

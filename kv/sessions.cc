@@ -34,8 +34,9 @@ void Sessions::rehash_attachment(Session& s) {
   uint64_t password[2];
   static_assert(sizeof(password) == sizeof(s.password));
   std::memcpy(password, s.password.data(), sizeof(password));
-  s.attachment_hash = hash_words({password[0], password[1], s.attached_by.server.value(),
-                                  s.attached_by.boot.value(), s.attached_by.counter, s.attached_at.value()});
+  s.attachment_hash =
+      hash_words({password[0], password[1], s.attached_by.server.value(), s.attached_by.boot.value(),
+                  s.attached_by.counter, s.attached_at.value(), s.attempt});
 }
 
 uint64_t Sessions::hash_of_result(const Session& session, uint64_t number, std::string_view bytes) {
@@ -106,9 +107,13 @@ Result<Sessions::Attached> Sessions::attach(const AttachSession& attach, Zxid zx
   }
   const bool named = attach.origin.server.value() != 0;
   if (named && session->attached_by == attach.origin) return Attached{session, true};
+  if (attach.attempt != 0 && attach.attempt < session->attempt) {
+    return {ErrorCode::kSessionMoved, "a later connection has attached to this session already"};
+  }
   touch(*session);
   hash_ -= hash_of(*session);
   ++session->epoch;
+  session->attempt = std::max(session->attempt, attach.attempt);
   set_address(*session, attach.address);
   note_origin(*session, attach.origin, zxid);
   hash_ += hash_of(*session);

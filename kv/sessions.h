@@ -34,10 +34,11 @@ struct Session {
   uint32_t epoch = 0;
   uint32_t timeout_ms = 0;
   SessionPassword password{};
-  Origin attached_by;  // the last to open or attach it, unless it attached another since or names no server
-  Zxid attached_at;    // and the entry that did
-  uint64_t floor = 1;  // outcomes of lower numbers have arrived
-  uint64_t next = 1;   // the lowest number not applied yet
+  Origin attached_by;    // the last to open or attach it, unless it attached another since or names no server
+  Zxid attached_at;      // and the entry that did
+  uint64_t attempt = 0;  // the highest of its attaches
+  uint64_t floor = 1;    // outcomes of lower numbers have arrived
+  uint64_t next = 1;     // the lowest number not applied yet
   // The kept outcomes, one behind the other, and the size of each.
   std::string results;
   std::vector<uint32_t> result_sizes;
@@ -63,7 +64,7 @@ class Sessions {
 
   // The session's id is the entry's zxid; the time-out is clamped to the limits.
   Attached open(const OpenSession& open, Zxid zxid);
-  // Raises the epoch. Errors: kSessionExpired, kBadCredentials.
+  // Raises the epoch. Errors: kSessionExpired, kBadCredentials, kSessionMoved for an attempt that comes late.
   Result<Attached> attach(const AttachSession& attach, Zxid zxid);
   void end(SessionId id);
   // All or none; one that is there already is not added again. Errors: kLimitReached (kCredentialsMax).

@@ -28,6 +28,7 @@ struct AttachSessionRequest {
   SessionId session;
   kv::SessionPassword password{};
   std::string address{};  // as above
+  uint64_t attempt = 0;   // as kv::AttachSession has it
 };
 // A sign of life of the connection's session; answered once the leader has recorded it and confirmed its
 // leadership.
@@ -56,6 +57,29 @@ struct ResumeWatchRequest {
   Zxid seen;
   bool existed = false;
 };
+// Everything that changes at `root` and below it (not recursive: `root` itself, and its children made and
+// deleted), from behind `since` on. The answer has what the history holds, in parts: while it does not say
+// that the watch is live, the client asks again from where it ended. Once it is live, each entry that changes
+// something comes as one FeedBatch. The client remembers the last zxid that was complete, and resumes there
+// over whatever connection.
+struct WatchSinceRequest {
+  uint64_t watch = 0;
+  std::string root;
+  Zxid since;  // 0: from now on
+  bool recursive = true;
+};
+// A part of the children, in the order of creation.
+struct ChildrenPageRequest {
+  std::string path;
+  std::string prefix;
+  std::optional<kv::ChildCursor> after;
+  size_t max = 1'000;
+};
+// Several reads of one state; their watches are not set.
+struct MultiReadRequest {
+  std::vector<std::variant<GetRequest, ChildrenRequest>> parts;
+};
+inline constexpr size_t kMultiReadPartsMax = 1'000;
 struct RemoveWatchRequest {
   uint64_t watch = 0;
 };
@@ -90,10 +114,11 @@ struct TransferRequest {
   ServerId target;  // 0: the most advanced
 };
 
-using RequestBody = std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest,
-                                 GetRequest, ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest,
-                                 LockPlaceRequest, LockShowRequest, LockListRequest, StatusRequest,
-                                 TransferRequest, GetAclRequest, QuotaRequest, AddCredentialRequest>;
+using RequestBody =
+    std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest, GetRequest,
+                 ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
+                 LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
+                 AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest>;
 
 struct ClientRequest {
   ConnectionId connection;
@@ -110,6 +135,23 @@ struct NodeReply {
 struct ChildrenReply {
   std::vector<std::string> names;
   kv::Stat stat;
+};
+struct ChildrenPageReply {
+  std::vector<std::string> names;
+  std::optional<kv::ChildCursor> next;  // nothing: there are no more
+};
+struct ReadResult {
+  Error error;
+  std::variant<std::monostate, NodeReply, ChildrenReply> body;
+};
+struct MultiReadReply {
+  std::vector<ReadResult> results;  // one for each part
+};
+// What changed since, in order, complete up to and including `up_to`.
+struct ChangesReply {
+  std::vector<kv::StateMachine::PastChange> changes;
+  Zxid up_to;
+  bool live = false;  // the watch is set, and tells what comes behind `up_to`
 };
 struct LockListReply {
   std::vector<lock::LockView> locks;
@@ -137,7 +179,8 @@ struct ServerStatus {
 };
 
 using ReplyBody = std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,
-                               lock::LockView, LockListReply, ServerStatus, kv::View::AclView, kv::Quota>;
+                               lock::LockView, LockListReply, ServerStatus, kv::View::AclView, kv::Quota,
+                               ChangesReply, ChildrenPageReply, MultiReadReply>;
 
 struct ClientReply {
   uint64_t id = 0;
@@ -155,9 +198,15 @@ struct SessionEndEvent {
   ErrorCode code = ErrorCode::kSessionExpired;
 };
 
+// All live watches of WatchSince over this connection are complete up to here, though nothing they look at
+// has changed for a while: who resumes later need not ask for what the history has forgotten.
+struct ProgressEvent {
+  Zxid zxid;
+};
+
 struct ClientMessage {
   ConnectionId connection;
-  std::variant<ClientReply, kv::WatchEvent, GrantEvent, SessionEndEvent> body;
+  std::variant<ClientReply, kv::WatchEvent, GrantEvent, SessionEndEvent, kv::FeedBatch, ProgressEvent> body;
 };
 
 }  // namespace quorate::server

@@ -42,6 +42,7 @@ void Replica::Impl::step(Input input) {
                         [&](Persisted& in) { persisted(in.ticket); },
                         [&](ClientReceived& in) { request(std::move(in.request)); },
                         [&](ClientLost& in) { client_lost(in.connection); },
+                        [&](ClientDrained& in) { drained.push_back(in.connection); },
                         [&](StoreDone& in) { store_done(std::move(in)); },
                         [&](Stop&) {
                           stopping = true;
@@ -166,6 +167,7 @@ Output Replica::Impl::take_output() {
   const bool waiting = !writes.empty() || !barriers.empty();
   if (waiting && next_upkeep == kNever) next_upkeep = now.instant + kUpkeepInterval;
   output.stopped = stopping && !hands_over();
+  ++turn;
   return std::exchange(output, {});
 }
 

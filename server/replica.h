@@ -61,6 +61,10 @@ struct ReplicaOptions {
   // Kept free of what grows, at pending_bytes_max (on top of it) and at raft.uncommitted_bytes_max (within
   // it; an eighth of it at most).
   size_t reserve_bytes = 1 << 20;
+  // One answer; a longer one is refused with kTooLarge, or comes in parts. At most as much again less a byte
+  // is put out for one connection in one output before the rest waits (Output::crowded).
+  size_t reply_bytes_max = 4 << 20;
+  size_t turn_reply_bytes_max = 1 << 20;
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
 
   // A checkpoint is begun when so much of the state changed since the last, or the log grew by so much.
@@ -103,12 +107,16 @@ struct ClientReceived {
 struct ClientLost {
   ConnectionId connection;
 };
+// What was queued for a connection of Output::crowded is sent, or nearly.
+struct ClientDrained {
+  ConnectionId connection;
+};
 // (StoreDone, of store_job.h: a job of Output::store is done.)
 // Clean shutdown: leadership is handed over, then Output.stopped is set.
 struct Stop {};
 
-using Input =
-    std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ClientLost, StoreDone, Stop>;
+using Input = std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ClientLost, ClientDrained,
+                           StoreDone, Stop>;
 
 // ---- output
 
@@ -143,6 +151,9 @@ struct Output {
   // Close these when what was queued for them has been sent, and hand ClientLost in as for any connection
   // that ended.
   std::vector<ConnectionId> close;
+  // Answers of these are held back: read no more of their requests until most of what is queued for them was
+  // sent, then step(ClientDrained).
+  std::vector<ConnectionId> crowded;
   std::vector<LogLine> log;
   // The members are these (at the start, after forming, after a change): where the peers are to be reached.
   std::optional<raft::Configuration> configuration;

@@ -42,6 +42,11 @@ void Replica::Impl::deliver(const kv::Applied& applied) {
       const ConnectionId connection = event.connection;
       output.clients.push_back({connection, std::move(event)});
     }
+    for (kv::FeedBatch& batch : fired.batches) {
+      const ConnectionId connection = batch.connection;
+      output.clients.push_back({connection, std::move(batch)});
+    }
+    tell_progress(applied);
     for (lock::Grant& grant : lock::grants(state, applied)) {
       const auto attached = writes.attached(grant.session);
       if (attached) output.clients.push_back({attached->connection, GrantEvent{std::move(grant)}});
@@ -106,14 +111,6 @@ void Replica::Impl::deliver_ended(const kv::SessionEnd& end) {
   if (!end.expired) return;
   output.clients.push_back({attached->connection, SessionEndEvent{end.session, ErrorCode::kSessionExpired}});
   output.close.push_back(attached->connection);
-}
-
-void Replica::Impl::serve_ready_reads() {
-  for (const Barriers::Served& served : barriers.take_applied(raft->applied_index())) {
-    for (const WaitingRead& read : served.reads) {
-      if (listens(read.asker.connection)) serve(read, served.gone.contains(read.session));
-    }
-  }
 }
 
 }  // namespace quorate::server

@@ -36,7 +36,8 @@ void Replica::Impl::request(ClientRequest request) {
     return open_session(asker, kv::OpenSession{origin, open->timeout_ms, open->password, open->address});
   }
   if (auto* attach = std::get_if<AttachSessionRequest>(&request.body)) {
-    return open_session(asker, kv::AttachSession{origin, attach->session, attach->password, attach->address});
+    return open_session(asker, kv::AttachSession{origin, attach->session, attach->password, attach->address,
+                                                 attach->attempt});
   }
   if (std::holds_alternative<PingRequest>(request.body) && connection.session == SessionId()) {
     return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");
@@ -98,76 +99,6 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
   const kv::Command command = kv::SessionRequest{connection.session, attached->epoch, number,
                                                  request.acked_below, std::move(request.operation)};
   writes.add(connection.session, number, asker.request, Bytes(kv::encode_command(command)), now.instant);
-}
-
-void Replica::Impl::serve(const WaitingRead& read, bool session_gone) {
-  if (const auto* get = std::get_if<GetRequest>(&read.body)) return serve_node(read, *get);
-  if (const auto* children = std::get_if<ChildrenRequest>(&read.body)) return serve_children(read, *children);
-  if (const auto* resume = std::get_if<ResumeWatchRequest>(&read.body)) return resume_watch(read, *resume);
-  if (std::holds_alternative<PingRequest>(read.body)) {
-    // The tree is at least as new as the sign of life: an expiry that came before it shows.
-    if (session_gone || !state.session(read.session))
-      return refuse(read.asker, ErrorCode::kSessionExpired, "the session has expired: open a new one");
-    return reply(read.asker, std::monostate());
-  }
-  if (const auto* place = std::get_if<LockPlaceRequest>(&read.body)) return serve_place(read, *place);
-  if (const auto* acl = std::get_if<GetAclRequest>(&read.body)) return serve_acl(read, *acl);
-  if (const auto* quota = std::get_if<QuotaRequest>(&read.body)) return serve_quota(read, *quota);
-  if (const auto* show = std::get_if<LockShowRequest>(&read.body)) {
-    auto view = lock::show(view_of(read.session), show->path);
-    if (!view.ok()) return refuse(read.asker, view.code(), view.error().message);
-    return reply(read.asker, std::move(*view));
-  }
-  if (const auto* list = std::get_if<LockListRequest>(&read.body)) {
-    return reply(read.asker, LockListReply{lock::list(view_of(read.session), list->root, list->max)});
-  }
-  refuse(read.asker, ErrorCode::kUnsupported, "this server does not know that request");
-}
-
-void Replica::Impl::serve_node(const WaitingRead& read, const GetRequest& request) {
-  // Whether it exists may be asked by everybody; see kv/view.h.
-  auto node = request.with_data ? view_of(read.session).get(request.path) : state.get(request.path);
-  const bool watchable = node.ok() || node.code() == ErrorCode::kNoNode;
-  if (request.watch != 0 && watchable) {
-    const Status added =
-        watches.add(read.asker.connection, request.watch, kv::WatchKind::kData, request.path);
-    if (!added.ok()) return refuse(read.asker, added.code(), added.error().message);
-  }
-  if (!node.ok()) return refuse(read.asker, node.code(), node.error().message);
-  reply(read.asker, NodeReply{request.with_data ? std::string(node->data) : std::string(), node->stat});
-}
-
-void Replica::Impl::serve_children(const WaitingRead& read, const ChildrenRequest& request) {
-  auto children = view_of(read.session).children(request.path);
-  if (!children.ok()) return refuse(read.asker, children.code(), children.error().message);
-  if (request.watch != 0) {
-    const Status added =
-        watches.add(read.asker.connection, request.watch, kv::WatchKind::kChildren, request.path);
-    if (!added.ok()) return refuse(read.asker, added.code(), added.error().message);
-  }
-  ChildrenReply names{{}, state.get(request.path)->stat};
-  names.names.reserve(children->size());
-  for (const kv::Child& child : *children) names.names.emplace_back(child.name);
-  reply(read.asker, std::move(names));
-}
-
-void Replica::Impl::resume_watch(const WaitingRead& read, const ResumeWatchRequest& request) {
-  if (Status valid = kv::validate_path(request.path); !valid.ok()) {
-    return refuse(read.asker, valid.code(), valid.error().message);
-  }
-  const ConnectionId connection = read.asker.connection;
-  // What may not be read is not told of, but watched from here on.
-  const bool denied = view_of(read.session).get(request.path).code() == ErrorCode::kDenied;
-  const auto missed =
-      denied ? std::nullopt
-             : kv::missed_since(state, request.path, request.kind, request.seen, request.existed);
-  if (missed) {
-    output.clients.push_back(
-        {connection, kv::WatchEvent{connection, request.watch, *missed, request.path, state.zxid()}});
-  } else if (Status added = watches.add(connection, request.watch, request.kind, request.path); !added.ok()) {
-    return refuse(read.asker, added.code(), added.error().message);
-  }
-  reply(read.asker, std::monostate());
 }
 
 void Replica::Impl::transfer(const Asker& asker, const TransferRequest& request) {

@@ -3,6 +3,7 @@
 //   replica_apply.cc   committed entries become state, outcomes, events
 //   replica_clients.cc what clients ask
 //   replica_access.cc  who may: credentials, lists of permissions, quotas, limits of the whole
+//   replica_reads.cc   answers from the own tree, and watches
 //   replica_leader.cc  what only a leader does: proposals, barriers, expiry
 //   replica_state.cc   the state as a whole: its start, checkpoints, snapshots, agreement
 //   replica_reap.cc    the leader's care for containers and times to live
@@ -82,22 +83,22 @@ struct Replica::Impl {
   void deliver_outcome(const kv::SessionOutcome& outcome);
   void deliver_origin(const kv::OriginOutcome& outcome);
   void deliver_ended(const kv::SessionEnd& end);
-  void serve_ready_reads();
 
   // ---- replica_clients.cc
   struct Connection {
     SessionId session;
     bool opening = false;  // an open or attach is on its way
     bool closing = false;  // nothing more is answered
+    // Bytes of answers in the output of `turn`; where they are too many, reads wait for ClientDrained.
+    uint64_t turn = 0;
+    size_t turn_bytes = 0;
+    bool crowded = false;
+    std::deque<WaitingRead> deferred;
   };
   void request(ClientRequest request);
   void client_lost(ConnectionId connection);
   void open_session(const Asker& asker, kv::Command command);
   void write(const Asker& asker, WriteRequest request);
-  void serve(const WaitingRead& read, bool session_gone);
-  void serve_node(const WaitingRead& read, const GetRequest& request);
-  void serve_children(const WaitingRead& read, const ChildrenRequest& request);
-  void resume_watch(const WaitingRead& read, const ResumeWatchRequest& request);
   void transfer(const Asker& asker, const TransferRequest& request);
   void settle_transfer();
   bool listens(ConnectionId connection) const;
@@ -114,6 +115,23 @@ struct Replica::Impl {
   void serve_quota(const WaitingRead& read, const QuotaRequest& request);
   void serve_place(const WaitingRead& read, const LockPlaceRequest& request);
   void note_quota_warnings(const kv::Applied& applied);
+
+  // ---- replica_reads.cc
+  void serve_ready_reads();
+  void serve_drained();
+  void serve_when_room(WaitingRead read);
+  void serve(const WaitingRead& read);
+  void serve_ping(const WaitingRead& read, bool session_gone);
+  void serve_node(const WaitingRead& read, const GetRequest& request);
+  void serve_children(const WaitingRead& read, const ChildrenRequest& request);
+  Result<NodeReply> read_node(SessionId session, const GetRequest& request) const;
+  Result<ChildrenReply> read_children(SessionId session, const ChildrenRequest& request) const;
+  void serve_page(const WaitingRead& read, const ChildrenPageRequest& request);
+  void serve_many(const WaitingRead& read, const MultiReadRequest& request);
+  void resume_watch(const WaitingRead& read, const ResumeWatchRequest& request);
+  void watch_since(const WaitingRead& read, const WatchSinceRequest& request);
+  void tell_progress(const kv::Applied& applied);
+  void count_reply(Connection& connection, size_t bytes);
 
   // ---- replica_leader.cc
   struct Proposed {
@@ -189,6 +207,9 @@ struct Replica::Impl {
   Agreement agreement;
 
   std::unordered_map<ConnectionId, Connection> connections;
+  std::vector<ConnectionId> drained;  // have room again
+  uint64_t turn = 1;                  // of outputs
+  size_t untold_history_bytes = 0;    // of changes since the last ProgressEvent
   PendingWrites writes;
   Barriers barriers;
   uint64_t next_counter = 1;  // of openings, barriers and read contexts

@@ -140,8 +140,8 @@ void Replica::Impl::hold_back_growth() {
   std::unordered_set<SessionId> behind;
   for (Proposed& p : proposals) {
     const bool fits = bytes_of(p) <= room;
-    const bool goes = !behind.contains(p.session) &&
-                      (fits || kv::only_frees(*kv::decode_command_view(p.body.view())));
+    const bool goes =
+        !behind.contains(p.session) && (fits || kv::only_frees(*kv::decode_command_view(p.body.view())));
     if (goes && fits) room -= bytes_of(p);
     if (!goes && p.session != SessionId()) behind.insert(p.session);
     (goes ? going : held_back).push_back(std::move(p));

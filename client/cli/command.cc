@@ -34,6 +34,7 @@ int exit_code(ErrorCode code) {
     case ErrorCode::kBadPath:
     case ErrorCode::kTooLarge:
     case ErrorCode::kInvalidArgument:
+    case ErrorCode::kInvalidTtl:
     case ErrorCode::kInvalidAcl:
     case ErrorCode::kIo:
       return kWrongUsage;

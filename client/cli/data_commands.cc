@@ -1,5 +1,6 @@
 // create, get, set, delete, deleteall, ls, stat.
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <iostream>
@@ -22,6 +23,9 @@ struct Arguments {
   int32_t version = client::kAnyVersion;
   client::CreateOptions create;
   bool recursive = false;
+  uint64_t since = 0;
+  std::string ttl;
+  std::vector<std::string> acl;
 };
 
 // An ephemeral node lives as long as its session: hold it until somebody ends us.
@@ -41,7 +45,13 @@ int create(const Globals& globals, const Arguments& args) {
   client::Options options = globals.client_options();
   options.on_session_lost = [&signals] { signals.wake(); };
   Client client(options);
-  const Result<client::Created> made = client.create(args.path, *data, args.create);
+  client::CreateOptions create_options = args.create;
+  if (!args.ttl.empty()) {
+    const Result<milliseconds> ttl = parse_duration(args.ttl);
+    if (!ttl.ok()) return report("", ttl.error());
+    create_options.ttl = *ttl;
+  }
+  const Result<client::Created> made = client.create(args.path, *data, create_options);
   if (made.code() == ErrorCode::kNoNode)
     return fail(kAnswerIsNo, args.path + ": its parent does not exist (make it too with: quorate create -p " +
                                  args.path + ")");
@@ -100,43 +110,67 @@ int remove(const Globals& globals, const Arguments& args) {
   return kDone;
 }
 
-// One by one, the deepest first. What somebody else deletes meanwhile is as good as deleted.
-Status remove_tree(Client& client, const std::string& path, size_t& deleted) {
-  while (true) {
-    const Result<std::vector<std::string>> names = client.children(path);
-    if (names.code() == ErrorCode::kNoNode) return {};
-    if (!names.ok()) return names.error();
-    for (const std::string& name : *names)
-      if (Status done = remove_tree(client, kv::join_path(path, name), deleted); !done.ok()) return done;
-    if (path == "/") return {};
-    const Status done = client.remove(path);
-    if (done.ok()) ++deleted;
-    if (done.ok() || done.code() == ErrorCode::kNoNode) return {};
-    if (done.code() != ErrorCode::kNotEmpty) return done;
-    // Somebody made a child meanwhile.
-  }
-}
-
 int remove_all(const Globals& globals, const Arguments& args) {
   Client client(globals.client_options());
-  const Result<std::optional<client::Stat>> there = client.exists(args.path);
-  if (!there.ok()) return report(args.path, there.error());
-  if (!*there) return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
-  size_t deleted = 0;
-  const Status done = remove_tree(client, args.path, deleted);
-  if (!done.ok()) {
-    Error error = done.error();
-    if (deleted > 0) error.message += "; " + std::to_string(deleted) + " nodes were deleted before that";
-    return report(args.path, error);
-  }
-  if (globals.json) print_json({{"path", args.path}, {"deleted", deleted}});
+  const Status done = client.remove_all(args.path);
+  if (done.code() == ErrorCode::kNoNode)
+    return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
+  if (!done.ok()) return report(args.path, done.error());
+  if (globals.json) print_json({{"path", args.path}, {"deleted", true}});
   return kDone;
 }
 
+// SCHEME:ID:PERMISSIONS, the permissions as letters of "rwcda".
+Result<client::AclEntry> parse_acl_entry(const std::string& text) {
+  constexpr std::string_view kLetters = "rwcda";
+  const size_t first = text.find(':');
+  const size_t last = text.rfind(':');
+  client::AclEntry entry;
+  bool good = first != std::string::npos && first < last;
+  for (size_t i = good ? last + 1 : text.size(); i < text.size(); ++i) {
+    const size_t bit = kLetters.find(text[i]);
+    good = good && bit != std::string_view::npos;
+    if (good) entry.permissions |= 1U << bit;
+  }
+  if (!good) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + text +
+                     "' is no entry of a list of permissions: write SCHEME:ID:rwcda, "
+                     "for example world:anyone:r"};
+  }
+  entry.scheme = text.substr(0, first);
+  entry.id = text.substr(first + 1, last - first - 1);
+  return entry;
+}
+
+int set_acl(const Globals& globals, const Arguments& args) {
+  client::Acl acl;
+  for (const std::string& text : args.acl) {
+    const Result<client::AclEntry> entry = parse_acl_entry(text);
+    if (!entry.ok()) return report("", entry.error());
+    acl.push_back(*entry);
+  }
+  Client client(globals.client_options());
+  const Result<client::Stat> stat = client.set_acl(args.path, acl, args.version);
+  if (!stat.ok()) return report(args.path, stat.error());
+  if (globals.json) print_json({{"path", args.path}, {"stat", stat_json(*stat)}});
+  return kDone;
+}
+
+// Page by page: a million children need no answer that holds them all.
+Status list_children(Client& client, const std::string& path, std::vector<std::string>& names) {
+  const Status done = client.for_each_child(path, [&](const std::string& name) {
+    names.push_back(name);
+    return true;
+  });
+  std::sort(names.begin(), names.end());
+  return done;
+}
+
 Status list_tree(Client& client, const std::string& path, std::vector<std::string>& paths) {
-  const Result<std::vector<std::string>> names = client.children(path);
-  if (!names.ok()) return names.error();
-  for (const std::string& name : *names) {
+  std::vector<std::string> names;
+  if (Status status = list_children(client, path, names); !status.ok()) return status;
+  for (const std::string& name : names) {
     paths.push_back(kv::join_path(path, name));
     const Status status = list_tree(client, std::string(paths.back()), paths);
     if (!status.ok() && status.code() != ErrorCode::kNoNode) return status;
@@ -147,14 +181,9 @@ Status list_tree(Client& client, const std::string& path, std::vector<std::strin
 int list(const Globals& globals, const Arguments& args) {
   Client client(globals.client_options());
   std::vector<std::string> lines;
-  if (args.recursive) {
-    const Status done = list_tree(client, args.path, lines);
-    if (!done.ok()) return report(args.path, done.error());
-  } else {
-    Result<std::vector<std::string>> names = client.children(args.path);
-    if (!names.ok()) return report(args.path, names.error());
-    lines = std::move(*names);
-  }
+  const Status done =
+      args.recursive ? list_tree(client, args.path, lines) : list_children(client, args.path, lines);
+  if (!done.ok()) return report(args.path, done.error());
   if (globals.json)
     print_json(lines);
   else
@@ -203,6 +232,10 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
   command->add_flag("-s,--sequential", args->create.sequential,
                     "add a number that grows to the path, and print it");
   command->add_flag("-p,--parents", args->create.parents, "make missing parents");
+  command->add_flag("--container", args->create.container,
+                    "the node goes some time after the last of its children");
+  command->add_option("--ttl", args->ttl, "the node goes when it was not set for so long and has no children")
+      ->type_name("TIME");
 
   add("get", "write a node's data to standard output, byte by byte as it is", get);
 
@@ -215,14 +248,32 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
   command->add_option("-v,--version", args->version, "only if the node has this version")
       ->type_name("VERSION");
 
-  add("deleteall", "delete a node and all below it, one by one", remove_all);
+  add("deleteall", "delete a node and all below it, at once", remove_all);
+
+  command = add("setacl", "say who may do what to a node", set_acl);
+  command
+      ->add_option(
+          "ENTRY", args->acl,
+          "SCHEME:ID:PERMISSIONS: world:anyone, digest:USER:HASH, ip:ADDRESS[/BITS], x509:NAME; r read, "
+          "w write, c create and d delete children, a set this list")
+      ->type_name("")
+      ->required();
+  command->add_option("-v,--version", args->version, "only if the list has this version (aversion)")
+      ->type_name("VERSION");
 
   command = add("ls", "list the children of a node", list);
   command->add_flag("-R,--recursive", args->recursive, "the paths of all nodes below it");
 
   add("stat", "show what is known of a node", stat);
-  add("watch", "print each change of a node and of its list of children, until a signal",
-      [](const Globals& g, const Arguments& a) { return watch(g, a.path); });
+  command = add("watch", "print each change of a node and of its list of children, until a signal",
+                [](const Globals& g, const Arguments& a) {
+                  return watch(g, {a.path, a.recursive, a.since});
+                });
+  command->add_flag("-R,--recursive", args->recursive, "each change of the node and of all below it");
+  command
+      ->add_option("--since", args->since,
+                   "begin behind this zxid, not now; the last field of each line is one")
+      ->type_name("ZXID");
 }
 
 }  // namespace quorate::cli

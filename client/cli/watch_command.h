@@ -1,4 +1,5 @@
-// The command `watch`: every change that can be known, one a line, until a signal.
+// The command `watch`: every change, one a line with its zxid, until a signal or until the history does not
+// reach back far enough.
 #pragma once
 
 #include <string>
@@ -7,6 +8,11 @@
 
 namespace quorate::cli {
 
-int watch(const Globals& globals, const std::string& path);
+struct WatchArguments {
+  std::string path;
+  bool recursive = false;
+  uint64_t since = 0;  // 0: from now on
+};
+int watch(const Globals& globals, const WatchArguments& args);
 
 }  // namespace quorate::cli

@@ -26,7 +26,9 @@
 #include <string_view>
 #include <vector>
 
+#include "client/quorate/changes.h"
 #include "client/quorate/lock.h"
+#include "client/quorate/multi.h"
 #include "client/quorate/types.h"
 #include "client/quorate/watch.h"
 
@@ -71,7 +73,8 @@ class Client {
   // Errors of all calls: kUnavailable (no server reachable), kNoQuorum, kTimeout: nothing was changed;
   // kBadPath, kTooLarge. Errors of writes: kOutcomeUnknown, kSessionExpired.
 
-  // Errors: kNodeExists; kNoNode when the parent does not exist; kNoChildrenForEphemerals.
+  // Errors: kNodeExists; kNoNode when the parent does not exist; kNoChildrenForEphemerals; kInvalidTtl,
+  // kInvalidAcl.
   Result<Created> create(std::string_view path, std::string_view data = {}, CreateOptions options = {});
   // Errors: kNoNode.
   Result<Node> get(std::string_view path, Watch* watch = nullptr);
@@ -81,9 +84,29 @@ class Client {
   Result<Stat> set(std::string_view path, std::string_view data, int32_t version = kAnyVersion);
   // Errors: kNoNode, kBadVersion, kNotEmpty.
   Status remove(std::string_view path, int32_t version = kAnyVersion);
-  // Names, not paths, in byte order. The watch tells of children made and deleted, and of the node's own end.
-  // Errors: kNoNode (a watch is not set then).
+  // With all that is below, in one step. Errors: kNoNode; kTooManyNodes above 50,000 nodes, with the count.
+  Status remove_all(std::string_view path);
+  // All or nothing.
+  MultiResult run(const Multi& multi);
+  // Errors: kNoNode, kBadVersion (of the list: Stat::aversion), kInvalidAcl.
+  Result<Stat> set_acl(std::string_view path, const Acl& acl, int32_t version = kAnyVersion);
+  // Several reads of one state, each with its own error. Errors: kTooLarge above 1,000 reads or 4 MiB of
+  // answers.
+  Result<std::vector<ReadResult>> read_many(const std::vector<ReadRequest>& reads);
+  // Part of the children, in the order of creation. A child that is there from the first page to the last is
+  // in one of them, and in no other. Errors: kNoNode.
+  Result<ChildrenPage> children_page(std::string_view path, const ChildrenPageOptions& options = {});
+  // All of them, page by page, until `visit` returns false.
+  Status for_each_child(std::string_view path, const std::function<bool(const std::string&)>& visit);
+  // Names, not paths, in byte order. Errors: kTooLarge where they are too many for one answer: ask for pages.
+  // The watch tells of children made and deleted, and of the node's own end. Errors: kNoNode (a watch is not
+  // set then).
   Result<std::vector<std::string>> children(std::string_view path, Watch* watch = nullptr);
+
+  // Every change at `root` and below it, each once, also over changes of server: client/quorate/changes.h.
+  // Waits for the first answer; changes may be told before it returns. Errors: kHistoryGone: the history does
+  // not reach back to options.since, read the state again; kInvalidArgument: it is ahead of this cluster.
+  Result<ChangeFeed> watch_changes(std::string_view root, WatchChangesOptions options, OnChanges on_changes);
 
   // An exclusive lock. Makes the path where it is missing. Errors: kTimeout when it was not obtained in time
   // (it is then not in the queue any more, or leaves it as soon as a server is reached), kBadQueue,

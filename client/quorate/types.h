@@ -37,10 +37,55 @@ struct Created {
   Stat stat;
 };
 
+// Who may do what. Bits of the permissions: 1 read, 2 write, 4 create children, 8 delete children, 16 set the
+// list itself. Schemes and ids: world "anyone"; auth "" (who is asking); digest
+// "user:base64(sha1(user:password))"; ip "address" or "address/bits"; x509 a distinguished name.
+struct AclEntry {
+  uint32_t permissions = 0;
+  std::string scheme;
+  std::string id;
+
+  friend bool operator==(const AclEntry&, const AclEntry&) = default;
+};
+using Acl = std::vector<AclEntry>;
+inline constexpr uint32_t kAllPermissions = 31;
+
+// At most one of ephemeral, container and ttl; a container is not sequential.
 struct CreateOptions {
   bool ephemeral = false;   // goes with the client's session
   bool sequential = false;  // "%010d" from the parent's counter is added to the path
   bool parents = false;     // makes missing parents (persistent, empty)
+  bool container = false;   // goes some time after the last of its children has gone
+  // Goes when it has no children and was not set for so long.
+  std::optional<milliseconds> ttl{};
+  Acl acl{};  // empty: open to all
+};
+
+// A place among the children of a node: where a page of them ended.
+struct ChildCursor {
+  Zxid czxid;
+  uint32_t order = 0;
+  std::string name;
+};
+struct ChildrenPageOptions {
+  std::optional<ChildCursor> after{};  // none: from the first
+  uint32_t max = 1'000;
+  std::string prefix{};  // of the names that are wanted
+};
+struct ChildrenPage {
+  std::vector<std::string> names;   // in the order of creation; may be empty before the last page
+  std::optional<ChildCursor> next;  // none: there are no more
+};
+
+struct ReadRequest {
+  std::string path;
+  bool children = false;  // its children's names, not its data
+};
+struct ReadResult {
+  Error error;
+  std::string data;
+  std::vector<std::string> children;
+  Stat stat;
 };
 
 enum class EventKind : uint8_t { kCreated = 1, kDeleted = 2, kDataChanged = 3, kChildrenChanged = 4 };

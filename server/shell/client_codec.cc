@@ -11,149 +11,13 @@
 #include "base/check.h"
 #include "base/codec.h"
 #include "proto/client.pb.h"
+#include "server/shell/client_requests.h"
 
 namespace quorate::server {
 
 namespace {
 
 constexpr size_t kLengthBytes = 4;
-
-// ---- requests
-
-Error refused(const char* what) { return {ErrorCode::kInvalidArgument, what}; }
-
-Result<kv::SessionPassword> password_of(const std::string& bytes) {
-  kv::SessionPassword password{};
-  if (bytes.size() != password.size()) return refused("a session's password has 16 bytes");
-  std::memcpy(password.data(), bytes.data(), password.size());
-  return password;
-}
-
-Result<RequestBody> open_session(const api::OpenSession& in) {
-  auto password = password_of(in.password());
-  if (!password.ok()) return password.error();
-  return RequestBody(OpenSessionRequest{in.timeout_ms(), *password});
-}
-
-Result<RequestBody> attach_session(const api::AttachSession& in) {
-  auto password = password_of(in.password());
-  if (!password.ok()) return password.error();
-  return RequestBody(AttachSessionRequest{SessionId(in.session()), *password});
-}
-
-// Strings are moved out of the parsed message: data is copied once, from the receive buffer.
-Result<RequestBody> write(api::Write& in) {
-  WriteRequest out;
-  out.number = in.number();
-  out.acked_below = in.acked_below();
-  switch (in.operation_case()) {
-    case api::Write::kCreate: {
-      auto& op = *in.mutable_create();
-      out.operation = kv::CreateOp{std::move(*op.mutable_path()), std::move(*op.mutable_data()),
-                                   op.ephemeral(), op.sequential(), op.parents()};
-      break;
-    }
-    case api::Write::kSet: {
-      auto& op = *in.mutable_set();
-      out.operation = kv::SetOp{std::move(*op.mutable_path()), std::move(*op.mutable_data()), op.version()};
-      break;
-    }
-    case api::Write::kDelete: {
-      auto& op = *in.mutable_delete_();
-      out.operation = kv::DeleteOp{std::move(*op.mutable_path()), op.version()};
-      break;
-    }
-    case api::Write::kAcquire: {
-      auto& op = *in.mutable_acquire();
-      out.operation = kv::AcquireOp{std::move(*op.mutable_path()), std::move(*op.mutable_data())};
-      break;
-    }
-    case api::Write::kRelease:
-      out.operation = kv::ReleaseOp{std::move(*in.mutable_release()->mutable_node())};
-      break;
-    case api::Write::kCloseSession:
-      out.operation = kv::CloseSessionOp{};
-      break;
-    case api::Write::kSetQuota: {
-      auto& op = *in.mutable_set_quota();
-      const api::QuotaLimits& limits = op.limits();
-      out.operation = kv::SetQuotaOp{
-          std::move(*op.mutable_path()),
-          {limits.count_soft(), limits.count_hard(), limits.bytes_soft(), limits.bytes_hard()}};
-      break;
-    }
-    case api::Write::OPERATION_NOT_SET:
-      return Error{ErrorCode::kUnsupported,
-                   "this server does not know that operation: it may be older than the client"};
-  }
-  return RequestBody(std::move(out));
-}
-
-Result<RequestBody> resume_watch(api::ResumeWatch& in) {
-  if (in.kind() != static_cast<uint32_t>(kv::WatchKind::kData) &&
-      in.kind() != static_cast<uint32_t>(kv::WatchKind::kChildren)) {
-    return refused("a watch is of kind 1 (data) or 2 (children)");
-  }
-  return RequestBody(ResumeWatchRequest{in.watch(), static_cast<kv::WatchKind>(in.kind()),
-                                        std::move(*in.mutable_path()), Zxid(in.seen()), in.existed()});
-}
-
-RequestBody lock_list(api::LockList& in) {
-  LockListRequest out;
-  if (!in.root().empty()) out.root = std::move(*in.mutable_root());
-  if (in.max() > 0) out.max = in.max();
-  return out;
-}
-
-Result<RequestBody> body_of(api::ClientFrame& in) {
-  using Frame = api::ClientFrame;
-  switch (in.body_case()) {
-    case Frame::kOpenSession:
-      return open_session(in.open_session());
-    case Frame::kAttachSession:
-      return attach_session(in.attach_session());
-    case Frame::kPing:
-      return RequestBody(PingRequest{});
-    case Frame::kWrite:
-      return write(*in.mutable_write());
-    case Frame::kGet: {
-      auto& get = *in.mutable_get();
-      return RequestBody(GetRequest{std::move(*get.mutable_path()), get.with_data(), get.watch()});
-    }
-    case Frame::kChildren: {
-      auto& children = *in.mutable_children();
-      return RequestBody(ChildrenRequest{std::move(*children.mutable_path()), children.watch()});
-    }
-    case Frame::kResumeWatch:
-      return resume_watch(*in.mutable_resume_watch());
-    case Frame::kRemoveWatch:
-      return RequestBody(RemoveWatchRequest{in.remove_watch().watch()});
-    case Frame::kLockPlace:
-      return RequestBody(LockPlaceRequest{std::move(*in.mutable_lock_place()->mutable_node())});
-    case Frame::kLockShow:
-      return RequestBody(LockShowRequest{std::move(*in.mutable_lock_show()->mutable_path())});
-    case Frame::kLockList:
-      return lock_list(*in.mutable_lock_list());
-    case Frame::kStatus:
-      return RequestBody(StatusRequest{});
-    case Frame::kTransfer:
-      return RequestBody(TransferRequest{ServerId(in.transfer().target())});
-    case Frame::kGetAcl:
-      return RequestBody(GetAclRequest{std::move(*in.mutable_get_acl()->mutable_path())});
-    case Frame::kGetQuota:
-      return RequestBody(QuotaRequest{std::move(*in.mutable_get_quota()->mutable_path())});
-    case Frame::kAddCredential: {
-      auto& added = *in.mutable_add_credential();
-      return RequestBody(AddCredentialRequest{added.number(), added.acked_below(),
-                                              std::move(*added.mutable_scheme()),
-                                              std::move(*added.mutable_proof())});
-    }
-    case Frame::BODY_NOT_SET:
-      break;
-  }
-  return Error{ErrorCode::kUnsupported,
-               "this server does not know that request: it may be older than the client"};
-}
 
 // ---- replies and events
 
@@ -169,6 +33,16 @@ void put(const kv::Stat& stat, api::Stat& out) {
   out.set_ephemeral_owner(stat.ephemeral_owner.value());
   out.set_data_length(static_cast<uint32_t>(stat.data_length));
   out.set_num_children(static_cast<uint32_t>(stat.num_children));
+}
+
+void put(const NodeReply& node, api::Node& out) {
+  out.set_data(node.data);
+  put(node.stat, *out.mutable_stat());
+}
+
+void put(const ChildrenReply& children, api::ChildrenList& out) {
+  for (const std::string& name : children.names) out.add_names(name);
+  put(children.stat, *out.mutable_stat());
 }
 
 void put(const lock::Contender& contender, api::Contender& out) {
@@ -195,6 +69,23 @@ void put(const MemberStatus& member, api::MemberStatus& out) {
   if (member.match) out.set_match(member.match->value());
 }
 
+void put(const kv::StateMachine::PastChange& change, api::Change& out) {
+  // One numbering for all that is told of changes.
+  switch (change.kind) {
+    case kv::Change::Kind::kCreated:
+      out.set_kind(static_cast<uint32_t>(kv::EventKind::kCreated));
+      break;
+    case kv::Change::Kind::kDeleted:
+      out.set_kind(static_cast<uint32_t>(kv::EventKind::kDeleted));
+      break;
+    case kv::Change::Kind::kDataSet:
+      out.set_kind(static_cast<uint32_t>(kv::EventKind::kDataChanged));
+      break;
+  }
+  out.set_path(change.path);
+  out.set_zxid(change.zxid.value());
+}
+
 struct ReplyEncoder {
   api::Reply& reply;
 
@@ -215,14 +106,33 @@ struct ReplyEncoder {
     out.set_epoch(outcome.epoch);
     out.set_timeout_ms(outcome.timeout_ms);
     out.set_next_number(outcome.next_number);
+    for (const kv::OperationResult& result : outcome.results) {
+      api::OperationResult& each = *out.add_results();
+      each.set_code(static_cast<uint32_t>(result.code));
+      if (!result.message.empty()) each.set_message(result.message);
+      each.set_path(result.path);
+      if (result.stat.czxid != Zxid()) put(result.stat, *each.mutable_stat());
+    }
   }
-  void operator()(const NodeReply& node) const {
-    reply.mutable_node()->set_data(node.data);
-    put(node.stat, *reply.mutable_node()->mutable_stat());
+  void operator()(const NodeReply& node) const { put(node, *reply.mutable_node()); }
+  void operator()(const ChildrenReply& children) const { put(children, *reply.mutable_children()); }
+  void operator()(const ChildrenPageReply& page) const {
+    auto& out = *reply.mutable_children_page();
+    for (const std::string& name : page.names) out.add_names(name);
+    if (!page.next) return;
+    out.mutable_next()->set_czxid(page.next->czxid.value());
+    out.mutable_next()->set_order(page.next->order);
+    out.mutable_next()->set_name(page.next->name);
   }
-  void operator()(const ChildrenReply& children) const {
-    for (const std::string& name : children.names) reply.mutable_children()->add_names(name);
-    put(children.stat, *reply.mutable_children()->mutable_stat());
+  void operator()(const MultiReadReply& multi) const {
+    for (const ReadResult& result : multi.results) {
+      api::ReadResult& each = *reply.mutable_multi_read()->add_results();
+      each.set_code(static_cast<uint32_t>(result.error.code));
+      if (!result.error.message.empty()) each.set_message(result.error.message);
+      if (const auto* node = std::get_if<NodeReply>(&result.body)) put(*node, *each.mutable_node());
+      if (const auto* children = std::get_if<ChildrenReply>(&result.body))
+        put(*children, *each.mutable_children());
+    }
   }
   void operator()(const kv::View::AclView& acl) const {
     auto& out = *reply.mutable_acl();
@@ -251,6 +161,12 @@ struct ReplyEncoder {
   void operator()(const LockListReply& list) const {
     auto& out = *reply.mutable_locks();
     for (const lock::LockView& view : list.locks) put(view, *out.add_locks());
+  }
+  void operator()(const ChangesReply& changes) const {
+    auto& out = *reply.mutable_changes();
+    for (const auto& change : changes.changes) put(change, *out.add_changes());
+    out.set_up_to(changes.up_to.value());
+    out.set_live(changes.live);
   }
   void operator()(const ServerStatus& status) const {
     auto& out = *reply.mutable_status();
@@ -291,6 +207,15 @@ struct MessageEncoder {
     out.set_kind(static_cast<uint32_t>(event.kind));
     out.set_path(event.path);
     out.set_zxid(event.zxid.value());
+  }
+  void operator()(const kv::FeedBatch& batch) const {
+    auto& out = *frame.mutable_feed_batch();
+    out.set_watch(batch.watch);
+    for (const auto& change : batch.changes) put(change, *out.add_changes());
+    out.set_zxid(batch.zxid.value());
+  }
+  void operator()(const ProgressEvent& event) const {
+    frame.mutable_progress()->set_zxid(event.zxid.value());
   }
   void operator()(const GrantEvent& event) const {
     auto& out = *frame.mutable_granted();
@@ -335,7 +260,7 @@ Result<ClientRequest> ClientCodec::decode(ConnectionId connection, std::string_v
     return Error{ErrorCode::kMalformed, "a frame that does not parse"};
   }
   id = parsed.id();
-  auto body = body_of(parsed);
+  auto body = request_of(parsed);
   if (!body.ok()) return body.error();
   return ClientRequest{connection, parsed.id(), std::move(*body)};
 }

@@ -15,8 +15,8 @@
 namespace quorate::server {
 
 inline constexpr std::string_view kClientMagic = "QUORATE1";
-// One request; room for a value of kv::kDataBytesMax and a path.
-inline constexpr size_t kClientFrameBytesMax = 2 << 20;
+// One request; room for a multi of kv::kMultiBytesMax and kv::kMultiOperationsMax operations.
+inline constexpr size_t kClientFrameBytesMax = 3 << 20;
 
 class ClientCodec {
  public:

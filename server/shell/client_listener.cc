@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/post.hpp>
+
+#include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -27,6 +31,9 @@ class ClientHub {
   virtual LogRepeats& repeats() = 0;
   virtual void received(ClientRequest request) = 0;
   virtual void closed(ConnectionId id) = 0;
+  virtual void drained(ConnectionId id) = 0;
+  // A frame has begun and is not whole: its end is due.
+  virtual void arm_sweep() = 0;
   virtual void has_output(const std::shared_ptr<ClientConnection>& connection) = 0;
 };
 
@@ -47,9 +54,13 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   void flush();
   void fail(const std::string& reason);
   void close();
+  void crowded() { crowded_ = true; }
 
-  bool greeted() const { return greeted_; }
-  std::chrono::steady_clock::time_point accepted() const { return accepted_; }
+  // Why it has kept us waiting for too long, if it has.
+  const char* overdue(std::chrono::steady_clock::time_point now) const;
+  // Something is due from it.
+  bool owes() const { return !greeted_ || frame_begun_.has_value(); }
+
   ConnectionId id() const { return id_; }
 
  private:
@@ -69,11 +80,23 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   bool closing_ = false;
   bool announced_ = false;
   bool waiting_for_space_ = false;
+  bool crowded_ = false;      // the replica waits for room
+  bool not_reading_ = false;  // there is too much unsent
+  std::optional<std::chrono::steady_clock::time_point> frame_begun_;
   InputBuffer input_;
   OutputQueue output_;
 };
 
+const char* ClientConnection::overdue(std::chrono::steady_clock::time_point now) const {
+  if (!greeted_ && now - accepted_ >= hub_.options().magic_timeout) return "it said nothing in time";
+  if (frame_begun_ && !not_reading_ && now - *frame_begun_ >= hub_.options().frame_timeout)
+    return "it did not end a frame in time";
+  return nullptr;
+}
+
 void ClientConnection::read() {
+  not_reading_ = crowded_ || output_.bytes() > hub_.options().output_bytes_crowded;
+  if (not_reading_) return;
   const std::span<char> space = input_.space();
   socket_.async_read_some(boost::asio::buffer(space.data(), space.size()),
                           [self = shared_from_this()](const boost::system::error_code& error, size_t count) {
@@ -112,8 +135,15 @@ void ClientConnection::handle_input() {
     if (*size == 0 || *size > input_.bytes().size()) break;
     if (!handle_frame(input_.bytes().substr(4, *size - 4))) return;
     input_.consume(*size);
+    frame_begun_.reset();
   }
   if (closing_) input_.consume(input_.bytes().size());
+  const bool begun = greeted_ && !input_.bytes().empty();
+  if (!begun) frame_begun_.reset();
+  if (begun && !frame_begun_) {
+    frame_begun_ = std::chrono::steady_clock::now();
+    hub_.arm_sweep();
+  }
   read();
 }
 
@@ -160,6 +190,13 @@ void ClientConnection::flush() {
   }
   if (output_.bytes() > hub_.options().output_bytes_max) {
     return fail(fmt::format("it does not read its answers: {} bytes are unsent", output_.bytes()));
+  }
+  if (output_.bytes() <= hub_.options().output_bytes_crowded) {
+    if (std::exchange(crowded_, false)) hub_.drained(id_);
+    if (not_reading_) {
+      if (frame_begun_) frame_begun_ = std::chrono::steady_clock::now();
+      read();
+    }
   }
   if (!output_.empty()) {
     wait_for_space();
@@ -212,13 +249,19 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
     connections_.erase(id);
     if (!stopped_) events_.lost(id);
   }
+  // In a turn of its own: the replica is not called from within what it asked for.
+  void drained(ConnectionId id) override {
+    boost::asio::post(loop_, [self = shared_from_this(), id] {
+      if (!self->stopped_ && self->connections_.contains(id)) self->events_.drained(id);
+    });
+  }
   void has_output(const std::shared_ptr<ClientConnection>& connection) override {
     with_output_.push_back(connection);
   }
 
   void accept();
   void admit(Socket socket);
-  void arm_sweep();
+  void arm_sweep() override;
   void sweep();
   void flush();
 
@@ -275,11 +318,13 @@ void ClientListener::Impl::admit(Socket socket) {
   arm_sweep();
 }
 
-// Looks for connections without a magic, and only while there may be some: an idle server has no such timer.
+// Looks for connections that owe a magic or the end of a frame, and only while there may be some: an idle
+// server has no such timer.
 void ClientListener::Impl::arm_sweep() {
   if (sweeping_) return;
   sweeping_ = true;
-  sweep_.expires_after(std::min<Duration>(std::chrono::seconds(1), options_.magic_timeout / 4));
+  sweep_.expires_after(
+      std::min<Duration>({std::chrono::seconds(1), options_.magic_timeout / 4, options_.frame_timeout / 4}));
   sweep_.async_wait([this, self = shared_from_this()](const boost::system::error_code& error) {
     sweeping_ = false;
     if (!error && !stopped_) sweep();
@@ -287,18 +332,17 @@ void ClientListener::Impl::arm_sweep() {
 }
 
 void ClientListener::Impl::sweep() {
-  std::vector<std::shared_ptr<ClientConnection>> silent;
+  std::vector<std::pair<std::shared_ptr<ClientConnection>, const char*>> late;
   bool more = false;
   const auto now = std::chrono::steady_clock::now();
   for (const auto& [id, connection] : connections_) {
-    if (connection->greeted()) continue;
-    if (now - connection->accepted() >= options_.magic_timeout) {
-      silent.push_back(connection);
+    if (const char* reason = connection->overdue(now); reason != nullptr) {
+      late.emplace_back(connection, reason);
     } else {
-      more = true;
+      more = more || connection->owes();
     }
   }
-  for (const auto& connection : silent) connection->fail("it said nothing in time");
+  for (const auto& [connection, reason] : late) connection->fail(reason);
   if (more) arm_sweep();
 }
 
@@ -339,6 +383,13 @@ void ClientListener::send(const ClientMessage& message) {
 void ClientListener::close(ConnectionId connection) {
   const auto known = impl_->connections_.find(connection);
   if (known != impl_->connections_.end()) known->second->close_after_output();
+}
+
+void ClientListener::crowded(ConnectionId connection) {
+  const auto known = impl_->connections_.find(connection);
+  if (known == impl_->connections_.end()) return;
+  known->second->crowded();
+  impl_->has_output(known->second);
 }
 
 void ClientListener::flush() { impl_->flush(); }

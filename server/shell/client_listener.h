@@ -29,8 +29,13 @@ struct ClientListenerOptions {
   size_t connections_max = 10'000;
   // Unsent answers and events of one connection; beyond, it is dropped.
   size_t output_bytes_max = 8 << 20;
+  // With more than this unsent, no more requests of that connection are read, and none that were held back
+  // are asked for.
+  size_t output_bytes_crowded = 2 << 20;
   // From the connect to the whole magic.
   Duration magic_timeout = std::chrono::seconds(10);
+  // From the first bytes of a frame to its last.
+  Duration frame_timeout = std::chrono::seconds(30);
 };
 
 class ClientListener {
@@ -38,6 +43,8 @@ class ClientListener {
   struct Events {
     std::function<void(ClientRequest)> received;
     std::function<void(ConnectionId)> lost;
+    // Of a connection for which crowded() was called: most of its output is sent.
+    std::function<void(ConnectionId)> drained;
   };
 
   ClientListener(boost::asio::io_context& loop, const ClientListenerOptions& options);
@@ -53,6 +60,8 @@ class ClientListener {
   void send(const ClientMessage& message);
   // Closes it when what was queued is sent; its requests are not read any more.
   void close(ConnectionId connection);
+  // Reads no more of its requests until what is queued for it is sent, or nearly; then tells `drained`.
+  void crowded(ConnectionId connection);
   void flush();
   size_t connections() const;
   // No more events; every connection is closed behind what its socket still takes.

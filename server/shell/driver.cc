@@ -79,7 +79,8 @@ Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecov
               {[this](PeerMessage message) { step(PeerReceived{std::move(message)}); },
                [this](ServerId peer) { step(PeerLost{peer}); }});
   clients.start({[this](ClientRequest request) { step(ClientReceived{std::move(request)}); },
-                 [this](ConnectionId connection) { step(ClientLost{connection}); }});
+                 [this](ConnectionId connection) { step(ClientLost{connection}); },
+                 [this](ConnectionId connection) { step(ClientDrained{connection}); }});
 }
 
 StoreThread::Handlers Driver::Impl::store_handlers() {
@@ -149,6 +150,7 @@ void Driver::Impl::dispatch(Output& output) {
   }
   for (const PeerMessage& message : output.peers) peers.send(message);
   send_to_clients(output.clients);
+  for (const ConnectionId connection : output.crowded) clients.crowded(connection);
   // Before a write the peers go first: their disks work beside ours. With nothing to write the answers do:
   // what is left to say to the peers (a commit index) keeps nobody waiting.
   if (output.ticket == Ticket()) clients.flush();

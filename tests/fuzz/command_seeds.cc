@@ -9,7 +9,7 @@ std::vector<std::string> command_seeds() {
   const Origin origin{ServerId(2), BootNonce(77), 5};
   const SessionPassword password{1, 2, 3};
   std::vector<Command> commands = {
-      OpenSession{origin, 10'000, password}, AttachSession{origin, SessionId(9), password},
+      OpenSession{origin, 10'000, password}, AttachSession{origin, SessionId(9), password, {}, 2},
       ExpireSessions{{SessionId(9), SessionId(11)}}, ReapNodes{{"/ttl", "/box"}}};
   CreateOp aging{"/ttl", "data"};
   aging.ttl_ms = 60'000;

@@ -14,7 +14,7 @@ std::vector<Command> examples() {
   const Origin origin{ServerId(3), BootNonce(0xfedcba9876543210), 300};
   return {
       OpenSession{origin, 30'000, kPassword, "10.1.2.3"},
-      AttachSession{origin, SessionId(200), kPassword, "2001:db8::1"},
+      AttachSession{origin, SessionId(200), kPassword, "2001:db8::1", 300},
       ExpireSessions{},
       ExpireSessions{{SessionId(1), SessionId(UINT64_MAX)}},
       SessionRequest{SessionId(1), 2, 3, 3, CreateOp{"/a", "data", true, true, true}},

@@ -93,6 +93,24 @@ TEST_F(SessionsTest, AttachRefusesASessionThatIsGone) {
   EXPECT_EQ(attach(SessionId(99), kPassword).code, ErrorCode::kSessionExpired);
 }
 
+// A client gives a connection up and attaches over another; then what it had sent on the first arrives.
+TEST_F(SessionsTest, AnAttachThatComesLateDoesNotTakeTheSessionBack) {
+  const SessionId session = open(10'000).session;
+  const auto attempt = [&](uint64_t count, uint64_t origin) {
+    return machine.apply(AttachSession{{ServerId(2), BootNonce(1), origin}, session, kPassword, {}, count})
+        .origin_outcomes.at(0)
+        .outcome;
+  };
+  EXPECT_EQ(attempt(3, 1).epoch, 2u);
+  EXPECT_EQ(attempt(2, 2).code, ErrorCode::kSessionMoved);
+  EXPECT_EQ(machine.state.session(session)->epoch, 2u);
+  EXPECT_EQ(attempt(3, 1).epoch, 2u) << "the same attach again";
+  EXPECT_EQ(attempt(3, 3).epoch, 3u);
+  EXPECT_EQ(attempt(0, 4).epoch, 4u) << "one that does not count takes it over";
+  EXPECT_EQ(attempt(2, 5).code, ErrorCode::kSessionMoved) << "what was seen stays";
+  EXPECT_EQ(attempt(4, 6).epoch, 5u);
+}
+
 TEST_F(SessionsTest, RequestsOfAnOlderEpochAreRefused) {
   const SessionId session = open(10'000).session;
   attach(session, kPassword);

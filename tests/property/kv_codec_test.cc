@@ -57,7 +57,7 @@ Operation any_operation() {
     case 7:
       return AddCredentialOp{{path, *arbitrary<std::string>()}, *arbitrary<bool>()};
     case 0:
-      return AcquireOp{path, *arbitrary<std::string>()};
+      return AcquireOp{path, *arbitrary<std::string>(), number()};
     case 1:
       return ReleaseOp{path};
     case 2:

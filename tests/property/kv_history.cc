@@ -191,7 +191,8 @@ Command History::command(const Step& step) {
   if (state_.session_count() == 0 || step[0] < 12)
     return OpenSession{origin(step[2]), step[1] * 400U, kPassword};
   if (step[0] < 24) {
-    return AttachSession{origin(step[2]), session(step[1]), step[3] < 230 ? kPassword : SessionPassword{}};
+    return AttachSession{
+        origin(step[2]), session(step[1]), step[3] < 230 ? kPassword : SessionPassword{}, {}, step[4] % 4U};
   }
   if (step[0] < 50 && step[0] >= 34) return ReapNodes{all_paths()};
   if (step[0] < 34) {

@@ -414,6 +414,8 @@ Outcome Model::attach(const AttachSession& attach, Applied& out) {
   if (at->second.password != attach.password) return outcome(ErrorCode::kBadCredentials);
   if (attach.origin.server != ServerId() && at->second.origin == attach.origin)
     return attached(attach.session);
+  if (attach.attempt != 0 && attach.attempt < at->second.attempt) return outcome(ErrorCode::kSessionMoved);
+  at->second.attempt = std::max(at->second.attempt, attach.attempt);
   ++at->second.epoch;
   forget_origin(attach.origin);
   at->second.origin = attach.origin;

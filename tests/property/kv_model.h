@@ -37,6 +37,7 @@ class Model {
     SessionPassword password{};
     Origin origin;
     Zxid attached_at;
+    uint64_t attempt = 0;
     uint64_t floor = 1;
     uint64_t next = 1;
     std::map<uint64_t, Outcome> results;

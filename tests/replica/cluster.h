@@ -37,6 +37,7 @@ struct Node {
   FakeStore store;
   bool store_stalled = false;
   std::deque<StoreJob> jobs;
+  size_t crowded = 0;  // how often answers had to wait
 };
 
 class Cluster {
@@ -221,7 +222,10 @@ class Cluster {
       for (PeerMessage& message : out.peers) network_.push_back(std::move(message));
       for (ClientMessage& message : out.clients) node.inbox[message.connection].push_back(std::move(message));
       node.closed.insert(out.close.begin(), out.close.end());
-      busy = busy || !out.peers.empty() || out.ticket != Ticket();
+      node.crowded += out.crowded.size();
+      const bool crowded = !out.crowded.empty();
+      for (const ConnectionId connection : out.crowded) node.replica->step(now_, ClientDrained{connection});
+      busy = busy || !out.peers.empty() || out.ticket != Ticket() || crowded;
       for (StoreJob& job : out.store) node.jobs.push_back(std::move(job));
       const bool writes = out.ticket != Ticket() || out.cut;
       if (writes && node.stalled) {
@@ -236,7 +240,7 @@ class Cluster {
         node.replica->step(now_, node.store.run(job));
       }
       busy = busy || stores;
-      if (!stores && (!writes || node.stalled)) return busy;
+      if (!stores && !crowded && (!writes || node.stalled)) return busy;
     }
   }
   // As the log does: what is behind the cut goes, and a log that does not hold that entry is forgotten.

@@ -144,6 +144,142 @@ TEST(ClientCodec, ReadsAndTheRest) {
   EXPECT_EQ(request_of<TransferRequest>(frame).target, ServerId(2));
 }
 
+TEST(ClientCodec, CreatesWithAllTheirOptions) {
+  api::ClientFrame frame = write_frame();
+  api::Create* create = frame.mutable_write()->mutable_create();
+  create->set_path("/a");
+  create->set_container(true);
+  create->set_ttl_ms(5);
+  create->add_acl()->set_permissions(31);
+  create->mutable_acl(0)->set_scheme("world");
+  create->mutable_acl(0)->set_id("anyone");
+  const auto op = operation_of<kv::CreateOp>(frame);
+  EXPECT_TRUE(op.container);
+  EXPECT_EQ(op.ttl_ms, 5);
+  ASSERT_EQ(op.acl.size(), 1u);
+  EXPECT_EQ(op.acl[0], (kv::AclEntry{31, "world", "anyone"}));
+  create->clear_ttl_ms();
+  EXPECT_FALSE(operation_of<kv::CreateOp>(frame).ttl_ms.has_value());
+  frame = write_frame();
+  frame.mutable_write()->mutable_delete_()->set_recursive(true);
+  EXPECT_TRUE(operation_of<kv::DeleteOp>(frame).recursive);
+  frame = write_frame();
+  frame.mutable_write()->mutable_set_acl()->set_version(4);
+  EXPECT_EQ(operation_of<kv::SetAclOp>(frame).version, 4);
+}
+
+TEST(ClientCodec, AMultiOfEachKind) {
+  api::ClientFrame frame = write_frame();
+  api::Multi& multi = *frame.mutable_write()->mutable_multi();
+  multi.add_operations()->mutable_create()->set_path("/c");
+  multi.add_operations()->mutable_set()->set_data("d");
+  multi.add_operations()->mutable_delete_()->set_version(2);
+  multi.add_operations()->mutable_set_acl()->set_path("/l");
+  multi.add_operations()->mutable_check()->set_version(3);
+  multi.add_operations()->mutable_check_absent()->set_path("/n");
+  multi.add_operations()->mutable_check_held()->set_token(9);
+  const auto op = operation_of<kv::MultiOp>(frame);
+  ASSERT_EQ(op.operations.size(), 7u);
+  EXPECT_EQ(std::get<kv::CreateOp>(op.operations[0]).path, "/c");
+  EXPECT_EQ(std::get<kv::SetOp>(op.operations[1]).data, "d");
+  EXPECT_EQ(std::get<kv::DeleteOp>(op.operations[2]).version, 2);
+  EXPECT_EQ(std::get<kv::SetAclOp>(op.operations[3]).path, "/l");
+  EXPECT_EQ(std::get<kv::CheckOp>(op.operations[4]).version, 3);
+  EXPECT_EQ(std::get<kv::CheckAbsentOp>(op.operations[5]).path, "/n");
+  EXPECT_EQ(std::get<kv::CheckHeldOp>(op.operations[6]).token, Token(9));
+  multi.add_operations();
+  EXPECT_EQ(decoded(frame).code(), ErrorCode::kUnsupported);
+}
+
+TEST(ClientCodec, FeedsPagesAndReadsAtOnce) {
+  api::ClientFrame frame;
+  frame.mutable_watch_since()->set_watch(7);
+  frame.mutable_watch_since()->set_root("/r");
+  frame.mutable_watch_since()->set_since(70);
+  frame.mutable_watch_since()->set_recursive(true);
+  const auto watch = request_of<WatchSinceRequest>(frame);
+  EXPECT_EQ(watch.watch, 7u);
+  EXPECT_EQ(watch.root, "/r");
+  EXPECT_EQ(watch.since, Zxid(70));
+  EXPECT_TRUE(watch.recursive);
+
+  frame = {};
+  frame.mutable_children_page()->set_path("/p");
+  EXPECT_FALSE(request_of<ChildrenPageRequest>(frame).after.has_value());
+  EXPECT_EQ(request_of<ChildrenPageRequest>(frame).max, 1000u);
+  frame.mutable_children_page()->set_max(3);
+  frame.mutable_children_page()->set_prefix("x");
+  frame.mutable_children_page()->mutable_after()->set_czxid(8);
+  frame.mutable_children_page()->mutable_after()->set_order(2);
+  frame.mutable_children_page()->mutable_after()->set_name("n");
+  const auto page = request_of<ChildrenPageRequest>(frame);
+  EXPECT_EQ(page.max, 3u);
+  EXPECT_EQ(page.prefix, "x");
+  ASSERT_TRUE(page.after.has_value());
+  EXPECT_EQ(page.after->czxid, Zxid(8));
+  EXPECT_EQ(page.after->order, 2u);
+  EXPECT_EQ(page.after->name, "n");
+
+  frame = {};
+  frame.mutable_multi_read()->add_parts()->mutable_get()->set_path("/g");
+  frame.mutable_multi_read()->add_parts()->mutable_children()->set_path("/c");
+  const auto many = request_of<MultiReadRequest>(frame);
+  ASSERT_EQ(many.parts.size(), 2u);
+  EXPECT_EQ(std::get<GetRequest>(many.parts[0]).path, "/g");
+  EXPECT_EQ(std::get<ChildrenRequest>(many.parts[1]).path, "/c");
+  frame.mutable_multi_read()->add_parts();
+  EXPECT_EQ(decoded(frame).code(), ErrorCode::kUnsupported);
+}
+
+TEST(ClientCodec, AnswersOfFeedsPagesAndReadsAtOnce) {
+  const std::vector<kv::StateMachine::PastChange> changes = {{kv::Change::Kind::kCreated, Zxid(4), "/a"},
+                                                             {kv::Change::Kind::kDeleted, Zxid(5), "/b"},
+                                                             {kv::Change::Kind::kDataSet, Zxid(5), "/c"}};
+  api::Reply reply = reply_of(ChangesReply{changes, Zxid(6), true});
+  ASSERT_EQ(reply.changes().changes_size(), 3);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(reply.changes().changes(i).kind(), static_cast<uint32_t>(i + 1));
+  EXPECT_EQ(reply.changes().changes(1).path(), "/b");
+  EXPECT_EQ(reply.changes().changes(1).zxid(), 5u);
+  EXPECT_EQ(reply.changes().up_to(), 6u);
+  EXPECT_TRUE(reply.changes().live());
+
+  const auto batch = encoded({kConnection, kv::FeedBatch{kConnection, 7, changes, Zxid(5)}}).feed_batch();
+  EXPECT_EQ(batch.watch(), 7u);
+  EXPECT_EQ(batch.changes_size(), 3);
+  EXPECT_EQ(batch.zxid(), 5u);
+  EXPECT_EQ(encoded({kConnection, ProgressEvent{Zxid(9)}}).progress().zxid(), 9u);
+
+  reply = reply_of(ChildrenPageReply{{"x", "y"}, kv::ChildCursor{Zxid(3), 1, "y"}});
+  EXPECT_EQ(reply.children_page().names(1), "y");
+  EXPECT_EQ(reply.children_page().next().czxid(), 3u);
+  EXPECT_EQ(reply.children_page().next().order(), 1u);
+  EXPECT_EQ(reply.children_page().next().name(), "y");
+  EXPECT_FALSE(reply_of(ChildrenPageReply{{"x"}, {}}).children_page().has_next());
+
+  MultiReadReply many;
+  many.results.push_back({{}, NodeReply{"data", {}}});
+  many.results.push_back({{}, ChildrenReply{{"c"}, {}}});
+  many.results.push_back({{ErrorCode::kNoNode, "there is none"}, {}});
+  reply = reply_of(many);
+  ASSERT_EQ(reply.multi_read().results_size(), 3);
+  EXPECT_EQ(reply.multi_read().results(0).node().data(), "data");
+  EXPECT_EQ(reply.multi_read().results(1).children().names(0), "c");
+  EXPECT_EQ(reply.multi_read().results(2).code(), 1u);
+  EXPECT_EQ(reply.multi_read().results(2).message(), "there is none");
+
+  kv::Outcome outcome;
+  outcome.code = ErrorCode::kNoNode;
+  outcome.results.resize(2);
+  outcome.results[0].path = "/made";
+  outcome.results[1].code = ErrorCode::kNoNode;
+  outcome.results[1].message = "why";
+  reply = reply_of(outcome);
+  EXPECT_EQ(reply.code(), 1u);
+  ASSERT_EQ(reply.outcome().results_size(), 2);
+  EXPECT_EQ(reply.outcome().results(0).path(), "/made");
+  EXPECT_EQ(reply.outcome().results(1).message(), "why");
+}
+
 TEST(ClientCodec, APathThatIsNoUtf8ReachesTheRuleForPaths) {
   api::ClientFrame frame;
   frame.mutable_get()->set_path("/\xff");

@@ -34,7 +34,8 @@ class ClientListenerTest : public testing::Test {
     listener_ = std::make_unique<ClientListener>(loop_, options);
     ASSERT_TRUE(listener_->listen({"127.0.0.1", 0}).ok());
     listener_->start({[this](ClientRequest request) { requests_.push_back(std::move(request)); },
-                      [this](ConnectionId connection) { lost_.push_back(connection); }});
+                      [this](ConnectionId connection) { lost_.push_back(connection); },
+                      [this](ConnectionId connection) { drained_.push_back(connection); }});
   }
   std::unique_ptr<RawPeer> connect(const std::string& first = {}) {
     auto client = std::make_unique<RawPeer>(loop_, listener_->port());
@@ -61,7 +62,7 @@ class ClientListenerTest : public testing::Test {
   boost::asio::io_context loop_;
   std::unique_ptr<ClientListener> listener_;
   std::vector<ClientRequest> requests_;
-  std::vector<ConnectionId> lost_;
+  std::vector<ConnectionId> lost_, drained_;
 };
 
 TEST_F(ClientListenerTest, PipelinedRequestsArriveInOrderHoweverTheyAreCut) {
@@ -195,6 +196,53 @@ TEST_F(ClientListenerTest, ASlowReaderGetsEverythingBelowTheLimit) {
   client->read();
   EXPECT_TRUE(run([&] { return client->heard().size() > data.size(); }));
   EXPECT_TRUE(lost_.empty());
+}
+
+// Room is told once what was queued is sent, and until then no more requests are read.
+TEST_F(ClientListenerTest, ACrowdedConnectionIsNotReadUntilItsOutputIsSent) {
+  start();
+  auto client = std::make_unique<RawPeer>(loop_, listener_->port());
+  client->send(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  const ConnectionId connection = requests_[0].connection;
+  const std::string data(6 << 20, 'd');
+  listener_->send(reply(connection, 1, data));
+  listener_->crowded(connection);
+  listener_->flush();
+  client->send(get_frame(2));
+  auto other = connect(std::string(kClientMagic) + get_frame(3));
+  // The other's request comes behind that one, which is at most read once more.
+  ASSERT_TRUE(run([&] { return !requests_.empty() && requests_.back().id == 3; }));
+  EXPECT_TRUE(drained_.empty());
+  client->read();
+  ASSERT_TRUE(run([&] { return client->heard().size() > data.size(); }));
+  ASSERT_TRUE(run([&] { return !drained_.empty(); }));
+  EXPECT_EQ(drained_, std::vector<ConnectionId>{connection});
+  client->send(get_frame(4));
+  ASSERT_TRUE(run([&] { return requests_.back().id == 4; }));
+  EXPECT_TRUE(lost_.empty());
+}
+
+TEST_F(ClientListenerTest, AConnectionWithRoomIsToldSoInATurnOfItsOwn) {
+  start();
+  auto client = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  listener_->crowded(requests_[0].connection);
+  listener_->flush();
+  EXPECT_TRUE(drained_.empty());
+  EXPECT_TRUE(run([&] { return drained_.size() == 1; }));
+}
+
+TEST_F(ClientListenerTest, AFrameThatDoesNotEndIsNotWaitedForForEver) {
+  ClientListenerOptions options;
+  options.frame_timeout = std::chrono::milliseconds(40);
+  start(options);
+  auto good = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  auto half = connect(std::string(kClientMagic) + get_frame(2).substr(0, 6));
+  EXPECT_TRUE(run([&] { return half->closed(); }));
+  EXPECT_FALSE(good->closed());
+  EXPECT_EQ(requests_.size(), 1u);
 }
 
 TEST_F(ClientListenerTest, ACloseComesBehindWhatWasQueued) {

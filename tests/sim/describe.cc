@@ -155,6 +155,11 @@ std::string describe(const server::RequestBody& body) {
           [&](const server::ResumeWatchRequest& b) {
             out << "watch " << b.watch << " again on " << b.path << " seen at " << b.seen;
           },
+          [&](const server::WatchSinceRequest& b) {
+            out << "watch " << b.watch << " of all changes at " << b.root << " since " << b.since;
+          },
+          [&](const server::ChildrenPageRequest& b) { out << "a page of the children of " << b.path; },
+          [&](const server::MultiReadRequest& b) { out << b.parts.size() << " reads at once"; },
           [&](const server::RemoveWatchRequest& b) { out << "remove watch " << b.watch; },
           [&](const server::LockPlaceRequest& b) { out << "what place has " << b.node; },
           [&](const server::LockShowRequest& b) { out << "who holds " << b.path; },
@@ -185,6 +190,10 @@ std::string describe(const server::ClientMessage& message) {
           [&](const kv::WatchEvent& e) {
             out << "watch " << e.watch << " on " << e.path << " fires at " << e.zxid;
           },
+          [&](const kv::FeedBatch& e) {
+            out << "watch " << e.watch << " tells " << e.changes.size() << " changes of " << e.zxid;
+          },
+          [&](const server::ProgressEvent& e) { out << "all watches are complete up to " << e.zxid; },
           [&](const server::GrantEvent& e) { out << e.grant.node << " holds, token " << e.grant.token; },
           [&](const server::SessionEndEvent& e) {
             out << "session " << e.session << " is over: " << error_name(e.code);

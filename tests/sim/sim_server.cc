@@ -271,6 +271,9 @@ void SimServer::handle(server::Output out) {
     connections_.server_send(std::move(message));
   }
   for (ConnectionId connection : out.close) connections_.server_close(connection);
+  // A simulated connection always has room.
+  for (ConnectionId connection : out.crowded) inbox_.push_back(server::ClientDrained{connection});
+  if (!out.crowded.empty()) schedule_drain();
   if (out.create_log) create_log(*out.create_log);
   if (!up()) return;
   ask_store(std::move(out.store));

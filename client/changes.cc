@@ -1,0 +1,88 @@
+#include "client/quorate/changes.h"
+
+#include <utility>
+
+#include "client/client_impl.h"
+#include "kv/path.h"
+
+namespace quorate::client {
+
+// The callback runs on the loop's thread, whose engine forgets the feed there: no call comes behind that.
+struct FeedState {
+  uint64_t id = 0;
+  std::weak_ptr<Client::Impl> client;
+  OnChanges on_changes;  // constant
+
+  std::mutex mutex;
+  Zxid complete;       // guarded by mutex
+  bool ended = false;  // guarded by mutex; the owner has gone
+};
+
+namespace {
+
+void end_feed(const std::shared_ptr<FeedState>& state) {
+  if (!state) return;
+  {
+    const std::lock_guard lock(state->mutex);
+    state->ended = true;
+  }
+  const std::shared_ptr<Client::Impl> client = state->client.lock();
+  if (!client || !client->loop) return;
+  client->loop->post([id = state->id](Engine& engine, Instant now) { engine.remove_feed(now, id); });
+}
+
+void tell(FeedState& state, const Result<Changes>& changes) {
+  {
+    const std::lock_guard lock(state.mutex);
+    if (state.ended) return;
+  }
+  if (state.on_changes) state.on_changes(changes);
+  if (!changes.ok()) return;
+  const std::lock_guard lock(state.mutex);
+  state.complete = changes->complete;
+}
+
+}  // namespace
+
+ChangeFeed::ChangeFeed(std::shared_ptr<FeedState> state) : state_(std::move(state)) {}
+ChangeFeed::~ChangeFeed() { end_feed(state_); }
+ChangeFeed::ChangeFeed(ChangeFeed&&) noexcept = default;
+ChangeFeed& ChangeFeed::operator=(ChangeFeed&& other) noexcept {
+  if (this != &other) {
+    end_feed(state_);
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+
+Zxid ChangeFeed::complete() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->complete;
+}
+
+Result<ChangeFeed> Client::watch_changes(std::string_view root, WatchChangesOptions options,
+                                         OnChanges on_changes) {
+  if (Status status = kv::validate_path(root); !status.ok()) return status.error();
+  auto state = std::make_shared<FeedState>();
+  state->client = impl_;
+  state->on_changes = std::move(on_changes);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    state->id = ++impl_->last_watch;
+  }
+  api::WatchSince request;
+  request.set_watch(state->id);
+  request.set_root(std::string(root));
+  request.set_since(options.since.value());
+  request.set_recursive(options.recursive);
+  const Result<api::Reply> reply =
+      impl_->wait_for<api::Reply>([state, request](Engine& engine, Instant now, auto done) {
+        engine.watch_changes(
+            now, request, [done](Instant, Result<api::Reply> result) { done(std::move(result)); },
+            [state](const Result<Changes>& changes) { tell(*state, changes); });
+      });
+  if (!reply.ok()) return reply.error();
+  return ChangeFeed(std::move(state));
+}
+
+}  // namespace quorate::client
