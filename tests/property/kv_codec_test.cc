@@ -57,7 +57,7 @@ Operation any_operation() {
     case 7:
       return AddCredentialOp{{path, *arbitrary<std::string>()}, *arbitrary<bool>()};
     case 0:
-      return AcquireOp{path, *arbitrary<std::string>(), number()};
+      return AcquireOp{path, *arbitrary<std::string>()};
     case 1:
       return ReleaseOp{path};
     case 2:
@@ -88,7 +88,7 @@ Command any_command() {
     case 0:
       return OpenSession{origin, small(), password, *arbitrary<std::string>()};
     case 1:
-      return AttachSession{origin, SessionId(number()), password, *arbitrary<std::string>()};
+      return AttachSession{origin, SessionId(number()), password, *arbitrary<std::string>(), number()};
     case 2: {
       ExpireSessions expire;
       for (const uint64_t id : *arbitrary<std::vector<uint64_t>>()) expire.sessions.emplace_back(id);
