@@ -17,30 +17,16 @@ class FakeStore {
  public:
   explicit FakeStore(kv::Limits limits = {}) : limits_(limits) {}
 
-  StoreDone run(const StoreJob& job) {
-    StoreDone done;
-    done.id = job.id;
-    std::visit([this, &done](const auto& body) { run(body, done); }, job.body);
-    return done;
-  }
+  StoreDone run(const StoreJob& job);
   // What a restart finds.
   std::optional<ReceivedState> load() const { return in_use_ ? load(*in_use_) : std::nullopt; }
   // The process ended: what was being read or received is gone.
-  void restart() {
-    snapshots_.clear();
-    receiving_.reset();
-  }
+  void restart();
   void discard() { in_use_.reset(); }
-  void put(StateName name, std::map<std::string, std::string> records) {
-    in_use_ = Version{std::move(name), std::move(records)};
-  }
+  void put(StateName name, std::map<std::string, std::string> records);
 
   std::optional<StateName> name() const { return in_use_ ? std::optional(in_use_->name) : std::nullopt; }
-  size_t bytes() const {
-    size_t sum = 0;
-    for (const auto& [key, value] : in_use_->records) sum += key.size() + value.size();
-    return sum;
-  }
+  size_t bytes() const;
   const std::map<std::string, std::string>& records() const { return in_use_->records; }
   size_t checkpoints() const { return checkpoints_; }
   size_t snapshots_open() const { return snapshots_.size(); }
@@ -54,77 +40,15 @@ class FakeStore {
     std::map<std::string, std::string> records;
   };
 
-  std::optional<ReceivedState> load(const Version& version) const {
-    kv::StateLoader loader(limits_);
-    for (const auto& [key, value] : version.records) {
-      if (!loader.add(key, value).ok()) return std::nullopt;
-    }
-    auto state = loader.finish();
-    if (!state.ok() || state->state_hash() != version.name.state_hash) return std::nullopt;
-    return ReceivedState{version.name, std::make_shared<kv::StateMachine>(std::move(state).value())};
-  }
+  std::optional<ReceivedState> load(const Version& version) const;
 
-  void run(const WriteCheckpoint& job, StoreDone&) {
-    if (!in_use_) in_use_.emplace();
-    in_use_->name = job.name;
-    for (const kv::Record& record : job.records) {
-      if (record.value) {
-        in_use_->records[record.key] = *record.value;
-      } else {
-        in_use_->records.erase(record.key);
-      }
-    }
-    ++checkpoints_;
-  }
-  void run(const ReadSnapshot& job, StoreDone& done) {
-    auto found = snapshots_.find(job.snapshot);
-    if (found == snapshots_.end()) {
-      if (!in_use_) {
-        done.error = {ErrorCode::kUnavailable, "there is no checkpoint"};
-        return;
-      }
-      found = snapshots_.emplace(job.snapshot, *in_use_).first;
-    }
-    const Version& version = found->second;
-    SnapshotPart part;
-    part.name = version.name;
-    std::string records;
-    auto at = version.records.upper_bound(job.after);
-    for (; at != version.records.end() && records.size() < job.bytes_max; ++at) {
-      kv::append_record(records, at->first, at->second);
-      part.last_key = at->first;
-    }
-    part.complete = at == version.records.end();
-    part.records = Bytes(std::move(records));
-    done.result = std::move(part);
-  }
+  void run(const WriteCheckpoint& job, StoreDone&);
+  void run(const ReadSnapshot& job, StoreDone& done);
   void run(const CloseSnapshot& job, StoreDone&) { snapshots_.erase(job.snapshot); }
   void run(const BeginReceive& job, StoreDone&) { receiving_ = Version{job.name, {}}; }
-  void run(const ReceiveRecords& job, StoreDone& done) {
-    ByteReader in(job.records.view());
-    while (!in.failed() && !in.done()) {
-      std::string key(in.string());
-      const std::string value(in.string());
-      const bool ascends = receiving_->records.empty() || receiving_->records.rbegin()->first < key;
-      if (!ascends) done.error = {ErrorCode::kCorruption, "out of order"};
-      receiving_->records.emplace(std::move(key), value);
-    }
-  }
-  void run(const FinishReceive&, StoreDone& done) {
-    auto loaded = load(*receiving_);
-    if (!loaded || std::exchange(damage_next_, false)) {
-      done.error = {ErrorCode::kCorruption, "the state that was received is not the one it says"};
-      receiving_.reset();
-      return;
-    }
-    in_use_ = std::move(receiving_);
-    receiving_.reset();
-    done.result = std::move(*loaded);
-  }
-  void run(const AbandonReceive&, StoreDone&) {
-    receiving_.reset();
-    ++abandoned_;
-  }
+  void run(const ReceiveRecords& job, StoreDone& done);
+  void run(const FinishReceive&, StoreDone& done);
+  void run(const AbandonReceive&, StoreDone&);
 
   kv::Limits limits_;
   std::optional<Version> in_use_, receiving_;
