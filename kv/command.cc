@@ -174,6 +174,22 @@ Result<CommandView> decode_command_view(std::string_view bytes) {
   return command;
 }
 
+std::string_view path_in(std::string_view command) {
+  ByteReader in(command);
+  const uint8_t version = in.u8();
+  if (version == 0 || version > kCommandVersion) return {};
+  if (static_cast<CommandKind>(in.u8()) != CommandKind::kRequest) return {};
+  for (int numbers = 0; numbers < 4; ++numbers) in.varint();  // session, epoch, number, acknowledged
+  switch (static_cast<OperationKind>(in.u8())) {
+    case OperationKind::kMulti:
+    case OperationKind::kCloseSession:
+    case OperationKind::kAddCredential:
+      return {};
+    default:
+      return in.string();
+  }
+}
+
 Result<Command> decode_command(std::string_view bytes) {
   Result<CommandView> decoded = decode_command_view(bytes);
   if (!decoded.ok()) return decoded.error();

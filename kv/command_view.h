@@ -67,6 +67,10 @@ using CommandView = std::variant<OpenSession, AttachSession, ExpireSessions, Rea
 // Errors: as decode_command().
 Result<CommandView> decode_command_view(std::string_view bytes);
 
+// The path that a command will look for first, without decoding the rest; "" where it has none, or several,
+// or where the bytes are no command. A hint: nothing is promised of it.
+std::string_view path_in(std::string_view command);
+
 OperationView view_of(const Operation& operation);
 Operation operation_of(const OperationView& view);
 

@@ -1,6 +1,7 @@
 #include "kv/state_machine.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/check.h"
 #include "kv/operations.h"
@@ -158,6 +159,24 @@ Applied StateMachine::apply(Index index, std::string_view payload) {
   std::visit([&](const auto& c) { impl_->apply_command(c, applied); }, *command);
   impl_->history.add(applied.zxid, applied.changes);
   return applied;
+}
+
+void StateMachine::prefetch_paths(std::span<const std::string_view> paths) const {
+  impl_->tree.prefetch(paths);
+}
+
+void StateMachine::prefetch_entries(std::span<const std::string_view> payloads) const {
+  std::array<std::string_view, kPrefetchMax> paths;
+  size_t count = 0;
+  for (const std::string_view payload : payloads) {
+    if (payload.size() <= kStampBytes) continue;
+    paths[count] = path_in(payload.substr(kStampBytes));
+    if (!paths[count].empty()) ++count;
+    if (count < paths.size()) continue;
+    impl_->tree.prefetch(paths);
+    count = 0;
+  }
+  impl_->tree.prefetch({paths.data(), count});
 }
 
 void StateMachine::skip(Index index) {

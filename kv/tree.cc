@@ -1,5 +1,7 @@
 #include "kv/tree.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/check.h"
@@ -9,7 +11,10 @@
 namespace quorate::kv {
 namespace {
 
-constexpr size_t kSlotsAtFirst = 64;
+// As many misses as a processor has under way at once, about; more would push out what was fetched first.
+constexpr size_t kPrefetchPathsMax = 16;
+constexpr size_t kPrefetchPayloadBytes = 256;
+constexpr size_t kCacheLineBytes = 64;
 // What an entry of a node-based container takes, about.
 constexpr size_t kMapEntryBytes = 64;
 
@@ -19,13 +24,13 @@ uint64_t hash_words(const uint64_t* words, size_t count) {
 
 }  // namespace
 
-Tree::Tree() : slots_(kSlotsAtFirst, kNone) {
+Tree::Tree() {
   root_ = nodes_.allocate();
   Node& root = nodes_[root_];
   root.flags = Node::kUsed;
   root.path_hash = static_cast<uint32_t>(checksum64("/"));
   put_payload(root, {}, {});
-  insert_slot(root_);
+  table_.insert(root.path_hash, root_);
   size_ = 1;
   hash_ = hash_of(root_, checksum64("/"));
   mark_dirty(root_, "/");
@@ -59,14 +64,33 @@ Place Tree::find(std::string_view path) const {
     return place;
   }
   const auto low = static_cast<uint32_t>(place.hash);
-  const size_t mask = slots_.size() - 1;
-  for (size_t i = low & mask; slots_[i] != kNone; i = (i + 1) & mask) {
-    if (nodes_[slots_[i]].path_hash == low && slots_[i] != root_ && is_at(slots_[i], path)) {
-      place.ref = slots_[i];
-      break;
+  place.ref = table_.find(
+      low, [&](Ref ref) { return nodes_[ref].path_hash == low && ref != root_ && is_at(ref, path); });
+  return place;
+}
+
+// Each step waits for what the step before asked for, so each is done for all paths before the next one.
+void Tree::prefetch(std::span<const std::string_view> paths) const {
+  std::array<uint32_t, kPrefetchPathsMax> hashes;
+  std::array<Ref, kPrefetchPathsMax> refs;
+  for (; !paths.empty(); paths = paths.subspan(std::min(paths.size(), kPrefetchPathsMax))) {
+    const size_t count = std::min(paths.size(), kPrefetchPathsMax);
+    for (size_t i = 0; i < count; ++i) {
+      hashes[i] = static_cast<uint32_t>(checksum64(paths[i]));
+      table_.prefetch(hashes[i]);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      refs[i] = table_.likely(hashes[i]);
+      const char* const node = reinterpret_cast<const char*>(&nodes_[refs[i]]);
+      __builtin_prefetch(node);
+      __builtin_prefetch(node + sizeof(Node) - 1);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      const Node& node = nodes_[refs[i]];
+      const size_t size = std::min<size_t>(size_t{node.name_size} + node.data_size, kPrefetchPayloadBytes);
+      for (size_t at = 0; at < size; at += kCacheLineBytes) __builtin_prefetch(node.payload + at);
     }
   }
-  return place;
 }
 
 // ---- hashing
@@ -106,7 +130,7 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   CHECK(parent.ref != kNone);
   CHECK(!nodes_[parent.ref].ephemeral());
   CHECK((made.owner.value() != 0) + made.container + (made.ttl_ms != 0) <= 1);
-  grow_slots();
+  grow_table();
   const Place place{path, checksum64(path), nodes_.allocate()};
   Node& node = nodes_[place.ref];
   put_payload(node, name_of(path), made.data);
@@ -347,8 +371,8 @@ size_t Tree::owned_count(SessionId owner) const {
 
 size_t Tree::bytes() const {
   // A payload of its own costs malloc's 8 bytes, and 8 more on average until the next multiple of 16.
-  return nodes_.bytes() + parents_.bytes() + ephemerals_.bytes() + slots_.capacity() * sizeof(Ref) +
-         payload_bytes_ + size_ * 16 + (rare_.size() + due_.size()) * kMapEntryBytes;
+  return nodes_.bytes() + parents_.bytes() + ephemerals_.bytes() + table_.bytes() + payload_bytes_ +
+         size_ * 16 + (rare_.size() + due_.size()) * kMapEntryBytes;
 }
 
 }  // namespace quorate::kv

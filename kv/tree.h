@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,6 +34,7 @@
 #include "kv/acl_table.h"
 #include "kv/command.h"
 #include "kv/node.h"
+#include "kv/path_table.h"
 #include "kv/queue.h"
 #include "kv/quotas.h"
 #include "kv/record.h"
@@ -74,6 +76,9 @@ class Tree {
   Tree& operator=(const Tree&) = delete;
 
   Place find(std::string_view path) const;
+  // Has the processor fetch what find() and a change would wait for, for all these paths at once. Changes
+  // nothing and needs no path to be there, or to be valid.
+  void prefetch(std::span<const std::string_view> paths) const;
 
   // REQUIRES: `parent` is there and not ephemeral; `path` is a valid path directly below it and not there; at
   // most one of an owner, a container and a time to live.
@@ -227,9 +232,9 @@ class Tree {
   void order_children(Ref parent);
   void queue_children(Ref parent);
 
-  void insert_slot(Ref ref);
-  void erase_slot(Ref ref);
-  void grow_slots();
+  // Room in the table for one more.
+  void grow_table();
+  void resize_table(size_t nodes, bool growing);
 
   void put_payload(Node& node, std::string_view name, std::string_view data);
   void free_payload(Node& node);
@@ -276,8 +281,7 @@ class Tree {
   AclTable acls_;
   Quotas quotas_;
   uint64_t data_bytes_ = 0;
-  // Open addressing, linear probing; a power of two; never more than 3/4 full.
-  std::vector<Ref> slots_;
+  PathTable table_;
   std::unordered_map<SessionId, Owned> owned_;
   std::vector<Ref> queues_;
   std::set<std::pair<int64_t, Ref>> due_;

@@ -7,33 +7,14 @@ namespace quorate::kv {
 
 // ---- the table
 
-void Tree::insert_slot(Ref ref) {
-  const size_t mask = slots_.size() - 1;
-  size_t i = nodes_[ref].path_hash & mask;
-  while (slots_[i] != kNone) i = (i + 1) & mask;
-  slots_[i] = ref;
+void Tree::grow_table() {
+  if (table_.room() == 0) resize_table(size_ + 1, true);
 }
 
-// Closes the gap by moving back what probed past it (Knuth, TAOCP 6.4, algorithm R), so that no tombstones
-// pile up.
-void Tree::erase_slot(Ref ref) {
-  const size_t mask = slots_.size() - 1;
-  size_t gap = nodes_[ref].path_hash & mask;
-  while (slots_[gap] != ref) gap = (gap + 1) & mask;
-  for (size_t i = (gap + 1) & mask; slots_[i] != kNone; i = (i + 1) & mask) {
-    const size_t home = nodes_[slots_[i]].path_hash & mask;
-    if (((i - home) & mask) < ((i - gap) & mask)) continue;
-    slots_[gap] = slots_[i];
-    gap = i;
-  }
-  slots_[gap] = kNone;
-}
-
-void Tree::grow_slots() {
-  if ((size_ + 1) * 4 <= slots_.size() * 3) return;
-  slots_.assign(slots_.size() * 2, kNone);
+void Tree::resize_table(size_t nodes, bool growing) {
+  table_.reset(nodes, growing);
   for (Ref ref = 1; ref < nodes_.end(); ++ref) {
-    if (nodes_[ref].used()) insert_slot(ref);
+    if (nodes_[ref].used()) table_.insert(nodes_[ref].path_hash, ref);
   }
 }
 
@@ -48,7 +29,7 @@ void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
   unschedule(parent);
   change_hash(parent, -parent_hash_of(parent, parent_hash));
   node.flags |= Node::kUsed;
-  insert_slot(place.ref);
+  table_.insert(node.path_hash, place.ref);
   ++size_;
   count(place.path, 1, node.data_size);
   link_child(part, place.ref);
@@ -77,7 +58,7 @@ void Tree::unlink(const Place& place, uint64_t creates, Zxid pzxid) {
   if (node.queued()) unlink_queued(part, place.ref);
   if (node.ephemeral()) unlink_owned(place.ref);
   unlink_child(part, place.ref);
-  erase_slot(place.ref);
+  table_.erase(node.path_hash, place.ref);
   node.flags = static_cast<uint8_t>(node.flags & ~Node::kUsed);
   --size_;
   count(place.path, -1, -int64_t{node.data_size});

@@ -35,13 +35,9 @@ bool is_below_valid(std::string_view path) {
 }  // namespace
 
 void Tree::reserve(size_t nodes) {
-  size_t slots = slots_.size();
-  while (std::min(nodes, kReservedNodesMax) * 4 > slots * 3) slots *= 2;
-  if (slots == slots_.size()) return;
-  slots_.assign(slots, kNone);
-  for (Ref ref = 1; ref < nodes_.end(); ++ref) {
-    if (nodes_[ref].used()) insert_slot(ref);
-  }
+  // With room for some more, so that a restarted server does not have to make it at its first create.
+  nodes = std::min(nodes, kReservedNodesMax);
+  if (nodes > table_.room()) resize_table(nodes + nodes / 8, false);
 }
 
 Status Tree::load(std::string_view path, const NodeRecord& record) {
@@ -63,7 +59,7 @@ Status Tree::load(std::string_view path, const NodeRecord& record) {
     if (parent == kNone) return refuse(path, "comes without its parent");
     const Node& above = nodes_[parent];
     if (above.ephemeral() || above.part == kNone) return refuse(path, "has a parent that never had a child");
-    grow_slots();
+    grow_table();
   }
   uint32_t acl = AclTable::kOpen;
   if (!record.acl.empty()) {
@@ -114,7 +110,7 @@ Status Tree::load(std::string_view path, const NodeRecord& record) {
     if (node.prev != kNone && !made_in_order(node.prev, ref)) unordered_.push_back(parent);
     link_child(part, ref);
     if (node.queued()) queueing_.push_back(parent);
-    insert_slot(ref);
+    table_.insert(node.path_hash, ref);
     ++size_;
   }
   change_hash(ref, hash_of(ref, path_hash));

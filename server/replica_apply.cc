@@ -1,5 +1,6 @@
 // Committed entries become state; what they did becomes outcomes, events and grants for the clients attached
 // here.
+#include <array>
 #include <utility>
 
 #include "base/check.h"
@@ -13,6 +14,8 @@ void Replica::Impl::apply_committed() {
   size_t room = kApplySliceEntries;
   Index applied = raft->applied_index();
   while (applied < raft->committed() && room-- > 0) {
+    if (room % kv::StateMachine::kPrefetchMax == kv::StateMachine::kPrefetchMax - 1)
+      prefetch_entries(applied);
     applied = applied.next();
     const raft::Entry& entry = raft->log().at(applied);
     if (entry.kind == raft::EntryKind::kCommand) {
@@ -29,6 +32,18 @@ void Replica::Impl::apply_committed() {
     if (room % kApplyCheckEntries == 0 && checkpoints.holds_apply(state)) break;
   }
   if (applied > raft->applied_index()) raft->applied(applied);
+}
+
+// Of those that are applied next.
+void Replica::Impl::prefetch_entries(Index behind) {
+  std::array<std::string_view, kv::StateMachine::kPrefetchMax> payloads;
+  size_t count = 0;
+  for (Index at = behind; at < raft->committed() && count < payloads.size();) {
+    at = at.next();
+    const raft::Entry& entry = raft->log().at(at);
+    payloads[count++] = entry.kind == raft::EntryKind::kCommand ? entry.payload() : std::string_view();
+  }
+  if (count > 1) state.prefetch_entries({payloads.data(), count});
 }
 
 // An event goes out before the reply that could show its change.

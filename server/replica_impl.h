@@ -12,6 +12,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -78,6 +79,7 @@ struct Replica::Impl {
 
   // ---- replica_apply.cc
   void apply_committed();
+  void prefetch_entries(Index behind);
   void deliver(const kv::Applied& applied);
   void deliver_attached(const kv::Applied& applied);
   void deliver_outcome(const kv::SessionOutcome& outcome);
@@ -118,6 +120,7 @@ struct Replica::Impl {
 
   // ---- replica_reads.cc
   void serve_ready_reads();
+  void prefetch_reads(std::span<const WaitingRead> reads) const;
   void serve_drained();
   void serve_when_room(WaitingRead read);
   void serve(const WaitingRead& read);

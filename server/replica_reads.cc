@@ -3,6 +3,8 @@
 // Answers of one connection are put out a little at a time: the shell says when there is room for more. A
 // client that asks for a thousand large nodes at once is so served as fast as it reads, and no faster.
 #include <algorithm>
+#include <array>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -52,7 +54,9 @@ bool cut_to(size_t bytes_max, std::vector<kv::StateMachine::PastChange>& changes
 void Replica::Impl::serve_ready_reads() {
   serve_drained();
   for (Barriers::Served& served : barriers.take_applied(raft->applied_index())) {
-    for (WaitingRead& read : served.reads) {
+    for (size_t i = 0; i < served.reads.size(); ++i) {
+      if (i % kv::StateMachine::kPrefetchMax == 0) prefetch_reads(std::span(served.reads).subspan(i));
+      WaitingRead& read = served.reads[i];
       if (!listens(read.asker.connection)) continue;
       if (std::holds_alternative<PingRequest>(read.body)) {
         serve_ping(read, served.gone.contains(read.session));
@@ -61,6 +65,16 @@ void Replica::Impl::serve_ready_reads() {
       }
     }
   }
+}
+
+// Of the first kPrefetchMax.
+void Replica::Impl::prefetch_reads(std::span<const WaitingRead> reads) const {
+  std::array<std::string_view, kv::StateMachine::kPrefetchMax> paths;
+  size_t count = 0;
+  for (const WaitingRead& read : reads.first(std::min(reads.size(), paths.size()))) {
+    if (const auto* get = std::get_if<GetRequest>(&read.body)) paths[count++] = get->path;
+  }
+  if (count > 1) state.prefetch_paths({paths.data(), count});
 }
 
 void Replica::Impl::serve_drained() {

@@ -1,11 +1,14 @@
 // How fast entries are applied, alone on one core, and what a node takes in memory.
 //
 //   apply-bench [NODES]    default 1,000,000: paths of 40 bytes, 100 bytes of data
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -18,6 +21,8 @@ namespace {
 constexpr size_t kPathBytes = 40;
 constexpr size_t kDataBytes = 100;
 constexpr size_t kEntriesAtOnce = 100'000;
+// As a server takes them: what is committed, or was read by one read index, is known before the first of it.
+constexpr size_t kTogether = StateMachine::kPrefetchMax;
 
 size_t resident_bytes() {
   std::ifstream status("/proc/self/statm");
@@ -32,6 +37,10 @@ std::string path_of(uint64_t i) {
   std::string path = "/bench/" + std::to_string(i % 1'000) + "/";
   path.append(kPathBytes - path.size() - digits.size(), 'n');
   return path + digits;
+}
+
+std::span<const std::string_view> next(const std::vector<std::string_view>& all, size_t from) {
+  return std::span(all).subspan(from, std::min(kTogether, all.size() - from));
 }
 
 class Bench {
@@ -49,8 +58,11 @@ class Bench {
         payloads.push_back(
             payload_of(SessionRequest{session_, 1, number_, number_, make(done)}, machine_.stamp));
       }
+      const std::vector<std::string_view> views(payloads.begin(), payloads.end());
       const std::clock_t begin = std::clock();
-      for (const std::string& payload : payloads) {
+      for (size_t i = 0; i < views.size(); ++i) {
+        if (i % kTogether == 0) machine_.state.prefetch_entries(next(views, i));
+        const std::string_view payload = views[i];
         const Applied applied = machine_.state.apply(machine_.state.applied().next(), payload);
         if (applied.outcomes[0].outcome.code != ErrorCode::kOk) {
           std::fprintf(stderr, "%s\n", applied.outcomes[0].outcome.message.c_str());
@@ -63,17 +75,19 @@ class Bench {
                 static_cast<double>(count) * CLOCKS_PER_SEC / static_cast<double>(taken));
   }
 
-  // Reads of nodes in no order: path, data and stat, each looked at.
+  // Reads of nodes in no order: path, data and stat, each looked at. `together`: how many are known to come.
   template <class Path>
-  void read(const char* what, uint64_t count, Path path) {
+  void read(const char* what, uint64_t count, size_t together, Path path) {
     std::clock_t taken = 0;
     uint64_t seen = 0;
     for (uint64_t done = 0; done < count;) {
       std::vector<std::string> paths;
       for (; paths.size() < kEntriesAtOnce && done < count; ++done) paths.push_back(path());
+      const std::vector<std::string_view> views(paths.begin(), paths.end());
       const std::clock_t begin = std::clock();
-      for (const std::string& at : paths) {
-        const Result<NodeView> node = machine_.state.get(at);
+      for (size_t i = 0; i < views.size(); ++i) {
+        if (together > 1 && i % together == 0) machine_.state.prefetch_paths(next(views, i));
+        const Result<NodeView> node = machine_.state.get(views[i]);
         seen += node->data.size() + static_cast<uint64_t>(node->stat.version) + 1;
       }
       taken += std::clock() - begin;
@@ -104,9 +118,11 @@ void bench(uint64_t nodes) {
               static_cast<double>(bench.state().tree_bytes() - before) / nodes_made - raw, raw);
   std::printf("%-28s %9.1f of resident memory in all\n", "bytes a node, process",
               static_cast<double>(resident_bytes()) / nodes_made);
-  bench.read("get, any of all nodes", nodes, [&] { return path_of(random.below(nodes)); });
+  const auto any = [&] { return path_of(random.below(nodes)); };
+  bench.read("get, any of all nodes", nodes, kTogether, any);
+  bench.read("get, any, one at a time", nodes, 1, any);
   const uint64_t few = std::min<uint64_t>(nodes, 1'000);
-  bench.read("get, 1,000 nodes", nodes, [&] { return path_of(random.below(few)); });
+  bench.read("get, 1,000 nodes", nodes, kTogether, [&] { return path_of(random.below(few)); });
   bench.run("set, any of all nodes", nodes, [&](uint64_t) {
     return SetOp{path_of(random.below(nodes)), std::string(kDataBytes, 'y'), -1};
   });
