@@ -112,7 +112,9 @@ std::optional<std::string> ClusterInvariants::check_vote(const Raft& raft) {
   return std::nullopt;
 }
 
-// Election Safety, and Leader Completeness at the moment a leader is first seen.
+// Election Safety, and Leader Completeness at the moment a leader is first seen: it has what was committed in
+// terms before its own. Votes may reach a candidate late, when a later term has committed more: it leads its
+// old term then without that, and commits nothing.
 std::optional<std::string> ClusterInvariants::check_leader(const Raft& raft) {
   if (!raft.is_leader()) return std::nullopt;
   const auto [known, is_new] = leaders_.emplace(raft.term(), raft.id());
@@ -122,8 +124,10 @@ std::optional<std::string> ClusterInvariants::check_leader(const Raft& raft) {
   }
   if (!is_new) return std::nullopt;
   const Log& log = raft.log();
-  for (Index index = log.first_index(); index.value() <= committed_checksums_.size(); index = index.next()) {
-    if (!in_memory(log, index) || checksum_of(log.at(index)) != committed_checksums_[index.value() - 1]) {
+  for (Index index = log.first_index(); index.value() <= committed_.size(); index = index.next()) {
+    const Committed& entry = committed_[index.value() - 1];
+    if (entry.seen_in >= raft.term()) break;
+    if (!in_memory(log, index) || checksum_of(log.at(index)) != entry.checksum) {
       return server(raft) + ": leads term " + text(raft.term()) + " without the committed entry " +
              text(index);
     }
@@ -138,15 +142,15 @@ std::optional<std::string> ClusterInvariants::check_committed(const Raft& raft) 
   // After a restart a server proves itself again.
   checked = std::min(checked, raft.committed());
   checked = std::max(checked, log.snapshot_index());
-  if (checked.value() > committed_checksums_.size()) {
+  if (checked.value() > committed_.size()) {
     return server(raft) + ": has a snapshot of entries that nobody committed";
   }
   while (checked < raft.committed()) {
     checked = checked.next();
     const uint64_t checksum = checksum_of(log.at(checked));
-    if (checked.value() > committed_checksums_.size()) {
-      committed_checksums_.push_back(checksum);
-    } else if (committed_checksums_[checked.value() - 1] != checksum) {
+    if (checked.value() > committed_.size()) {
+      committed_.push_back({checksum, raft.term()});
+    } else if (committed_[checked.value() - 1].checksum != checksum) {
       return server(raft) + ": committed another entry " + text(checked) + " than the cluster";
     }
   }

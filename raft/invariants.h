@@ -1,5 +1,5 @@
-// What must be true of a Raft server at rest, of each of its steps, and of all servers of a cluster together. Run after every simulated
-// step, so each check looks only at what the step can have changed.
+// What must be true of a Raft server at rest, of each of its steps, and of all servers of a cluster together.
+// Run after every simulated step, so each check looks only at what the step can have changed.
 //
 // Thread safety: none.
 #pragma once
@@ -30,8 +30,8 @@ StepFacts facts(const Raft& raft);
 std::optional<std::string> check_state(const Raft& raft);
 std::optional<std::string> check_step(const StepFacts& before, const Raft& after);
 
-// Election safety, leader append-only, log matching of what is committed, leader completeness, state-machine safety
-// (Figure 3), for the whole cluster and its whole life.
+// Election safety, leader append-only, log matching of what is committed, leader completeness, state-machine
+// safety (Figure 3), for the whole cluster and its whole life.
 class ClusterInvariants {
  public:
   // After each step of any server.
@@ -45,7 +45,11 @@ class ClusterInvariants {
   std::map<Term, ServerId> leaders_;
   // The newest durable vote of each life of a data folder.
   std::map<std::pair<ServerId, Incarnation>, HardState> votes_;
-  std::vector<uint64_t> committed_checksums_;  // by index - 1: of the encoded entry
+  struct Committed {
+    uint64_t checksum;  // of the encoded entry
+    Term seen_in;       // of the server that committed it first: the term of the leader that did
+  };
+  std::vector<Committed> committed_;  // by index - 1
   std::map<ServerId, Index> checked_;
 };
 
