@@ -20,6 +20,7 @@ std::string_view error_name(ErrorCode code) {
     case ErrorCode::kNotAttempted: return "not-attempted";
     case ErrorCode::kInvalidTtl: return "invalid-ttl";
     case ErrorCode::kSequenceExhausted: return "sequence-exhausted";
+    case ErrorCode::kSnapshotGone: return "snapshot-gone";
     case ErrorCode::kSessionExpired: return "session-expired";
     case ErrorCode::kSessionMoved: return "session-moved";
     case ErrorCode::kBadCredentials: return "bad-credentials";

@@ -28,6 +28,7 @@ enum class ErrorCode : uint16_t {
   kNotAttempted = 13,      // within a multi: an operation before it was refused
   kInvalidTtl = 14,
   kSequenceExhausted = 15, // the parent's counter has used up its ten digits: use another parent
+  kSnapshotGone = 16,      // the server has no such snapshot (any more): begin it anew
 
   // Sessions and numbered requests.
   kSessionExpired = 20,    // no such session (any more)

@@ -63,6 +63,7 @@ Zxid ChangeFeed::complete() const {
 Result<ChangeFeed> Client::watch_changes(std::string_view root, WatchChangesOptions options,
                                          OnChanges on_changes) {
   if (Status status = kv::validate_path(root); !status.ok()) return status.error();
+  if (Status status = impl_->prove(); !status.ok()) return status.error();
   auto state = std::make_shared<FeedState>();
   state->client = impl_;
   state->on_changes = std::move(on_changes);

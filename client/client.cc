@@ -70,6 +70,7 @@ Client::Impl::Impl(Options the_options) : options(std::move(the_options)) {
 }
 
 Result<api::Reply> Client::Impl::read(api::ClientFrame frame, Watch* watch) {
+  if (Status status = prove(); !status.ok()) return status.error();
   Engine::OnEvent on_event;
   uint64_t id = 0;
   if (watch != nullptr) {
@@ -119,8 +120,13 @@ Status Client::Impl::arm(Watch* watch, uint64_t& id) {
 }
 
 Result<api::Reply> Client::Impl::write(api::Write operation) {
-  return wait_for<api::Reply>([operation](Engine& engine, Instant now, auto done) {
-    engine.write(now, operation, [done](Instant, Result<api::Reply> result) { done(std::move(result)); });
+  if (Status status = prove(); !status.ok()) return status.error();
+  return submit(std::move(operation));
+}
+
+Result<api::Reply> Client::Impl::submit(WriteQueue::Request request) {
+  return wait_for<api::Reply>([request](Engine& engine, Instant now, auto done) {
+    engine.write(now, request, [done](Instant, Result<api::Reply> result) { done(std::move(result)); });
   });
 }
 
@@ -239,6 +245,7 @@ Result<Lock> Client::acquire(std::string_view path, AcquireOptions options) {
     return status.error();
   if (options.wait && *options.wait < milliseconds(0))
     return Error{ErrorCode::kInvalidArgument, "a time to wait cannot be negative"};
+  if (Status status = impl_->prove(); !status.ok()) return status.error();
   auto state = std::make_shared<LockState>();
   state->path = path;
   state->client = impl_;

@@ -25,12 +25,20 @@ struct Client::Impl {
   Result<T> wait_for(std::function<void(Engine&, Instant, std::function<void(Result<T>)>)> start);
   Result<api::Reply> read(api::ClientFrame frame, Watch* watch);
   Result<api::Reply> write(api::Write operation);
+  // As write(), without proving first.
+  Result<api::Reply> submit(WriteQueue::Request request);
+  Result<api::Reply> add_credential(const Credential& credential);
+  // Options::credentials go before all else that is asked.
+  Status prove();
   Result<api::Reply> ask(std::string_view endpoint, api::ClientFrame frame);
   Status arm(Watch* watch, uint64_t& id);
 
   const Options options;
   Status usable;               // why not, if not
   std::unique_ptr<Loop> loop;  // none when not usable
+
+  std::mutex prove_mutex;
+  size_t proven = 0;  // guarded by prove_mutex
 
   std::mutex mutex;
   uint64_t last_watch = 0;                         // guarded by mutex

@@ -49,7 +49,7 @@ void Engine::read(Instant now, api::ClientFrame frame, OnReply on_reply, OnEvent
   pump(now);
 }
 
-void Engine::write(Instant now, api::Write operation, OnReply on_reply) {
+void Engine::write(Instant now, WriteQueue::Request operation, OnReply on_reply) {
   begin(now);
   if (session_state_ == SessionState::kLost || session_state_ == SessionState::kClosed) {
     on_reply(now, Error{ErrorCode::kSessionExpired, lost_why_});

@@ -82,7 +82,7 @@ class Engine {
   // order, over whatever connections, until remove_feed() or an error.
   void watch_changes(Instant now, api::WatchSince request, OnReply on_started, OnChanges on_changes);
   void remove_feed(Instant now, uint64_t id);
-  void write(Instant now, api::Write operation, OnReply on_reply);
+  void write(Instant now, WriteQueue::Request operation, OnReply on_reply);
   // `wait`: none: for ever; 0: not at all. `on_lost` is called at most once, and only after a grant.
   uint64_t acquire(Instant now, std::string path, std::string name, std::optional<Duration> wait,
                    OnAcquired on_acquired, std::function<void()> on_lost);

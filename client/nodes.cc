@@ -1,4 +1,4 @@
-// The calls beside the plain ones: subtrees, permissions, several at once, pages.
+// The calls beside the plain ones: subtrees, several at once, pages.
 #include <utility>
 
 #include "client/client_impl.h"
@@ -112,17 +112,6 @@ Status Client::remove_all(std::string_view path) {
   const Result<api::Reply> reply = impl_->write(std::move(operation));
   if (!reply.ok()) return reply.error();
   return {};
-}
-
-Result<Stat> Client::set_acl(std::string_view path, const Acl& acl, int32_t version) {
-  if (Status status = kv::validate_path(path); !status.ok()) return status.error();
-  api::Write operation;
-  operation.mutable_set_acl()->set_path(std::string(path));
-  operation.mutable_set_acl()->set_version(version);
-  put_acl(acl, *operation.mutable_set_acl()->mutable_acl());
-  const Result<api::Reply> reply = impl_->write(std::move(operation));
-  if (!reply.ok()) return reply.error();
-  return stat_of(reply->outcome().stat());
 }
 
 Result<ChildrenPage> Client::children_page(std::string_view path, const ChildrenPageOptions& options) {

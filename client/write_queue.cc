@@ -22,13 +22,26 @@ Error outcome_unknown(Duration timeout) {
               ": it may have been applied, or may yet be; read before doing it again"};
 }
 
+// What a server refuses by itself with these has used no number: an outcome would say that it was applied.
+bool refused_unnumbered(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kLimitReached:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kUnsupported:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
-uint64_t WriteQueue::add(RequestIds& ids, api::Write write, Instant deadline, Duration timeout,
+uint64_t WriteQueue::add(RequestIds& ids, Request request, Instant deadline, Duration timeout,
                          OnReply on_reply, IfLate if_late) {
   Entry& entry = waiting_.emplace_back();
   entry.id = ids.next();
-  entry.write = std::move(write);
+  entry.request = std::move(request);
   entry.deadline = deadline;
   entry.timeout = timeout;
   entry.on_reply = std::move(on_reply);
@@ -40,8 +53,16 @@ void WriteQueue::send_entry(Entry& entry, Sink& sink) {
   CHECK(!entry.outstanding);
   api::ClientFrame& frame = sink.frames.emplace_back();
   frame.set_id(entry.id);
-  *frame.mutable_write() = entry.write;
-  frame.mutable_write()->set_acked_below(acked_below());
+  const auto put = [&](auto& to, const auto& request) {
+    to = request;
+    to.set_number(entry.number);
+    to.set_acked_below(acked_below());
+  };
+  if (const auto* write = std::get_if<api::Write>(&entry.request)) {
+    put(*frame.mutable_write(), *write);
+  } else {
+    put(*frame.mutable_add_credential(), std::get<api::AddCredential>(entry.request));
+  }
   entry.outstanding = true;
   ++outstanding_;
 }
@@ -56,7 +77,7 @@ void WriteQueue::send(Instant now, Sink& sink) {
     if (next_number_ - acked_below() >= kWritesInFlightMax) return;
     Entry entry = std::move(waiting_.front());
     waiting_.pop_front();
-    entry.write.set_number(next_number_++);
+    entry.number = next_number_++;
     in_flight_.push_back(std::move(entry));
     send_entry(in_flight_.back(), sink);
   }
@@ -100,7 +121,11 @@ Verdict WriteQueue::on_reply(Instant now, const api::Reply& reply, Random& rando
   refusals_ = 0;
   gaps_ = 0;
   Entry entry = std::move(*it);
-  in_flight_.erase(it);
+  if (refused_unnumbered(error.code) && !reply.has_outcome()) {
+    fill(*it);
+  } else {
+    in_flight_.erase(it);
+  }
   if (error.code == ErrorCode::kRequestForgotten) {
     answer(now, entry,
            Error{ErrorCode::kOutcomeUnknown, "the servers no longer have the outcome of this write"});
@@ -110,6 +135,16 @@ Verdict WriteQueue::on_reply(Instant now, const api::Reply& reply, Random& rando
     answer(now, entry, reply);
   }
   return Verdict::kFinal;
+}
+
+// Later numbers can only be applied behind this one, and its caller is told that nothing was done: the number
+// is spent on a multi of no operations.
+void WriteQueue::fill(Entry& entry) {
+  Entry filler;
+  filler.id = entry.id;
+  filler.number = entry.number;
+  filler.request.emplace<api::Write>().mutable_multi();
+  entry = std::move(filler);
 }
 
 bool WriteQueue::withdraw(uint64_t id) {

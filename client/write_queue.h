@@ -12,6 +12,7 @@
 
 #include <deque>
 #include <optional>
+#include <variant>
 
 #include "base/random.h"
 #include "client/request.h"
@@ -29,7 +30,9 @@ class WriteQueue {
  public:
   enum class IfLate { kTakeBack, kSendStill };
   // `timeout` is only for the text of an error.
-  uint64_t add(RequestIds& ids, api::Write write, Instant deadline, Duration timeout, OnReply on_reply,
+  // What is added is an api::Write or an api::AddCredential: both take a number of the session.
+  using Request = std::variant<api::Write, api::AddCredential>;
+  uint64_t add(RequestIds& ids, Request request, Instant deadline, Duration timeout, OnReply on_reply,
                IfLate if_late = IfLate::kTakeBack);
   // Sends what may be sent. REQUIRES: the connection is attached to the session.
   void send(Instant now, Sink& sink);
@@ -53,14 +56,13 @@ class WriteQueue {
   bool anything_outstanding() const { return outstanding_ > 0; }
   // When send() or expire() has something to do.
   Instant deadline(bool attached) const;
-  uint64_t acked_below() const {
-    return in_flight_.empty() ? next_number_ : in_flight_.front().write.number();
-  }
+  uint64_t acked_below() const { return in_flight_.empty() ? next_number_ : in_flight_.front().number; }
 
  private:
   struct Entry {
     uint64_t id = 0;
-    api::Write write;
+    uint64_t number = 0;
+    Request request;
     Instant deadline = kNever;
     Duration timeout{};
     OnReply on_reply;  // empty: the caller was told
@@ -68,6 +70,7 @@ class WriteQueue {
     bool outstanding = false;
   };
   void send_entry(Entry& entry, Sink& sink);
+  static void fill(Entry& entry);
   void put_off(Instant now, Random& random);
   void answer(Instant now, Entry& entry, Result<api::Reply> reply);
 

@@ -50,12 +50,13 @@ server_pid() {
   if [[ $name == quorated ]]; then printf '%s' "$pid"; fi
 }
 
-# start_server FOLDER ID COUNT PEER_PORT CLIENT_PORT: in a process group of its own, so that Ctrl-C in a terminal reaches the script
+# start_server FOLDER ID COUNT PEER_PORT CLIENT_PORT [OPTION...]: in a process group of its own, so that Ctrl-C in a terminal reaches the script
 # and not the server.
 start_server() {
   local folder=$1 id=$2 count=$3 peer_port=$4 client_port=$5
+  shift 5
   setsid "$BIN/quorated" --id "$id" --data "$folder/server-$id" --cluster "$(cluster_list "$count" "$peer_port")" \
-    --client "127.0.0.1:$((client_port + id - 1))" >>"$folder/server-$id.log" 2>&1 </dev/null 9>&- &
+    --client "127.0.0.1:$((client_port + id - 1))" "$@" >>"$folder/server-$id.log" 2>&1 </dev/null 9>&- &
   local pid=$! attempt
   disown "$pid" # its death is for us to tell, not for the shell
   echo "$pid" >"$folder/server-$id.pid"

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "kv/command.h"
@@ -97,6 +98,13 @@ struct AddCredentialRequest {
   std::string scheme;
   std::string proof;
 };
+// A part of a consistent snapshot of the whole state, for a backup: the records behind `after`, in ascending
+// order of key. 0 begins a snapshot that holds everything acknowledged before; its answer names it and has no
+// records. Only for a super user: the state has every secret in it. One part is asked for at a time.
+struct SnapshotPartRequest {
+  uint64_t snapshot = 0;
+  std::string after;  // "": from the beginning
+};
 struct LockPlaceRequest {
   std::string node;
 };
@@ -118,7 +126,8 @@ using RequestBody =
     std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest, GetRequest,
                  ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
                  LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
-                 AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest>;
+                 AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest,
+                 SnapshotPartRequest>;
 
 struct ClientRequest {
   ConnectionId connection;
@@ -153,6 +162,15 @@ struct ChangesReply {
   Zxid up_to;
   bool live = false;  // the watch is set, and tells what comes behind `up_to`
 };
+// Empty and not complete: there is nothing yet, ask again.
+struct SnapshotPartReply {
+  uint64_t snapshot = 0;
+  std::string name;  // which state it is, encoded (server/store_job.h)
+  Bytes records;     // as kv::append_record() makes them
+  uint64_t checksum = 0;
+  std::string last_key;
+  bool complete = false;
+};
 struct LockListReply {
   std::vector<lock::LockView> locks;
 };
@@ -180,7 +198,7 @@ struct ServerStatus {
 
 using ReplyBody = std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,
                                lock::LockView, LockListReply, ServerStatus, kv::View::AclView, kv::Quota,
-                               ChangesReply, ChildrenPageReply, MultiReadReply>;
+                               ChangesReply, ChildrenPageReply, MultiReadReply, SnapshotPartReply>;
 
 struct ClientReply {
   uint64_t id = 0;

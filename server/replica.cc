@@ -30,6 +30,7 @@ Replica::Impl::Impl(const ReplicaOptions& o, ReplicaRecovered recovered, uint64_
           {o.checkpoint_dirty_bytes, o.dirty_bytes_max, o.checkpoint_log_bytes, o.capture_slice_bytes}, jobs),
       sender(jobs, checksum64("snapshots", seed), o.snapshot_chunk_bytes),
       receiver({o.raft.boot, o.resend_interval}, jobs),
+      backups(jobs, checksum64("backups", seed), o.snapshot_chunk_bytes),
       agreement(o.raft.id) {
   recover(std::move(recovered));
 }
@@ -58,6 +59,7 @@ void Replica::Impl::tick() {
   }
   if (raft) raft->tick(now.instant);
   sender.tick(now.instant);
+  backups.tick(now.instant);
   if (raft && now.instant >= next_scrub) scrub();
   if (now.instant >= next_upkeep) upkeep();
 }
@@ -228,7 +230,7 @@ Instant Replica::Impl::deadline() const {
     at = std::min(at, raft->deadline());
     if (raft->applied_index() < raft->committed() && !apply_waits()) at = std::min(at, now.instant);
     if (checkpoints.capturing()) at = std::min(at, now.instant);
-    at = std::min(at, std::min(sender.deadline(), receiver.deadline(now.instant)));
+    at = std::min({at, sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
     if (raft->leader() != ServerId()) at = std::min(at, barriers.due(options.ping_gather));
     at = std::min(at, reap_deadline());
     if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());

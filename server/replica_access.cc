@@ -110,6 +110,49 @@ void Replica::Impl::serve_place(const WaitingRead& read, const LockPlaceRequest&
   reply(read.asker, *place);
 }
 
+// ---- snapshots for clients
+
+// All that there is, passwords of sessions and digests of lists included: no list of permissions can give
+// that.
+Status Replica::Impl::may_save(SessionId session) const {
+  if (kv::is_super(state.credentials(session))) return {};
+  if (options.super_digest.empty()) {
+    return Error{
+        ErrorCode::kDenied,
+        "only a super user may save a snapshot, and there is none: start the servers with --super-digest "
+        "USER:DIGEST, or save from a stopped server's folder (--data DIR)"};
+  }
+  return Error{
+      ErrorCode::kDenied,
+      "only a super user may save a snapshot: give the user and password of --super-digest (--credentials "
+      "FILE)"};
+}
+
+// What was acknowledged to anybody before this was asked is applied here by now.
+void Replica::Impl::begin_backup(const WaitingRead& read) {
+  if (Status may = may_save(read.session); !may.ok())
+    return refuse(read.asker, may.code(), may.error().message);
+  auto begun = backups.begin(state.applied(), now.instant);
+  if (!begun.ok()) return refuse(read.asker, begun.code(), begun.error().message);
+  reply(read.asker, std::move(*begun));
+}
+
+void Replica::Impl::read_backup(const Asker& asker, const SnapshotPartRequest& request) {
+  if (Status may = may_save(connections[asker.connection].session); !may.ok())
+    return refuse(asker, may.code(), may.error().message);
+  backups.ask(asker, request, now.instant);
+}
+
+void Replica::Impl::answer_backups() {
+  for (auto& [asker, answer] : backups.take_answers()) {
+    if (auto* part = std::get_if<SnapshotPartReply>(&answer)) {
+      reply(asker, std::move(*part));
+    } else {
+      refuse(asker, std::get<Error>(answer).code, std::get<Error>(answer).message);
+    }
+  }
+}
+
 // ---- quotas
 
 // One line for many: a soft limit is gone beyond by every write from there on.

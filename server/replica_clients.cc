@@ -31,6 +31,9 @@ void Replica::Impl::request(ClientRequest request) {
     return write(asker, std::move(*write_request));
   if (auto* added = std::get_if<AddCredentialRequest>(&request.body))
     return add_credential(asker, std::move(*added));
+  if (const auto* part = std::get_if<SnapshotPartRequest>(&request.body);
+      part != nullptr && part->snapshot != 0)
+    return read_backup(asker, *part);
   const kv::Origin origin{options.raft.id, options.raft.boot, next_counter};
   if (auto* open = std::get_if<OpenSessionRequest>(&request.body)) {
     return open_session(asker, kv::OpenSession{origin, open->timeout_ms, open->password, open->address});

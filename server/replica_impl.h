@@ -26,6 +26,7 @@
 #include "server/formation.h"
 #include "server/replica.h"
 #include "server/replica_agreement.h"
+#include "server/replica_backups.h"
 #include "server/replica_barriers.h"
 #include "server/replica_checkpoints.h"
 #include "server/replica_session_clocks.h"
@@ -116,6 +117,10 @@ struct Replica::Impl {
   void serve_acl(const WaitingRead& read, const GetAclRequest& request);
   void serve_quota(const WaitingRead& read, const QuotaRequest& request);
   void serve_place(const WaitingRead& read, const LockPlaceRequest& request);
+  Status may_save(SessionId session) const;
+  void begin_backup(const WaitingRead& read);
+  void read_backup(const Asker& asker, const SnapshotPartRequest& request);
+  void answer_backups();
   void note_quota_warnings(const kv::Applied& applied);
 
   // ---- replica_reads.cc
@@ -207,6 +212,7 @@ struct Replica::Impl {
   Checkpoints checkpoints;
   SnapshotSender sender;
   SnapshotReceiver receiver;
+  Backups backups;
   Agreement agreement;
 
   std::unordered_map<ConnectionId, Connection> connections;

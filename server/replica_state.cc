@@ -100,11 +100,15 @@ void Replica::Impl::advance_state() {
   // being sent would end with the store that it is read from.
   if (receiver.finishing()) {
     sender.close_all();
+    backups.close_all();
   } else if (has_state && failing.empty()) {
+    if (const auto wanted = backups.wanted()) checkpoints.want(*wanted);
     checkpoints.advance(state, raft->durable_index(), [this] { return name_of_state(); });
+    backups.advance(checkpoints.durable());
   }
   for (auto& [to, fetch] : receiver.take_messages()) send_peer(to, std::move(fetch));
   for (auto& [to, chunk] : sender.take_messages()) send_peer(to, std::move(chunk));
+  answer_backups();
   if (std::string note = receiver.take_note(); !note.empty()) log(LogLevel::kWarning, std::move(note));
   output.store = jobs.take();
 }
@@ -125,7 +129,7 @@ void Replica::Impl::cut_log(Index checkpoint) {
 void Replica::Impl::store_done(StoreDone done) {
   if (!raft) return;
   if (const auto checkpoint = checkpoints.done(done.id)) return cut_log(*checkpoint);
-  if (sender.done(done, raft->term())) return;
+  if (sender.done(done, raft->term()) || backups.done(done)) return;
   if (!receiver.done(done, now.instant)) return;
   if (auto received = receiver.take_received()) replace_state(std::move(*received));
 }

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 
+#include "kv/acl.h"
 #include "kv/command.h"
 
 namespace quorate::cli {
@@ -21,6 +22,7 @@ client::Options Globals::client_options() const {
   options.endpoints = endpoints;
   options.session_timeout = session_timeout;
   options.request_timeout = request_timeout;
+  options.credentials = credentials;
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
   options.name = std::string(host.data()) + " pid " + std::to_string(getpid());
@@ -96,6 +98,28 @@ Result<std::string> read_data(const std::string& argument) {
     return Error{ErrorCode::kTooLarge, name + " has more than the " + std::to_string(kv::kDataBytesMax) +
                                            " bytes that a node can hold"};
   return data;
+}
+
+Result<std::vector<client::Credential>> read_credentials(const std::string& file) {
+  const Result<std::string> text = read_data("@" + file);
+  if (!text.ok()) return text.error();
+  std::vector<client::Credential> credentials;
+  size_t number = 0;
+  for (size_t at = 0; at < text->size();) {
+    const size_t end = std::min(text->find('\n', at), text->size());
+    std::string line = text->substr(at, end - at);
+    at = end + 1;
+    ++number;
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.empty() || line[0] == '#') continue;
+    if (!kv::digest_id(line).ok())
+      return Error{ErrorCode::kInvalidArgument,
+                   file + ": line " + std::to_string(number) + " is no USER:PASSWORD"};
+    credentials.push_back({"digest", std::move(line)});
+  }
+  if (credentials.empty())
+    return Error{ErrorCode::kInvalidArgument, file + ": no line has a USER:PASSWORD"};
+  return credentials;
 }
 
 int fail(int code, std::string_view sentence) {

@@ -45,6 +45,7 @@ struct Globals {
   bool json = false;
   milliseconds session_timeout{10'000};
   milliseconds request_timeout{5'000};
+  std::vector<client::Credential> credentials;
 
   client::Options client_options() const;
 };
@@ -56,6 +57,7 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action);
 // `command` is what stood behind "--".
 void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<std::string>& command,
                        Action& action);
+void add_permission_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
 
@@ -66,6 +68,10 @@ int run_under_lock(const Globals& globals, const std::string& path, std::optiona
 Result<milliseconds> parse_duration(std::string_view text);
 // DATA itself, "-" for standard input, "@FILE". Errors: kIo, kTooLarge.
 Result<std::string> read_data(const std::string& argument);
+
+// USER:PASSWORD in each line; empty lines and those that begin with # say nothing. Errors: kIo,
+// kInvalidArgument, which never has the password in it.
+Result<std::vector<client::Credential>> read_credentials(const std::string& file);
 
 // One line on stderr: "quorate: SUBJECT: what is wrong (what to do)". Returns the exit code.
 int report(std::string_view subject, const Error& error);

@@ -25,7 +25,6 @@ struct Arguments {
   bool recursive = false;
   uint64_t since = 0;
   std::string ttl;
-  std::vector<std::string> acl;
 };
 
 // An ephemeral node lives as long as its session: hold it until somebody ends us.
@@ -117,43 +116,6 @@ int remove_all(const Globals& globals, const Arguments& args) {
     return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
   if (!done.ok()) return report(args.path, done.error());
   if (globals.json) print_json({{"path", args.path}, {"deleted", true}});
-  return kDone;
-}
-
-// SCHEME:ID:PERMISSIONS, the permissions as letters of "rwcda".
-Result<client::AclEntry> parse_acl_entry(const std::string& text) {
-  constexpr std::string_view kLetters = "rwcda";
-  const size_t first = text.find(':');
-  const size_t last = text.rfind(':');
-  client::AclEntry entry;
-  bool good = first != std::string::npos && first < last;
-  for (size_t i = good ? last + 1 : text.size(); i < text.size(); ++i) {
-    const size_t bit = kLetters.find(text[i]);
-    good = good && bit != std::string_view::npos;
-    if (good) entry.permissions |= 1U << bit;
-  }
-  if (!good) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + text +
-                     "' is no entry of a list of permissions: write SCHEME:ID:rwcda, "
-                     "for example world:anyone:r"};
-  }
-  entry.scheme = text.substr(0, first);
-  entry.id = text.substr(first + 1, last - first - 1);
-  return entry;
-}
-
-int set_acl(const Globals& globals, const Arguments& args) {
-  client::Acl acl;
-  for (const std::string& text : args.acl) {
-    const Result<client::AclEntry> entry = parse_acl_entry(text);
-    if (!entry.ok()) return report("", entry.error());
-    acl.push_back(*entry);
-  }
-  Client client(globals.client_options());
-  const Result<client::Stat> stat = client.set_acl(args.path, acl, args.version);
-  if (!stat.ok()) return report(args.path, stat.error());
-  if (globals.json) print_json({{"path", args.path}, {"stat", stat_json(*stat)}});
   return kDone;
 }
 
@@ -249,17 +211,6 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
       ->type_name("VERSION");
 
   add("deleteall", "delete a node and all below it, at once", remove_all);
-
-  command = add("setacl", "say who may do what to a node", set_acl);
-  command
-      ->add_option(
-          "ENTRY", args->acl,
-          "SCHEME:ID:PERMISSIONS: world:anyone, digest:USER:HASH, ip:ADDRESS[/BITS], x509:NAME; r read, "
-          "w write, c create and d delete children, a set this list")
-      ->type_name("")
-      ->required();
-  command->add_option("-v,--version", args->version, "only if the list has this version (aversion)")
-      ->type_name("VERSION");
 
   command = add("ls", "list the children of a node", list);
   command->add_flag("-R,--recursive", args->recursive, "the paths of all nodes below it");

@@ -107,11 +107,14 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->type_name("TIME")
       ->check(duration_problem);
-  app.add_option("--credentials", credentials, "not in this version")->type_name("FILE");
+  app.add_option("--credentials", credentials, "a file with USER:PASSWORD in each line: who is asking")
+      ->envname("QUORATE_CREDENTIALS")
+      ->type_name("FILE");
 
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const std::vector<std::string> command = cut_command(arguments);
   add_data_commands(app, globals, action);
+  add_permission_commands(app, globals, action);
   add_lock_commands(app, globals, command, action);
   add_cluster_commands(app, globals, action);
   add_snapshot_commands(app, globals, action);
@@ -128,11 +131,14 @@ int main(int argc, char** argv) {
     }
     return fail(kWrongUsage, usage_problem(app, error) + " (see: " + command_names + " --help)");
   }
-  if (!credentials.empty())
-    return fail(kWrongUsage, "--credentials needs a later version of Quorate; this one lets every client in");
   if (!endpoints.empty()) globals.endpoints = split(endpoints);
   globals.session_timeout = *parse_duration(session_timeout);
   globals.request_timeout = *parse_duration(request_timeout);
+  if (!credentials.empty()) {
+    auto read = read_credentials(credentials);
+    if (!read.ok()) return report("", read.error());
+    globals.credentials = std::move(*read);
+  }
   return action();
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/snapshot_save.h"
 #include "server/storage/backup.h"
 #include "server/storage/leveldb_store.h"
 #include "server/storage/posix_file_system.h"
@@ -134,9 +135,12 @@ void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action
   CLI::App* save = snapshot->add_subcommand("save", "write everything that is acknowledged by now into a file");
   save->add_option("FILE", args->file, "a new file")->required()->type_name("");
   save->add_option("--data", args->data, "the data folder of a stopped server, instead of asking a running one")
-      ->required()
       ->type_name("DIR");
-  save->callback([&, args] { action = [&globals, args] { return save_stopped(globals, *args); }; });
+  save->callback([&, args] {
+    action = [&globals, args] {
+      return args->data.empty() ? save_running(globals, args->file) : save_stopped(globals, *args);
+    };
+  });
 
   CLI::App* check = snapshot->add_subcommand("verify", "read a backup and compare all its checksums and its hash");
   check->add_option("FILE", args->file, "the backup")->required()->type_name("");

@@ -29,6 +29,7 @@
 #include "client/quorate/changes.h"
 #include "client/quorate/lock.h"
 #include "client/quorate/multi.h"
+#include "client/quorate/snapshot.h"
 #include "client/quorate/types.h"
 #include "client/quorate/watch.h"
 
@@ -47,6 +48,9 @@ struct Options {
   milliseconds lost_margin{0};
   // Written into the queues of locks, for people: who we are.
   std::string name;
+  // Who is asking: given to the cluster before all else that is asked, reads too, so that even a client that
+  // only reads has a session. An error of one is the answer of the call.
+  std::vector<Credential> credentials{};
   // Called once, on the background thread, when the session is lost: by time-out or because the cluster ended
   // it.
   std::function<void()> on_session_lost;
@@ -90,6 +94,16 @@ class Client {
   MultiResult run(const Multi& multi);
   // Errors: kNoNode, kBadVersion (of the list: Stat::aversion), kInvalidAcl.
   Result<Stat> set_acl(std::string_view path, const Acl& acl, int32_t version = kAnyVersion);
+  // Errors: kNoNode; kDenied without the permission to read or to administer. Digests are hidden from whoever
+  // may not administer.
+  Result<NodeAcl> get_acl(std::string_view path);
+  // Proves who is asking, from here on, for the session: it lasts as long as that. Errors: kInvalidArgument.
+  Status add_credential(const Credential& credential);
+  // Replaces the limits of a path, which need not exist; without any the quota is removed. Needs the
+  // permission to administer the parent. Errors: kDenied, kLimitReached for too many quotas.
+  Status set_quota(std::string_view path, const QuotaLimits& limits);
+  // None: there is no quota at that path. Errors: kDenied.
+  Result<std::optional<Quota>> get_quota(std::string_view path);
   // Several reads of one state, each with its own error. Errors: kTooLarge above 1,000 reads or 4 MiB of
   // answers.
   Result<std::vector<ReadResult>> read_many(const std::vector<ReadRequest>& reads);
@@ -115,6 +129,11 @@ class Client {
   // Errors: kNoNode.
   Result<LockInfo> lock_show(std::string_view path);
   Result<std::vector<LockInfo>> lock_list(std::string_view root = "/", size_t max = 1000);
+
+  // The whole state, part by part: client/quorate/snapshot.h. A connection that breaks costs the part that was
+  // under way. Errors: kDenied unless a super user asks; kLimitReached when the server makes as many as it may;
+  // kTimeout, kCorruption; those of `take`.
+  Status read_snapshot(const OnSnapshotPart& take);
 
   // What this server sees, over a connection of its own. Errors: kUnavailable, kTimeout.
   Result<ServerStatus> status(std::string_view endpoint);

@@ -50,6 +50,27 @@ struct AclEntry {
 using Acl = std::vector<AclEntry>;
 inline constexpr uint32_t kAllPermissions = 31;
 
+struct NodeAcl {
+  Acl acl;
+  Stat stat;
+};
+
+// What proves who is asking. Scheme digest: "user:password".
+struct Credential {
+  std::string scheme = "digest";
+  std::string proof;
+};
+
+// Of the nodes at a path and below it, and of the bytes in them. Soft: the servers' logs say when it is
+// exceeded; hard: what would go beyond it is refused with kQuotaExceeded. None: no such limit.
+struct QuotaLimits {
+  std::optional<int64_t> count_soft{}, count_hard{}, bytes_soft{}, bytes_hard{};
+};
+struct Quota {
+  QuotaLimits limits;
+  uint64_t used_count = 0, used_bytes = 0;
+};
+
 // At most one of ephemeral, container and ttl; a container is not sequential.
 struct CreateOptions {
   bool ephemeral = false;   // goes with the client's session

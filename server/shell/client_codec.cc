@@ -153,6 +153,15 @@ struct ReplyEncoder {
     reply.mutable_quota()->set_used_count(quota.used.count);
     reply.mutable_quota()->set_used_bytes(quota.used.bytes);
   }
+  void operator()(const SnapshotPartReply& part) const {
+    auto& out = *reply.mutable_snapshot_part();
+    out.set_snapshot(part.snapshot);
+    out.set_name(part.name);
+    out.set_records(std::string(part.records.view()));
+    out.set_checksum(part.checksum);
+    out.set_last_key(part.last_key);
+    out.set_complete(part.complete);
+  }
   void operator()(const lock::Place& place) const {
     reply.mutable_place()->set_held(place.held);
     reply.mutable_place()->set_token(place.token.value());

@@ -250,6 +250,10 @@ Result<RequestBody> request_of(api::ClientFrame& in) {
                                               std::move(*added.mutable_scheme()),
                                               std::move(*added.mutable_proof())});
     }
+    case Frame::kReadSnapshot: {
+      auto& read = *in.mutable_read_snapshot();
+      return RequestBody(SnapshotPartRequest{read.snapshot(), std::move(*read.mutable_after())});
+    }
     case Frame::BODY_NOT_SET:
       break;
   }

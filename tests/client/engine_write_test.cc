@@ -162,6 +162,65 @@ TEST(EngineWrites, ARefusalOfTheTreeIsTheAnswer) {
   EXPECT_EQ(a->code(), ErrorCode::kBadVersion);
 }
 
+// What a server refuses before it proposes it has used no number, and later numbers wait for this one.
+TEST(EngineWrites, ANumberThatWasRefusedUnusedIsSpentOnNothing) {
+  for (const ErrorCode code : {ErrorCode::kLimitReached, ErrorCode::kInvalidArgument, ErrorCode::kTooLarge,
+                               ErrorCode::kUnsupported}) {
+    EngineHarness h;
+    const auto refused = h.write("/a");
+    h.open_session();
+    h.answer(h.expect(Frame::kWrite), code);
+    EXPECT_EQ(refused->code(), code);
+    const api::ClientFrame filler = h.expect(Frame::kWrite);
+    EXPECT_EQ(filler.write().number(), 1U);
+    EXPECT_TRUE(filler.write().has_multi());
+    EXPECT_EQ(filler.write().multi().operations_size(), 0);
+    h.answer_outcome(filler, "");
+    const auto next = h.write("/b");
+    const api::ClientFrame second = h.expect(Frame::kWrite);
+    EXPECT_EQ(second.write().number(), 2U);
+    EXPECT_EQ(second.write().acked_below(), 2U);
+    h.answer_outcome(second, "");
+    EXPECT_TRUE(next->reply->ok());
+    EXPECT_EQ(refused->calls, 1);
+  }
+}
+
+TEST(EngineWrites, ARefusalOfApplyHasUsedItsNumber) {
+  EngineHarness h;
+  const auto refused = h.write("/a");
+  h.open_session();
+  api::ServerFrame answer = h.reply_to(h.expect(Frame::kWrite), ErrorCode::kInvalidArgument);
+  answer.mutable_reply()->mutable_outcome();
+  h.receive(answer);
+  EXPECT_EQ(refused->code(), ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(h.take(Frame::kWrite).has_value());
+  h.write("/b");
+  EXPECT_EQ(h.expect(Frame::kWrite).write().number(), 2U);
+}
+
+TEST(EngineWrites, ACredentialTakesANumberOfTheSession) {
+  EngineHarness h(test_options(2));
+  api::AddCredential credential;
+  credential.set_scheme("digest");
+  credential.set_proof("user:password");
+  ErrorCode code = ErrorCode::kNoQuorum;
+  h.engine.write(h.now, credential,
+                 [&code](Instant, const Result<api::Reply>& reply) { code = reply.code(); });
+  h.write("/b");
+  h.open_session();
+  const api::ClientFrame first = h.expect(Frame::kAddCredential);
+  EXPECT_EQ(first.add_credential().number(), 1U);
+  EXPECT_EQ(first.add_credential().proof(), "user:password");
+  EXPECT_EQ(h.expect(Frame::kWrite).write().number(), 2U);
+  h.reset();
+  h.attach();
+  const api::ClientFrame again = h.expect(Frame::kAddCredential);
+  EXPECT_EQ(again.add_credential().number(), 1U);
+  h.answer_outcome(again, "");
+  EXPECT_EQ(code, ErrorCode::kOk);
+}
+
 TEST(EngineWrites, AnUnknownOutcomeFromTheServerIsAskedForAgain) {
   EngineHarness h;
   const auto a = h.write("/a");

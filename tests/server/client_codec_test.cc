@@ -144,6 +144,29 @@ TEST(ClientCodec, ReadsAndTheRest) {
   EXPECT_EQ(request_of<TransferRequest>(frame).target, ServerId(2));
 }
 
+TEST(ClientCodec, PartsOfSnapshots) {
+  api::ClientFrame frame;
+  frame.mutable_read_snapshot()->set_snapshot(77);
+  frame.mutable_read_snapshot()->set_after(std::string("n/a\0b", 5));
+  const auto asked = request_of<SnapshotPartRequest>(frame);
+  EXPECT_EQ(asked.snapshot, 77u);
+  EXPECT_EQ(asked.after, std::string("n/a\0b", 5));
+  SnapshotPartReply part;
+  part.snapshot = 77;
+  part.name = "name";
+  part.records = Bytes(std::string("records"));
+  part.checksum = UINT64_MAX;
+  part.last_key = "last";
+  part.complete = true;
+  const api::Reply reply = reply_of(part);
+  EXPECT_EQ(reply.snapshot_part().snapshot(), 77u);
+  EXPECT_EQ(reply.snapshot_part().name(), "name");
+  EXPECT_EQ(reply.snapshot_part().records(), "records");
+  EXPECT_EQ(reply.snapshot_part().checksum(), UINT64_MAX);
+  EXPECT_EQ(reply.snapshot_part().last_key(), "last");
+  EXPECT_TRUE(reply.snapshot_part().complete());
+}
+
 TEST(ClientCodec, CreatesWithAllTheirOptions) {
   api::ClientFrame frame = write_frame();
   api::Create* create = frame.mutable_write()->mutable_create();

@@ -168,6 +168,7 @@ std::string describe(const server::RequestBody& body) {
           [&](const server::GetAclRequest& b) { out << "permissions of " << b.path; },
           [&](const server::QuotaRequest& b) { out << "quota of " << b.path; },
           [&](const server::AddCredentialRequest&) { out << "take this credential"; },
+          [&](const server::SnapshotPartRequest& b) { out << "a part of snapshot " << b.snapshot; },
           [&](const server::TransferRequest& b) { out << "hand leadership to " << b.target; }},
       body);
   return out.str();

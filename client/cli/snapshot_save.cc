@@ -1,0 +1,133 @@
+#include "client/cli/snapshot_save.h"
+
+#include <unistd.h>
+#include <chrono>
+#include <cstdio>
+#include <iostream>
+
+#include <nlohmann/json.hpp>
+
+#include "client/cli/signals.h"
+#include "server/storage/backup_file.h"
+#include "server/storage/posix_file_system.h"
+
+namespace quorate::cli {
+
+namespace {
+
+using client::SnapshotPart;
+
+// Between two looks of the line that says how far it is.
+constexpr milliseconds kProgressInterval{200};
+
+class Saver {
+ public:
+  explicit Saver(std::string file) : file_(std::move(file)), terminal_(isatty(STDERR_FILENO) != 0) {}
+
+  Status take(const SnapshotPart& part) {
+    if (const int signal = signals_.next(0); signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
+      interrupted_ = signal;
+      return Error{ErrorCode::kShuttingDown, "interrupted"};
+    }
+    if (part.first) {
+      if (Status begun = begin(part); !begun.ok()) return begun;
+    }
+    if (!part.records.empty()) {
+      if (Status added = add(part.records); !added.ok()) return added;
+    }
+    show_progress();
+    return part.complete ? writer_->finish() : Status();
+  }
+
+  void end_progress() const {
+    if (terminal_ && shown_) std::cerr << "\r\033[K" << std::flush;
+  }
+  int interrupted() const { return interrupted_; }
+  const server::StateName& name() const { return name_; }
+  uint64_t records() const { return records_; }
+  uint64_t bytes() const { return writer_ ? writer_->bytes() : 0; }
+
+ private:
+  // Whatever was written of another server's snapshot goes with its writer.
+  Status begin(const SnapshotPart& part) {
+    auto name = server::decode_state_name(part.name);
+    if (!name.ok()) return name.error();
+    name_ = std::move(*name);
+    writer_.reset();
+    records_ = 0;
+    auto writer = server::BackupWriter::create(fs_, file_);
+    if (!writer.ok()) return writer.error();
+    writer_.emplace(std::move(*writer));
+    std::string first;
+    kv::append_record(first, server::kStateNameKey, part.name);
+    return writer_->add(first);
+  }
+
+  // The name stands first in the file, wherever the server keeps it.
+  Status add(const std::string& records) {
+    std::string kept;
+    kept.reserve(records.size());
+    const Status each = server::for_each_record(records, [&](std::string_view key, std::string_view value) {
+      if (key == server::kStateNameKey) return Status();
+      kv::append_record(kept, key, value);
+      ++records_;
+      return Status();
+    });
+    if (!each.ok()) return each;
+    return kept.empty() ? Status() : writer_->add(kept);
+  }
+
+  void show_progress() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!terminal_ || (shown_ && now - *shown_ < kProgressInterval)) return;
+    shown_ = now;
+    if (!writer_) {
+      std::cerr << "\r\033[Kwaiting for the server's checkpoint" << std::flush;
+    } else {
+      std::cerr << "\r\033[K" << (bytes() >> 10) << " KiB" << std::flush;
+    }
+  }
+
+  const std::string file_;
+  const bool terminal_;
+  Signals signals_;
+  server::PosixFileSystem fs_;
+  std::optional<server::BackupWriter> writer_;
+  server::StateName name_;
+  uint64_t records_ = 0;
+  int interrupted_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> shown_;
+};
+
+}  // namespace
+
+int save_running(const Globals& globals, const std::string& file) {
+  // Before a server makes a checkpoint for it.
+  if (server::PosixFileSystem().exists(file))
+    return fail(kAnswerIsNo, file + " exists already; give the backup another name, or move that file away");
+  Saver saver(file);  // its signals before the client's thread
+  Client client(globals.client_options());
+  const Status done = client.read_snapshot([&saver](const SnapshotPart& part) { return saver.take(part); });
+  saver.end_progress();
+  if (saver.interrupted() != 0)
+    return fail(kExitSignal + saver.interrupted(), "interrupted: no backup was written");
+  if (!done.ok()) return report("", done.error());
+  const server::StateName& name = saver.name();
+  if (globals.json) {
+    print_json({{"file", file},
+                {"cluster", hex_id(name.cluster.value())},
+                {"index", name.index.value()},
+                {"term", name.term.value()},
+                {"records", saver.records()},
+                {"bytes", saver.bytes()},
+                {"state_hash", hex_id(name.state_hash)}});
+  } else {
+    print_line(file + " holds cluster " + hex_id(name.cluster.value()) + " up to log index " +
+               std::to_string(name.index.value()) + ": " + std::to_string(saver.records()) + " records, " +
+               std::to_string(saver.bytes()) + " bytes (read it through with: quorate snapshot verify " +
+               file + ")");
+  }
+  return kDone;
+}
+
+}  // namespace quorate::cli
