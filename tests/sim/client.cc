@@ -18,7 +18,8 @@ Client::Client(Context& context, Connections& connections, uint32_t number, uint
       servers_(servers),
       name_("client " + std::to_string(kFirstClientNode + number)),
       clock_(context.now(), Instant(random_.between(Duration(0), std::chrono::hours(100)))),
-      wished_timeout_ms_(static_cast<uint32_t>(random_.between(int64_t{1500}, int64_t{8000}))) {}
+      wished_timeout_ms_(static_cast<uint32_t>(random_.between(int64_t{1500}, int64_t{8000}))),
+      counts_attempts_(random_.chance(0.7)) {}
 
 void Client::start() { connect_soon(random_.between(milliseconds(0), milliseconds(500))); }
 
@@ -135,7 +136,8 @@ void Client::watchdog() {
 
 void Client::greet() {
   if (session_.value() != 0) {
-    send(server::AttachSessionRequest{session_, password_}, {Asked::What::kAttach});
+    const uint64_t attempt = counts_attempts_ ? connection_generation_ : 0;
+    send(server::AttachSessionRequest{session_, password_, {}, attempt}, {Asked::What::kAttach});
     return;
   }
   for (uint8_t& byte : password_) byte = static_cast<uint8_t>(random_.below(256));
@@ -152,6 +154,8 @@ void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
     disconnect("to open a new session");
     return;
   }
+  if (code == ErrorCode::kSessionMoved && counts_attempts_)
+    throw Violation(name_ + ": its newest attach was taken for a late one");
   if (code == ErrorCode::kBadCredentials) throw Violation(name_ + ": its own password was refused");
   if (code != ErrorCode::kOk) {
     disconnect(error_name(code));
@@ -168,6 +172,8 @@ void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
   } else if (outcome->session != session_) {
     throw Violation(name_ + ": asked for its session and was given another one");
   }
+  if (!fresh && attached_to_ != server_) ++context_.statistics.session_moves;
+  attached_to_ = server_;
   phase_ = Phase::kReady;
   if (!fresh && outcome->next_number > next_number_)
     throw Violation(name_ + ": numbers were applied that it never sent");
@@ -275,12 +281,17 @@ void Client::received(const server::ClientMessage& message) {
       answered(*reply);
     } else if (const auto* event = std::get_if<kv::WatchEvent>(&message.body)) {
       on_watch(*event);
+    } else if (const auto* batch = std::get_if<kv::FeedBatch>(&message.body)) {
+      on_feed(*batch);
+    } else if (const auto* progress = std::get_if<server::ProgressEvent>(&message.body)) {
+      on_progress(progress->zxid);
     } else if (const auto* grant = std::get_if<server::GrantEvent>(&message.body)) {
       on_grant(grant->grant);
     } else if (const auto* end = std::get_if<server::SessionEndEvent>(&message.body)) {
       if (end->session != session_) return;
       // Nobody else knows the password: an attachment of an earlier connection of ours was applied late.
       if (end->code == ErrorCode::kSessionMoved) {
+        if (counts_attempts_) throw Violation(name_ + ": an older connection took its session");
         disconnect("an older connection has the session");
         return;
       }
@@ -330,6 +341,7 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
       disconnect("the session is over");
       return;
     case ErrorCode::kSessionMoved:
+      if (counts_attempts_) throw Violation(name_ + ": a write was refused as one of an older connection");
       disconnect("a write came by an old connection");
       return;
     case ErrorCode::kRequestForgotten:
@@ -352,6 +364,8 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
     throw Violation(name_ + ": a write was answered without an outcome: " + reply.error.message);
   const WriteDone done = std::move(found->second.done);
   const kv::Outcome answer = *outcome;
+  require(context_.model.check_outcome(session_, number, answer));
+  ++context_.statistics.outcomes_checked;
   writes_.erase(found);
   answer.code == ErrorCode::kOk ? ++context_.statistics.operations_ok
                                 : ++context_.statistics.operations_refused;
@@ -377,6 +391,7 @@ void Client::read_answered(uint64_t key, const server::ClientReply& reply) {
     default:
       break;
   }
+  require(context_.model.check_read(found->second.body, reply));
   const ReadDone done = std::move(found->second.done);
   const server::ClientReply answer = reply;
   reads_.erase(found);

@@ -42,6 +42,8 @@ class Client {
   void start();
   // It starts no new operations from now on, and may be asked whether it is done with the old ones.
   void wind_down() { winding_down_ = true; }
+  // When all is healed, quiet and told: what is missing.
+  virtual Verdict at_end() const { return std::nullopt; }
   virtual bool idle() const { return writes_.empty() && reads_.empty(); }
 
   void pause(Duration length);
@@ -60,6 +62,8 @@ class Client {
   void write(kv::Operation operation, WriteDone done);
   // REQUIRES: session_ready() and no write under way.
   void close_session();
+  // To another server, perhaps, with whatever is under way. REQUIRES: session_ready().
+  void move() { disconnect("it moves on"); }
   // Sent again on other servers until there is an answer.
   using ReadDone = std::function<void(const server::ClientReply&)>;
   void read(server::RequestBody body, ReadDone done);
@@ -83,6 +87,8 @@ class Client {
   virtual void on_session_lost() = 0;
   virtual void on_grant(const lock::Grant&) {}
   virtual void on_watch(const kv::WatchEvent&) {}
+  virtual void on_feed(const kv::FeedBatch&) {}
+  virtual void on_progress(Zxid) {}
 
   Context& context_;
   Random random_;
@@ -146,6 +152,9 @@ class Client {
   SessionId session_;
   kv::SessionPassword password_{};
   uint32_t wished_timeout_ms_ = 0, timeout_ms_ = 0;
+  // Whether its attaches say which of its connections is the newest.
+  const bool counts_attempts_;
+  ServerId attached_to_;  // the server that it was attached to last, 0: none yet
   Instant lease_end_{};
   bool closing_ = false;
   uint64_t next_number_ = 1;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "tests/sim/model.h"
 #include "tests/sim/plan.h"
 #include "tests/sim/scheduler.h"
 #include "tests/sim/statistics.h"
@@ -32,7 +33,7 @@ inline void require(const Verdict& verdict) {
 
 struct Context {
   Context(uint64_t seed_number, Plan drawn, Trace writer)
-      : seed(seed_number), plan(std::move(drawn)), random(seed_number), trace(writer) {}
+      : seed(seed_number), plan(std::move(drawn)), random(seed_number), trace(writer), model(plan.kv) {}
 
   SimTime now() const { return scheduler.now(); }
   template <class Text>  // a function that gives a string: called only if somebody reads it
@@ -45,6 +46,7 @@ struct Context {
   Scheduler scheduler;
   Random random;
   Trace trace;
+  Model model;
   Statistics statistics;
 };
 

@@ -20,7 +20,8 @@ Plan calm_plan(uint32_t servers) {
   Plan plan;
   plan.servers = servers;
   plan.key_clients = 1;
-  plan.lock_clients = plan.sequence_clients = plan.watch_clients = plan.churn_clients = 0;
+  plan.lock_clients = plan.sequence_clients = plan.watch_clients = plan.churn_clients = plan.tree_clients =
+      plan.feed_clients = 0;
   plan.think_max = milliseconds(50);
   return plan;
 }

@@ -1,8 +1,15 @@
 #include "tests/sim/nemesis.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace quorate::sim {
+namespace {
+
+// How long a server is kept away at most.
+constexpr Duration kAwayMax = std::chrono::seconds(40);
+
+}  // namespace
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -35,6 +42,7 @@ void Nemesis::strike(Fault fault) {
     case Fault::kWipe:
     case Fault::kStop:
     case Fault::kTransfer:
+    case Fault::kLag:
       strike_process(fault);
       return;
     case Fault::kIsolateLeader:
@@ -100,7 +108,7 @@ void Nemesis::restart_soon(SimServer& server) {
                         : random_.chance(0.7) ? random_.between(milliseconds(20), milliseconds(1500))
                                               : random_.between(milliseconds(1500), milliseconds(8000));
   context_.scheduler.after(wait, [this, &server] {
-    if (server.up()) return;
+    if (server.up() || (kept_away_ == &server && kept_down_)) return;
     server.start();
     if (!server.up()) restart_soon(server);
   });
@@ -130,10 +138,50 @@ void Nemesis::wipe_one() {
   server.wipe();
 }
 
+bool Nemesis::is_cut_off(const SimServer& server) const {
+  return std::any_of(servers_.begin(), servers_.end(), [&server](const auto& other) {
+    return other->up() && other->replica()->raft() != nullptr &&
+           other->replica()->raft()->log().snapshot_index() > server.durable_last();
+  });
+}
+
+// One at a time, down or cut off from its peers, until it needs a snapshot.
+void Nemesis::keep_away() {
+  SimServer& server = any();
+  if (kept_away_ != nullptr || !server.up() || server.is_leader() || servers_.size() < 3) return;
+  ++context_.statistics.lags;
+  kept_away_ = &server;
+  kept_down_ = random_.chance(0.6);
+  if (kept_down_) {
+    random_.chance(0.5) ? server.power_loss() : server.kill("it is kept down");
+  } else {
+    for (const auto& other : servers_) {
+      network_.cut(server.id().value(), other->id().value());
+      network_.cut(other->id().value(), server.id().value());
+    }
+  }
+  bring_back_in_time(server, context_.now() + kAwayMax);
+}
+
+void Nemesis::bring_back_in_time(SimServer& server, SimTime latest) {
+  mend_later(milliseconds(100), [this, &server, latest] {
+    const bool cut_off = is_cut_off(server);
+    if (!cut_off && context_.now() < latest) return bring_back_in_time(server, latest);
+    if (cut_off) ++context_.statistics.lags_cut_off;
+    kept_away_ = nullptr;
+    for (const auto& other : servers_) {
+      network_.mend(server.id().value(), other->id().value());
+      network_.mend(other->id().value(), server.id().value());
+    }
+    if (!server.up()) restart_soon(server);
+  });
+}
+
 void Nemesis::strike_process(Fault fault) {
   const bool leader = fault == Fault::kKillLeader || fault == Fault::kPauseLeader || fault == Fault::kStop ||
                       fault == Fault::kTransfer;
   if (fault == Fault::kWipe) return wipe_one();
+  if (fault == Fault::kLag) return keep_away();
   if (fault == Fault::kKillAll || fault == Fault::kPowerLossAll)
     return kill_all(fault == Fault::kPowerLossAll);
   SimServer* server = victim(leader);
@@ -227,24 +275,35 @@ void Nemesis::strike_network(Fault fault) {
 
 // ---- disks
 
+// Any of the next steps, or one of the next of its kind: most kinds are rare.
+std::pair<SimStep, uint64_t> Nemesis::any_step() {
+  const auto kind = static_cast<SimStep>(random_.below(random_.chance(0.4) ? 3 : kSimStepKinds));
+  const bool rare = kind > SimStep::kSync;
+  return {kind, 1 + random_.below(rare ? 3 : 12)};
+}
+
 void Nemesis::strike_disk(Fault fault) {
   SimServer* server = victim(random_.chance(0.5));
   if (server == nullptr) return;
   if (fault == Fault::kCrashAtStep) {
     const uint64_t dice = random_.below(10);
-    if (dice < 3) {
+    if (dice < 2) {
       server->die_after_sync();
-    } else if (dice < 5) {
+    } else if (dice < 4) {
       server->die_after_job();
+    } else if (dice < 5) {
+      server->fail_store_write();
     } else {
-      server->disk().crash_at_step(1 + random_.below(12));
+      const auto [kind, n] = any_step();
+      server->crash_at_step(n, kind);
     }
   } else if (fault == Fault::kDiskStall) {
     ++context_.statistics.disk_stalls;
     server->stall_disk(random_.between(milliseconds(50), milliseconds(6000)));
   } else if (fault == Fault::kDiskError) {
     ++context_.statistics.disk_errors;
-    server->disk().fail_step(1 + random_.below(12), static_cast<SimStep>(random_.below(3)), ErrorCode::kIo);
+    const auto [kind, n] = any_step();
+    server->disk().fail_step(n, kind, ErrorCode::kIo);
   } else {
     ++context_.statistics.disk_full;
     server->disk().set_capacity(server->disk().used_bytes() + random_.below(200'000));
@@ -287,12 +346,14 @@ void Nemesis::strike_client(Fault fault) {
 
 void Nemesis::heal() {
   healed_ = true;
+  kept_away_ = nullptr;
   context_.say("nemesis", [] { return std::string("mends everything"); });
   context_.plan.loss = context_.plan.duplication = context_.plan.slow = 0;
   network_.mend_all();
   for (const auto& server : servers_) {
     server->disk().set_capacity(0);
     server->disk().forget_plans();
+    server->forget_crash();
     server->unstall_disk();
     server->clock().set_rate(context_.now(), Clock::kTrueRatePpm);
     server->clock_changed();

@@ -37,11 +37,15 @@ class Nemesis {
   void strike(Fault fault);
   void strike_process(Fault fault);
   void strike_network(Fault fault);
+  std::pair<SimStep, uint64_t> any_step();
   void strike_disk(Fault fault);
   void strike_clock(Fault fault);
   void strike_client(Fault fault);
   void kill_all(bool power);
   void wipe_one();
+  void keep_away();
+  void bring_back_in_time(SimServer& server, SimTime latest);
+  bool is_cut_off(const SimServer& server) const;
   void cut_for(std::vector<std::pair<Node, Node>> links, Duration length);
   void isolate(Node node, bool clients_too);
   void mend_later(Duration length, std::function<void()> mend);
@@ -59,6 +63,8 @@ class Nemesis {
   std::vector<std::unique_ptr<Client>>& clients_;
   bool healed_ = false;
   size_t wiped_ = 0;
+  SimServer* kept_away_ = nullptr;  // down, or cut off from its peers, until they have cut their logs
+  bool kept_down_ = false;
 };
 
 }  // namespace quorate::sim

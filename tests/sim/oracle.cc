@@ -2,7 +2,6 @@
 
 #include <string>
 
-#include "kv/command.h"
 #include "tests/sim/sim_server.h"
 
 namespace quorate::sim {
@@ -54,16 +53,14 @@ void Oracle::see_committed(const raft::Raft& raft) {
   while (committed_ < raft.committed()) {
     committed_ = committed_.next();
     ++context_.statistics.entries_committed;
-    if (committed_ < raft.log().first_index()) continue;
-    const raft::Entry& entry = raft.log().at(committed_);
-    if (entry.kind != raft::EntryKind::kCommand) continue;
-    const Result<kv::Command> command = kv::decode_command(entry.payload().substr(kv::kStampBytes));
-    if (!command.ok())
-      throw Violation("entry " + std::to_string(committed_.value()) +
-                      " does not decode: " + command.error().message);
-    const auto* expiry = std::get_if<kv::ExpireSessions>(&*command);
-    if (expiry == nullptr) continue;
-    for (SessionId session : expiry->sessions) hooks_.expiry_committed(session);
+    // Whoever commits an entry holds it, and is looked at before it can cut it off.
+    if (committed_ < raft.log().first_index())
+      throw Violation("nobody showed entry " + std::to_string(committed_.value()) + " when it was committed");
+    const kv::Applied applied = context_.model.apply(raft.log().at(committed_));
+    hashes_.push_back(context_.model.state().state_hash());
+    for (const kv::SessionEnd& end : applied.sessions_ended) {
+      if (end.expired) hooks_.expiry_committed(end.session);
+    }
   }
 }
 
@@ -79,13 +76,11 @@ void Oracle::state_loaded(const SimServer& server, const server::StateName& name
 
 void Oracle::see_state(const SimServer& server, const kv::StateMachine& state) {
   const size_t index = state.applied().value();
-  if (index >= hashes_.size()) hashes_.resize(index + 1);
-  std::optional<uint64_t>& known = hashes_[index];
-  const uint64_t hash = state.state_hash();
-  if (!known) known = hash;
-  if (*known != hash)
+  if (index == 0) return;
+  if (index >= hashes_.size()) throw Violation(server.name() + ": has applied what was never committed");
+  if (hashes_[index] != state.state_hash())
     throw Violation(server.name() + ": its state at index " + std::to_string(index) +
-                    " differs from another server's");
+                    " is not the one that the committed entries give");
 }
 
 void Oracle::check_consistency(const SimServer& server) const {

@@ -52,7 +52,7 @@ class Oracle {
   Term leader_term_;
   Index committed_;
   bool seed_has_change_in_flight_ = false;
-  std::vector<std::optional<uint64_t>> hashes_;  // by index: the state's, once somebody stood there
+  std::vector<uint64_t> hashes_{0};  // by index: the state's, as the committed entries give it
 };
 
 }  // namespace quorate::sim

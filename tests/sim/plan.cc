@@ -22,7 +22,7 @@ constexpr Usual kUsual[] = {
     {Fault::kKillAll, "kill all", 1},
     {Fault::kPowerLossOne, "power loss of one", 3},
     {Fault::kPowerLossAll, "power loss of all", 2},
-    {Fault::kCrashAtStep, "crash at a step of the disk", 5},
+    {Fault::kCrashAtStep, "crash at a step of the disk", 7},
     {Fault::kPauseLeader, "pause the leader", 4},
     {Fault::kPauseAny, "pause a server", 2},
     {Fault::kIsolateLeader, "cut the leader off from its peers", 4},
@@ -41,6 +41,7 @@ constexpr Usual kUsual[] = {
     {Fault::kResetPeers, "reset peer connections", 2},
     {Fault::kStop, "stop the leader cleanly", 2},
     {Fault::kTransfer, "transfer leadership", 2},
+    {Fault::kLag, "keep a server away until the others have cut their logs", 3},
 };
 static_assert(std::size(kUsual) == kFaultCount);
 
@@ -72,9 +73,9 @@ void draw_checkpoints(Random& random, Plan& plan) {
   plan.leveldb = random.below(10) == 0;
   plan.kv.history_bytes_max = bytes(1 << 10, 64 << 10);
   plan.job_max = random.between(milliseconds(1), milliseconds(60));
-  plan.checkpoint_dirty_bytes = bytes(4 << 10, 64 << 10);
-  plan.checkpoint_log_bytes = bytes(8 << 10, 128 << 10);
-  plan.log_kept_bytes = bytes(0, 16 << 10);
+  plan.checkpoint_dirty_bytes = bytes(4 << 10, 32 << 10);
+  plan.checkpoint_log_bytes = bytes(8 << 10, 64 << 10);
+  plan.log_kept_bytes = random.chance(0.3) ? 0 : bytes(0, 16 << 10);
   plan.log_held_bytes = plan.log_kept_bytes + bytes(0, 128 << 10);
   plan.dirty_bytes_max = plan.checkpoint_dirty_bytes * bytes(2, 4);
   plan.capture_slice_bytes = bytes(1, 4 << 10);
@@ -116,8 +117,10 @@ Plan draw_plan(uint64_t seed) {
   plan.lock_clients = 2 + static_cast<uint32_t>(random.below(3));
   plan.churn_clients = static_cast<uint32_t>(random.below(3));
   plan.keys = 1 + static_cast<uint32_t>(random.below(4));
+  plan.tree_clients = static_cast<uint32_t>(random.below(3)) > 0 ? 1 : 0;
+  plan.feed_clients = 1;
   plan.locks = 1 + static_cast<uint32_t>(random.below(2));
-  plan.think_max = random.between(milliseconds(100), milliseconds(500));
+  plan.think_max = random.between(milliseconds(120), milliseconds(600));
   draw_faults(random, plan);
   draw_checkpoints(random, plan);
   return plan;
@@ -132,7 +135,8 @@ std::string describe(const Plan& plan) {
       << " us, clocks " << (plan.wild_clocks ? "up to 50 % off" : "within 5 %")
       << ", clients: " << plan.key_clients << " keys, " << plan.lock_clients << " locks, "
       << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches, " << plan.churn_clients
-      << " coming and going; checkpoints " << (plan.leveldb ? "on LevelDB" : "in memory") << " from "
+      << " coming and going, " << plan.tree_clients << " trees, " << plan.feed_clients
+      << " feeds; checkpoints " << (plan.leveldb ? "on LevelDB" : "in memory") << " from "
       << plan.checkpoint_dirty_bytes << " bytes of changes or " << plan.checkpoint_log_bytes
       << " of log, of which " << plan.log_kept_bytes << " are kept";
   return out.str();

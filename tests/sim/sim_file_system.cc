@@ -25,6 +25,11 @@ void put(std::string& content, uint64_t offset, std::string_view bytes) {
   std::copy(bytes.begin(), bytes.end(), content.begin() + static_cast<ptrdiff_t>(offset));
 }
 
+// A sync of a directory is a sync, too.
+bool is_of(SimStep step, SimStep kind) {
+  return kind == SimStep::kAny || kind == step || (kind == SimStep::kSync && step == SimStep::kSyncDirectory);
+}
+
 class SimLock final : public server::FileLock {};
 
 }  // namespace
@@ -120,17 +125,26 @@ std::optional<Error> SimFileSystem::begin_step(SimStep kind, const char* operati
     return Error{code, path + ": cannot " + operation + ": " + reason};
   };
   if (crashed_) return failed(ErrorCode::kIo, "the machine is down");
+  const auto counts = [kind](SimStepCounts& of) {
+    ++of[static_cast<size_t>(SimStep::kAny)];
+    ++of[static_cast<size_t>(kind)];
+  };
   ++stats_.steps;
-  if (crash_in_.has_value() && --*crash_in_ == 0) {
+  counts(stats_.by_kind);
+  bool crashes = false;
+  for (Crash& plan : crash_plans_) crashes = (is_of(kind, plan.kind) && --plan.remaining == 0) || crashes;
+  if (crashes) {
     crashed_ = true;
+    counts(stats_.crashes);
     return failed(ErrorCode::kIo, "the machine went down");
   }
   std::optional<Error> error;
   for (Fault& fault : faults_) {
-    if (fault.kind != SimStep::kAny && fault.kind != kind) continue;
+    if (!is_of(kind, fault.kind)) continue;
     if (--fault.remaining == 0) error = failed(fault.code, "planned to fail");
   }
   std::erase_if(faults_, [](const Fault& fault) { return fault.remaining == 0; });
+  if (error) counts(stats_.failures);
   return error;
 }
 
@@ -192,7 +206,7 @@ Result<std::unique_ptr<server::File>> SimFileSystem::create(const std::string& p
   if (!directories_.contains(parent(path))) {
     return Error{ErrorCode::kNoNode, path + ": cannot create: there is no directory " + parent(path)};
   }
-  const std::optional<Error> error = begin_step(SimStep::kAny, "create", path);
+  const std::optional<Error> error = begin_step(SimStep::kCreate, "create", path);
   const bool happens = !error || fault_random_.chance(0.5);
   auto inode = std::make_shared<Inode>();
   if (happens) change_name({"", path, inode});
@@ -203,20 +217,20 @@ Result<std::unique_ptr<server::File>> SimFileSystem::create(const std::string& p
 Status SimFileSystem::rename(const std::string& from, const std::string& to) {
   CHECK_MSG(parent(from) == parent(to), "a rename stays in its directory");
   if (!names_.contains(from)) return Error{ErrorCode::kNoNode, from + ": cannot rename: no such file"};
-  const std::optional<Error> error = begin_step(SimStep::kAny, "rename", from);
+  const std::optional<Error> error = begin_step(SimStep::kRename, "rename", from);
   if (!error || (crashed_ && fault_random_.chance(0.5))) change_name({from, to, names_.at(from)});
   return error ? Status(*error) : Status();
 }
 
 Status SimFileSystem::remove(const std::string& path) {
   if (!names_.contains(path)) return Error{ErrorCode::kNoNode, path + ": cannot remove: no such file"};
-  const std::optional<Error> error = begin_step(SimStep::kAny, "remove", path);
+  const std::optional<Error> error = begin_step(SimStep::kRemove, "remove", path);
   if (!error || (crashed_ && fault_random_.chance(0.5))) change_name({path, "", nullptr});
   return error ? Status(*error) : Status();
 }
 
 Status SimFileSystem::make_directory(const std::string& path) {
-  if (std::optional<Error> error = begin_step(SimStep::kAny, "make directory", path)) return *error;
+  if (std::optional<Error> error = begin_step(SimStep::kMakeDirectory, "make directory", path)) return *error;
   for (std::string at = path; !at.empty() && at != "."; at = parent(at)) directories_.insert(at);
   return {};
 }
@@ -226,7 +240,8 @@ Status SimFileSystem::remove_directory(const std::string& path) {
   const std::string below = path + "/";
   const auto first = names_.lower_bound(below);
   CHECK_MSG(first == names_.end() || !first->first.starts_with(below), path + " is not empty");
-  if (std::optional<Error> error = begin_step(SimStep::kAny, "remove directory", path)) return *error;
+  if (std::optional<Error> error = begin_step(SimStep::kRemoveDirectory, "remove directory", path))
+    return *error;
   directories_.erase(path);
   // A directory that is gone for good takes with it what was not synced in it.
   changes_.erase(path);
@@ -235,7 +250,7 @@ Status SimFileSystem::remove_directory(const std::string& path) {
 }
 
 Status SimFileSystem::sync_directory(const std::string& path) {
-  if (std::optional<Error> error = begin_step(SimStep::kSync, "sync directory", path)) return *error;
+  if (std::optional<Error> error = begin_step(SimStep::kSyncDirectory, "sync directory", path)) return *error;
   ++stats_.syncs;
   for (const NameChange& change : changes_[path]) apply(change, synced_names_);
   changes_.erase(path);
@@ -283,7 +298,7 @@ Result<std::unique_ptr<server::FileLock>> SimFileSystem::lock(const std::string&
 void SimFileSystem::forget_everything_open() {
   ++boot_;
   crashed_ = false;
-  crash_in_.reset();
+  crash_plans_.clear();
   faults_.clear();
   locks_.clear();
 }
@@ -355,9 +370,9 @@ void SimFileSystem::fail_step(uint64_t n, SimStep kind, ErrorCode code) {
   faults_.push_back({n, kind, code});
 }
 
-void SimFileSystem::crash_at_step(uint64_t n) {
+void SimFileSystem::crash_at_step(uint64_t n, SimStep kind) {
   CHECK(n > 0);
-  crash_in_ = n;
+  crash_plans_.push_back({n, kind});
 }
 
 uint64_t SimFileSystem::used_bytes() const {

@@ -14,6 +14,7 @@
 // Thread safety: none.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -29,9 +30,26 @@
 namespace quorate::sim {
 
 // What kinds of calls a fault or a counter is about.
-enum class SimStep : uint8_t { kAny, kWrite, kSync };
+enum class SimStep : uint8_t {
+  kAny,
+  kWrite,
+  kSync,
+  kCreate,
+  kRename,
+  kRemove,
+  kMakeDirectory,
+  kRemoveDirectory,
+  kSyncDirectory,
+};
+inline constexpr size_t kSimStepKinds = static_cast<size_t>(SimStep::kSyncDirectory) + 1;
+
+// By kind of step; kAny: all.
+using SimStepCounts = std::array<uint64_t, kSimStepKinds>;
 
 struct SimDiskStats {
+  SimStepCounts by_kind{};
+  SimStepCounts crashes{};   // at such a step
+  SimStepCounts failures{};  // planned by fail_step()
   uint64_t steps = 0;
   uint64_t writes = 0;
   uint64_t syncs = 0;
@@ -71,14 +89,14 @@ class SimFileSystem final : public server::FileSystem {
   // it has to: the bytes are read back, are lost at the next power loss, and a later sync of the file does
   // not help them.
   void fail_step(uint64_t n, SimStep kind, ErrorCode code);
-  // The n-th step from now on and everything after it fails, until power_loss() or process_restart(). Whether
-  // that step itself happened is left open where a disk leaves it open (a write is unsynced, a sync did not
-  // happen).
-  void crash_at_step(uint64_t n);
+  // The n-th step of this kind from now on and everything after it fails, until power_loss() or
+  // process_restart(). Whether that step itself happened is left open where a disk leaves it open (a write is
+  // unsynced, a sync did not happen).
+  void crash_at_step(uint64_t n, SimStep kind = SimStep::kAny);
   bool crashed() const { return crashed_; }
   // Takes back what fail_step() and crash_at_step() planned and what has not happened yet.
   void forget_plans() {
-    crash_in_.reset();
+    crash_plans_.clear();
     faults_.clear();
   }
   // Bytes that all files may have together; writes that would grow beyond fail with kNoSpace. 0: no limit.
@@ -112,7 +130,12 @@ class SimFileSystem final : public server::FileSystem {
     ErrorCode code;
   };
 
-  // Counts a step and says whether it fails.
+  struct Crash {
+    uint64_t remaining;
+    SimStep kind;
+  };
+
+  // Counts a step and says whether it fails. REQUIRES: a kind other than kAny.
   std::optional<Error> begin_step(SimStep kind, const char* operation, const std::string& path);
   void apply(const NameChange& change, std::map<std::string, std::shared_ptr<Inode>>& names);
   void change_name(NameChange change);
@@ -127,7 +150,7 @@ class SimFileSystem final : public server::FileSystem {
   std::map<std::string, std::vector<NameChange>> changes_;      // by directory, in order
   std::set<std::string> directories_;                           // directories are durable at once
   std::vector<Fault> faults_;
-  std::optional<uint64_t> crash_in_;
+  std::vector<Crash> crash_plans_;
   bool crashed_ = false;
   uint64_t capacity_bytes_ = 0;
   Random fault_random_{1};  // how much of a failed call happened

@@ -50,6 +50,7 @@ void SimServer::start() {
   CHECK(!up());
   ++life_;
   state_ = State::kUp;
+  if (crash_plan_) disk_->crash_at_step(crash_plan_->first, crash_plan_->second);
   server::ReplicaRecovered recovered;
   if (!recover(recovered)) return;
   server::ReplicaOptions options;
@@ -124,6 +125,7 @@ void SimServer::power_loss() {
 void SimServer::wipe() {
   CHECK(!up());
   context_.say(name_, [] { return "its folder is wiped"; });
+  count_disk();
   disk_ = std::make_unique<SimFileSystem>();
   make_stores();
   incarnation_ = Incarnation(context_.random.next() | 1);
@@ -137,6 +139,11 @@ bool SimServer::stranger() const {
   if (!wiped_ || replica_ == nullptr || replica_->raft() == nullptr) return wiped_;
   const raft::Member* const self = replica_->raft()->configuration().find(id_);
   return self == nullptr || self->incarnation != incarnation_;
+}
+
+void SimServer::crash_at_step(uint64_t n, SimStep kind) {
+  crash_plan_ = {n, kind};
+  if (up()) disk_->crash_at_step(n, kind);
 }
 
 void SimServer::pause(Duration length, PauseAt where) {
@@ -389,6 +396,7 @@ void SimServer::synced(size_t groups) {
 
 bool SimServer::disk_failed(const Error& error, std::string_view what) {
   if (disk_->crashed()) {
+    crash_plan_.reset();
     ++context_.statistics.crashes_at_steps;
     context_.say(name_, [&] { return "the disk stops while it " + std::string(what); });
     context_.random.chance(0.5) ? power_loss() : kill("at a step of the disk");

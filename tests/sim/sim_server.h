@@ -10,6 +10,7 @@
 // other.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "server/replica.h"
+#include "server/storage/memory_store.h"
 #include "server/storage/state_folder.h"
 #include "server/storage/wal.h"
 #include "tests/sim/clock.h"
@@ -65,6 +67,17 @@ class SimServer {
   void unstall_disk() { stalled_until_ = context_.now(); }
   // The process dies between the end of its next sync and hearing of it.
   void die_after_sync() { die_after_sync_ = true; }
+  // The n-th step of this kind that its disk makes, in this life of the process or in later ones, at their
+  // starts too, is the last.
+  void crash_at_step(uint64_t n, SimStep kind);
+  void forget_crash() { crash_plan_.reset(); }
+  // Its store's next write fails, and the process with it: what the write was to change is there or not.
+  // Where the store is on the disk, that is a step of the disk.
+  void fail_store_write();
+  // What its disks did, those that were wiped too.
+  void count_disk();
+  // The last entry that is surely here, in the log or in the state.
+  Index durable_last() const { return std::max(durable_.last(), durable_.state); }
   // The process dies between the end of its next job of the store and hearing of it.
   void die_after_job() { die_after_job_ = true; }
   // The monotonic clock's rate changed: what is due has to be worked out again.
@@ -117,6 +130,8 @@ class SimServer {
   Clock clock_;
   std::unique_ptr<SimFileSystem> disk_;
   std::unique_ptr<server::StateStores> stores_;  // on the disk, or in memory that survives like one
+  std::optional<std::pair<uint64_t, SimStep>> crash_plan_;
+  server::MemoryStores* memory_stores_ = nullptr;  // the same, if in memory
   Incarnation incarnation_;
   bool wiped_ = false;
   SimTime stalled_until_{0};

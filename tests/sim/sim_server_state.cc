@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "server/storage/memory_store.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim_server.h"
 #if QUORATE_SIM_LEVELDB
@@ -20,12 +19,36 @@ constexpr Duration kNoSpaceRetry = std::chrono::milliseconds(100);
 
 // A build of what is pure has no LevelDB: there its seeds run on the twin.
 void SimServer::make_stores() {
-  stores_ = std::make_unique<server::MemoryStores>();
+  auto in_memory = std::make_unique<server::MemoryStores>();
+  memory_stores_ = in_memory.get();
+  stores_ = std::move(in_memory);
 #if QUORATE_SIM_LEVELDB
   // Small, so that a short story has flushes and compactions in it.
   const server::LevelDbOptions small{64 << 10, 64 << 10, true};
-  if (context_.plan.leveldb) stores_ = std::make_unique<server::LevelDbStores>(*disk_, small);
+  if (context_.plan.leveldb) {
+    stores_ = std::make_unique<server::LevelDbStores>(*disk_, small);
+    memory_stores_ = nullptr;
+  }
 #endif
+}
+
+void SimServer::fail_store_write() {
+  if (memory_stores_ == nullptr) {
+    disk_->crash_at_step(1 + context_.random.below(12));
+    return;
+  }
+  ++context_.statistics.store_write_faults;
+  memory_stores_->fail_write(1, {ErrorCode::kIo, "the store's write was planned to fail"},
+                             context_.random.chance(0.5));
+}
+
+void SimServer::count_disk() {
+  const SimDiskStats& stats = disk_->stats();
+  for (size_t kind = 0; kind < kSimStepKinds; ++kind) {
+    context_.statistics.disk_steps[kind] += stats.by_kind[kind];
+    context_.statistics.disk_crashes[kind] += stats.crashes[kind];
+    context_.statistics.disk_failures[kind] += stats.failures[kind];
+  }
 }
 
 // ---- the start

@@ -15,6 +15,24 @@ void Statistics::add(const Statistics& other) {
   std::memcpy(static_cast<void*>(this), mine, sizeof(Statistics));
 }
 
+namespace {
+
+// How often each kind of step was taken, and what happened at it.
+std::string disk_lines(const Statistics& s) {
+  constexpr const char* kNames[] = {"all",           "write",  "sync",           "create",
+                                    "rename",        "remove", "make directory", "remove directory",
+                                    "sync directory"};
+  static_assert(std::size(kNames) == kSimStepKinds);
+  std::string lines = "steps of disks         crashes, errors and all:";
+  for (size_t kind = 1; kind < kSimStepKinds; ++kind) {
+    lines += std::string(kind > 1 ? "; " : " ") + kNames[kind] + " " + std::to_string(s.disk_crashes[kind]) +
+             ", " + std::to_string(s.disk_failures[kind]) + " of " + std::to_string(s.disk_steps[kind]);
+  }
+  return lines + "; write of a store in memory " + std::to_string(s.store_write_faults) + " crashes\n";
+}
+
+}  // namespace
+
 std::string report(const Statistics& s, double seconds, unsigned jobs) {
   const auto u = [](uint64_t v) { return static_cast<unsigned long long>(v); };
   const double seeds = s.seeds == 0 ? 1 : static_cast<double>(s.seeds);
@@ -55,6 +73,19 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
                 u(s.checkpoints), u(s.log_cuts), u(s.state_loads), u(s.snapshots_installed),
                 u(s.snapshot_parts), u(s.seeds_on_leveldb));
   lines += text;
+  std::snprintf(
+      text, sizeof(text),
+      "held to the log        %llu outcomes, %llu changes told by feeds; %llu feeds begun, %llu "
+      "resumed, %llu too late to be\n"
+      "trees                  %llu multis done, %llu refused, %llu subtrees deleted, %llu containers, "
+      "%llu nodes with a time to live, %llu nodes reaped\n"
+      "left behind            %llu servers kept away, of %llu the others had cut their logs; %llu "
+      "sessions moved to another server\n",
+      u(s.outcomes_checked), u(s.feed_changes), u(s.feeds), u(s.feeds_resumed), u(s.feeds_forgotten),
+      u(s.multis), u(s.multis_refused), u(s.recursive_deletes), u(s.containers), u(s.ttl_nodes),
+      u(s.nodes_reaped), u(s.lags), u(s.lags_cut_off), u(s.session_moves));
+  lines += text;
+  lines += disk_lines(s);
   if (s.graphs_with_leader + s.graphs_without_leader > 0) {
     std::snprintf(text, sizeof(text),
                   "link graphs            %llu with a leader that stays, %llu where none could\n",

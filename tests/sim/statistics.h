@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <string>
 
+#include "tests/sim/sim_file_system.h"
+
 namespace quorate::sim {
 
-// Every member is a uint64_t: a worker process sends the whole struct as bytes.
+// Every member is a uint64_t or an array of them: a worker process sends the whole struct as bytes.
 struct Statistics {
   uint64_t seeds = 0, simulated_ms = 0, events = 0, steps = 0;
   uint64_t leader_changes = 0, leader_changes_in_flight = 0, seeds_with_change_in_flight = 0;
@@ -21,6 +23,11 @@ struct Statistics {
   uint64_t entries_committed = 0, syncs = 0;
   uint64_t checkpoints = 0, log_cuts = 0, state_loads = 0, snapshot_parts = 0, snapshots_installed = 0;
   uint64_t seeds_on_leveldb = 0, ephemerals_created = 0, graphs_with_leader = 0, graphs_without_leader = 0;
+  uint64_t outcomes_checked = 0, session_moves = 0, multis = 0, multis_refused = 0, recursive_deletes = 0,
+           containers = 0, ttl_nodes = 0, nodes_reaped = 0;
+  uint64_t feeds = 0, feeds_resumed = 0, feeds_forgotten = 0, feed_changes = 0;
+  uint64_t lags = 0, lags_cut_off = 0, store_write_faults = 0;
+  SimStepCounts disk_steps{}, disk_crashes{}, disk_failures{};
 
   void add(const Statistics& other);
 };

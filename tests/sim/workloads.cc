@@ -11,13 +11,21 @@ std::string lock_path(uint32_t lock) { return "/l" + std::to_string(lock); }
 
 void PeriodicClient::on_ready(bool) { act_soon(); }
 
+namespace {
+constexpr double kMoveChance = 0.004;
+}
+
 void PeriodicClient::act_soon() {
   if (act_scheduled_) return;
   act_scheduled_ = true;
   in(random_.between(milliseconds(1), context_.plan.think_max), [this] {
     act_scheduled_ = false;
     if (winding_down()) return;
-    if (session_ready()) act();
+    if (session_ready() && random_.chance(kMoveChance)) {
+      move();
+    } else if (session_ready()) {
+      act();
+    }
     act_soon();
   });
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "tests/sim/tree_clients.h"
+
 namespace quorate::sim {
 
 using std::chrono::milliseconds;
@@ -57,6 +59,8 @@ void World::add_clients() {
   add(static_cast<SequenceClient*>(nullptr), plan.sequence_clients);
   add(static_cast<WatchClient*>(nullptr), plan.watch_clients);
   add(static_cast<ChurnClient*>(nullptr), plan.churn_clients);
+  add(static_cast<TreeClient*>(nullptr), plan.tree_clients);
+  add(static_cast<FeedClient*>(nullptr), plan.feed_clients);
 }
 
 Client* World::client(Node node) {
@@ -246,6 +250,7 @@ void World::audit() {
   require(histories_.registers.finish());
   require(histories_.sequences.finish(auditor.sequence()));
   require(histories_.watches.finish(auditor.keys()));
+  for (const auto& client : clients_) require(client->at_end());
   for (const auto& server : servers_) oracle_.check_consistency(*server);
 }
 
@@ -266,6 +271,8 @@ RunResult World::run() {
   }
   context_.statistics.seeds = 1;
   context_.statistics.seeds_on_leveldb = context_.plan.leveldb ? 1 : 0;
+  context_.statistics.nodes_reaped = context_.model.nodes_reaped();
+  for (const auto& server : servers_) server->count_disk();
   context_.statistics.simulated_ms = static_cast<uint64_t>(to_ms(context_.now()));
   context_.statistics.events = context_.scheduler.events();
   result.statistics = context_.statistics;
