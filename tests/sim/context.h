@@ -48,6 +48,7 @@ struct Context {
   Trace trace;
   Model model;
   Statistics statistics;
+  bool healed = false;  // nothing is broken any more, and everybody must be served
 };
 
 }  // namespace quorate::sim

@@ -127,7 +127,7 @@ void ChurnClient::act() {
     look();
   } else if (dice < 92) {
     if (!has_writes_in_flight()) close_session();
-  } else if (context_.now() >= context_.plan.trouble) {
+  } else if (context_.healed) {
     look();  // once all is healed everybody must be served, and who is silent is not
   } else {
     // Longer than the cluster waits for it; it comes back to find its session over, or nearly.
