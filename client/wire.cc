@@ -113,6 +113,8 @@ ServerStatus status_of(const api::ServerStatus& status) {
   out.role = status.role() <= 3 ? static_cast<Role>(status.role()) : Role::kFollower;
   out.may_vote = status.may_vote();
   out.receiving = status.receiving();
+  out.checkpoint = Index(status.checkpoint());
+  out.checkpointing = status.checkpointing();
   out.term = Term(status.term());
   out.leader = ServerId(status.leader());
   out.last_index = Index(status.last_index());

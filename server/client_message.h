@@ -186,7 +186,9 @@ struct ServerStatus {
   ClusterId cluster;  // 0: not formed yet
   raft::RoleName role = raft::RoleName::kFollower;
   bool may_vote = true;
-  bool receiving = false;  // the state is on its way from another server
+  bool receiving = false;      // the state is on its way from another server
+  Index checkpoint;            // the newest that is durable here; 0: none
+  bool checkpointing = false;  // another one is being made
   Term term;
   ServerId leader;  // 0: none known
   Index last_index, committed, applied;

@@ -155,8 +155,8 @@ Output Replica::Impl::take_output() {
       note_leader();
       apply_committed();
       serve_ready_reads();
-      more = more && (writes.has_unsent() || barriers.due(options.ping_gather) <= now.instant ||
-                      !proposals.empty() || expiry_confirmed);
+      more = more &&
+             (writes.has_unsent() || barriers.due() <= now.instant || !proposals.empty() || expiry_confirmed);
       more = more && raft->leader() != ServerId();
     }
     settle_transfer();
@@ -231,7 +231,7 @@ Instant Replica::Impl::deadline() const {
     if (raft->applied_index() < raft->committed() && !apply_waits()) at = std::min(at, now.instant);
     if (checkpoints.capturing()) at = std::min(at, now.instant);
     at = std::min({at, sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
-    if (raft->leader() != ServerId()) at = std::min(at, barriers.due(options.ping_gather));
+    if (raft->leader() != ServerId()) at = std::min(at, barriers.due());
     at = std::min(at, reap_deadline());
     if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());
   }
@@ -258,6 +258,8 @@ ServerStatus Replica::Impl::status() const {
   status.role = raft->role_name();
   status.may_vote = raft->may_vote();
   status.receiving = !has_state || receiver.under_way();
+  status.checkpoint = checkpoints.durable();
+  status.checkpointing = checkpoints.under_way();
   status.term = raft->term();
   status.leader = raft->leader();
   status.last_index = raft->log().last_index();

@@ -43,9 +43,11 @@ struct ReplicaOptions {
   Duration probe_interval = std::chrono::milliseconds(100);
   // A forwarded write or barrier without an answer is sent again after this.
   Duration resend_interval = std::chrono::milliseconds(500);
-  // Signs of life wait this long for others, to share one question to the leader: ten thousand sessions then
-  // ask fifty times a second. Well below what any session's timeout leaves.
-  Duration ping_gather = std::chrono::milliseconds(20);
+  // Signs of life wait for others, to share one question to the leader: for a hundredth of their session's
+  // timeout, which is well below what that leaves, but not for less or more than these. A question costs more
+  // than what it asks about: ten thousand sessions of 10 s then ask ten times a second from each server.
+  Duration ping_gather_min = std::chrono::milliseconds(20);
+  Duration ping_gather_max = std::chrono::milliseconds(200);
   // What waits this long for a leader (a read, a ping, an open or attach) is answered kNoQuorum.
   Duration unanswered_max = std::chrono::seconds(3);
   kv::WatchLimits watches;

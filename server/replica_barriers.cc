@@ -6,15 +6,14 @@
 
 namespace quorate::server {
 
-void Barriers::add(WaitingRead read) { collected_.push_back(std::move(read)); }
+void Barriers::add(WaitingRead read) {
+  due_ = std::min(due_, read.asked + read.gather);
+  collected_.push_back(std::move(read));
+}
 
-Instant Barriers::due(Duration gather) const {
-  Instant due = kNever;
-  for (const WaitingRead& read : collected_) {
-    if (!std::holds_alternative<PingRequest>(read.body)) return read.asked;
-    due = std::min(due, read.asked + gather);
-  }
-  return due;
+void Barriers::find_due() {
+  due_ = kNever;
+  for (const WaitingRead& read : collected_) due_ = std::min(due_, read.asked + read.gather);
 }
 
 std::optional<Barriers::Question> Barriers::ask(Term term, Instant now, uint64_t counter) {
@@ -24,6 +23,7 @@ std::optional<Barriers::Question> Barriers::ask(Term term, Instant now, uint64_t
     if (std::holds_alternative<PingRequest>(read.body)) question.alive.push_back(read.session);
   }
   open_[counter] = {term, now, std::exchange(collected_, {})};
+  due_ = kNever;
   return question;
 }
 
@@ -67,6 +67,7 @@ void Barriers::collect_again(uint64_t counter) {
   open_.erase(first, open_.end());
   collected_.insert(collected_.begin(), std::make_move_iterator(again.begin()),
                     std::make_move_iterator(again.end()));
+  find_due();
 }
 
 std::vector<Barriers::Served> Barriers::take_applied(Index applied) {
@@ -87,6 +88,7 @@ std::vector<WaitingRead> Barriers::take_older(Instant before) {
     reads.erase(reads.begin(), keep);
   };
   take(collected_);
+  find_due();
   for (auto at = open_.begin(); at != open_.end();) {
     take(at->second.reads);
     at = at->second.reads.empty() ? open_.erase(at) : std::next(at);

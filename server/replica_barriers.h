@@ -24,6 +24,7 @@ struct WaitingRead {
   SessionId session;  // of the connection; of a ping: who is alive
   RequestBody body;
   Instant asked;
+  Duration gather{};  // of a sign of life: how long it waits for others to be asked about along with it
 };
 
 class Barriers {
@@ -36,9 +37,9 @@ class Barriers {
   };
   // What was collected becomes one question to the leader of `term`; nothing if nothing waits.
   std::optional<Question> ask(Term term, Instant now, uint64_t counter);
-  // When what was collected is to be asked: a read at once, signs of life after they gathered for so long, so
-  // that many of them share one question. kNever when nothing waits.
-  Instant due(Duration gather) const;
+  // When what was collected is to be asked: a read at once, signs of life after they have gathered, so that
+  // many of them share one question. kNever when nothing waits.
+  Instant due() const { return due_; }
 
   // The leader's answer: for this question's requests and for all reads that were asked before. Ignored
   // unless that question of that term is open.
@@ -67,7 +68,10 @@ class Barriers {
     std::vector<WaitingRead> reads;
   };
 
+  void find_due();
+
   std::vector<WaitingRead> collected_;  // roughly by age
+  Instant due_ = kNever;                // Invariant: the earliest of collected_
   std::map<uint64_t, Open> open_;       // by counter
   std::multimap<Index, Served> confirmed_;
 };

@@ -64,6 +64,7 @@ class Checkpoints {
 
   // The newest durable one; 0: there is none.
   Index durable() const { return durable_; }
+  bool under_way() const { return phase_ != Phase::kNone; }
   // advance() has something to do at once.
   bool capturing() const { return phase_ == Phase::kCapturing; }
   // Apply has to wait for the checkpoint that is under way.

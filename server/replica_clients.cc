@@ -1,5 +1,6 @@
 // What clients ask: writes are encoded and sent on their way, reads wait for a barrier and are then served
 // from the own tree.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -42,10 +43,20 @@ void Replica::Impl::request(ClientRequest request) {
     return open_session(asker, kv::AttachSession{origin, attach->session, attach->password, attach->address,
                                                  attach->attempt});
   }
-  if (std::holds_alternative<PingRequest>(request.body) && connection.session == SessionId()) {
-    return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");
+  Duration gather{};
+  if (std::holds_alternative<PingRequest>(request.body)) {
+    if (connection.session == SessionId())
+      return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");
+    gather = ping_gather(connection.session);
   }
-  barriers.add({asker, connection.session, std::move(request.body), now.instant});
+  barriers.add({asker, connection.session, std::move(request.body), now.instant, gather});
+}
+
+Duration Replica::Impl::ping_gather(SessionId id) const {
+  const auto session = state.session(id);
+  if (!session) return {};
+  const Duration timeout = std::chrono::milliseconds(session->timeout_ms);
+  return std::clamp(timeout / 100, options.ping_gather_min, options.ping_gather_max);
 }
 
 void Replica::Impl::client_lost(ConnectionId connection) {

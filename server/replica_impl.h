@@ -124,6 +124,7 @@ struct Replica::Impl {
   void note_quota_warnings(const kv::Applied& applied);
 
   // ---- replica_reads.cc
+  Duration ping_gather(SessionId id) const;
   void serve_ready_reads();
   void prefetch_reads(std::span<const WaitingRead> reads) const;
   void serve_drained();

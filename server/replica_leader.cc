@@ -194,7 +194,7 @@ bool Replica::Impl::knows_all_sessions() const {
 }
 
 void Replica::Impl::send_barrier() {
-  if (raft->leader() == ServerId() || barriers.due(options.ping_gather) > now.instant) return;
+  if (raft->leader() == ServerId() || barriers.due() > now.instant) return;
   const uint64_t counter = next_counter++;
   if (!leads()) {
     auto question = barriers.ask(raft->term(), now.instant, counter);

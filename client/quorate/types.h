@@ -152,7 +152,9 @@ struct ServerStatus {
   ClusterId cluster;  // 0: the cluster is not formed yet
   Role role = Role::kFollower;
   bool may_vote = true;
-  bool receiving = false;  // its state is on its way from another server
+  bool receiving = false;      // its state is on its way from another server
+  Index checkpoint;            // the newest that is durable there; 0: none
+  bool checkpointing = false;  // another one is being made
   Term term;
   ServerId leader;  // 0: none known
   Index last_index, committed, applied;

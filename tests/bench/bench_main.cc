@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/disturbance.h"
 #include "tests/bench/failover.h"
 #include "tests/bench/floors.h"
 #include "tests/bench/load.h"
@@ -69,6 +70,10 @@ class Bench {
       if (options_.wants("failover")) failover();
       progress("stopping the servers");
       if (!cluster_->stop()) failed("a server did not end cleanly after SIGTERM");
+    }
+    if (!options_.quorated.empty()) {
+      if (options_.wants("checkpoint")) disturbance("checkpoint", measure_checkpoints, report_.checkpoint);
+      if (options_.wants("snapshot")) disturbance("snapshot", measure_snapshots, report_.snapshot);
     }
     return complete_;
   }
@@ -217,6 +222,17 @@ class Bench {
     }
   }
 
+  template <class Measure>
+  void disturbance(const std::string& name, Measure measure, std::optional<Disturbance>& figures) {
+    auto measured = measure(options_.quorated, options_.folder + "/" + name,
+                            [&](const std::string& line) { progress(name + ": " + line); });
+    if (measured.ok()) {
+      figures = std::move(*measured);
+    } else {
+      failed(name + ": " + measured.error().message);
+    }
+  }
+
   const Options& options_;
   Report report_;
   NullServer null_server_;
@@ -243,7 +259,8 @@ int run(int argc, char** argv) {
       ->check(CLI::Range(1U, 4096U));
   app.add_option("--only", options.only, "parts to run, a list; without it all")
       ->delimiter(',')
-      ->check(CLI::IsMember({"set", "get", "mixed", "lock", "failover", "idle", "sessions", "floors"}));
+      ->check(CLI::IsMember({"set", "get", "mixed", "lock", "failover", "idle", "sessions", "floors",
+                             "checkpoint", "snapshot"}));
   app.add_option("--attach", options.attach, "which server the clients connect to")
       ->check(CLI::IsMember({"leader", "all"}))
       ->capture_default_str();

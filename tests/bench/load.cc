@@ -1,5 +1,8 @@
 #include "tests/bench/load.h"
 
+#include <sys/timerfd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -13,6 +16,10 @@ namespace {
 
 constexpr uint64_t kSilenceMaxNs = 10'000'000'000U;
 constexpr int kPollMs = 100;
+constexpr uint64_t kTickNs = 1'000'000;
+constexpr uint64_t kTickToken = ~uint64_t{0};
+// A prime, so that a sweep comes to all keys.
+constexpr uint64_t kLeap = 7'919;
 
 // What the whole run is doing. Each stage ends when its condition holds, in this order.
 enum class Stage : uint8_t { kOpening, kWarmUp, kMeasuring, kDraining, kClosing, kDone };
@@ -40,9 +47,17 @@ class Run {
   Result<LoadResult> go() {
     if (Status status = connect(); !status.ok()) return status.error();
     last_heard_ns_ = now_ns();
+    if (options_.rate > 0) {
+      ticks_ = make_ticks();
+      poller_.add(ticks_.get(), kTickToken);
+    }
     enter_when_ready();
     while (stage_ != Stage::kDone && !failure_) {
       for (const Poller::Event& event : poller_.wait(poll_ms())) {
+        if (event.token == kTickToken) {
+          tick();
+          continue;
+        }
         Connection& connection = connections_[event.token];
         if (event.readable && connection.fd.valid()) receive(connection);
         if (event.writable) flush(connection);
@@ -86,6 +101,8 @@ class Run {
     stage_ = options_.work == Work::kPrepare ? Stage::kDraining : Stage::kWarmUp;
     const uint64_t now = now_ns();
     stage_ends_ns_ = now + static_cast<uint64_t>(options_.warm_up.count());
+    paced_from_ns_ = now;
+    if (options_.rate > 0) return;
     for (Connection& connection : connections_) {
       for (uint32_t i = 0; i < connection.slots.size(); ++i) begin(connection, i, now);
       flush(connection);
@@ -104,7 +121,8 @@ class Run {
       measured_from_ns_ = now;
       stage_ends_ns_ = now + static_cast<uint64_t>(options_.measure.count());
     }
-    if (stage_ == Stage::kMeasuring && now >= stage_ends_ns_ && result_.latency.count() > 0) {
+    const bool over = now >= stage_ends_ns_ || (options_.stop != nullptr && *options_.stop);
+    if (stage_ == Stage::kMeasuring && over && result_.latency.count() > 0) {
       stage_ = Stage::kDraining;
       result_.operations = result_.latency.count();
       result_.seconds = static_cast<double>(now - measured_from_ns_) * 1e-9;
@@ -143,13 +161,15 @@ class Run {
   // ---- requests
 
   bool issuing() const {
-    if (options_.work == Work::kPrepare) return prepared_ < kKeys;
+    if (options_.work == Work::kPrepare) return prepared_ < options_.keys;
     return stage_ == Stage::kWarmUp || stage_ == Stage::kMeasuring;
   }
 
   Request next_request(uint32_t slot) {
     if (options_.work == Work::kPrepare) return {Step::kCreate, prepared_++, slot};
-    const auto key = static_cast<uint32_t>(random_.below(kKeys));
+    if (options_.work == Work::kSweep)
+      return {Step::kSet, static_cast<uint32_t>(swept_++ * kLeap % options_.keys), slot};
+    const auto key = static_cast<uint32_t>(random_.below(options_.keys));
     switch (options_.work) {
       case Work::kGet:
         return {Step::kGet, key, slot};
@@ -183,10 +203,55 @@ class Run {
       connection.conversation->request(slot.request, connection.out.bytes());
       return;
     }
-    if (stage_ == Stage::kMeasuring) result_.latency.record(now - slot.started_ns);
+    if (stage_ == Stage::kMeasuring) {
+      result_.latency.record(now - slot.started_ns);
+      if (options_.keeps_samples) result_.samples.push_back({slot.started_ns, now - slot.started_ns});
+    }
     slot.busy = false;
     --busy_;
-    begin(connection, slot_number, now);
+    if (options_.rate == 0) begin(connection, slot_number, now);
+  }
+
+  // ---- a given rate
+
+  static Fd make_ticks() {
+    Fd ticks(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+    CHECK(ticks.valid());
+    const timespec each{0, kTickNs};
+    const itimerspec every{each, each};
+    CHECK(::timerfd_settime(ticks.get(), 0, &every, nullptr) == 0);
+    return ticks;
+  }
+
+  void tick() {
+    uint64_t expired = 0;
+    if (::read(ticks_.get(), &expired, sizeof(expired)) != sizeof(expired)) return;
+    begin_due(now_ns());
+    for (Connection& connection : connections_) flush(connection);
+  }
+
+  // Begins what was due up to the last millisecond, as far as there are slots.
+  void begin_due(uint64_t now) {
+    if (stage_ != Stage::kWarmUp && stage_ != Stage::kMeasuring) return;
+    const uint64_t ticks = (now - paced_from_ns_) / kTickNs;
+    const double each_tick = options_.rate / 1'000;
+    const auto due = static_cast<uint64_t>(static_cast<double>(ticks) * each_tick);
+    while (paced_ < due && busy_ < uint64_t{options_.shape.connections} * options_.shape.outstanding) {
+      const auto its_tick = static_cast<uint64_t>(static_cast<double>(paced_) / each_tick) + 1;
+      auto [connection, slot] = next_free();
+      begin(*connection, slot, paced_from_ns_ + std::min(its_tick, ticks) * kTickNs);
+      ++paced_;
+    }
+  }
+
+  // REQUIRES: a slot is free.
+  std::pair<Connection*, uint32_t> next_free() {
+    for (;;) {
+      next_slot_ = (next_slot_ + 1) % (connections_.size() * options_.shape.outstanding);
+      Connection& connection = connections_[next_slot_ % connections_.size()];
+      const auto slot = static_cast<uint32_t>(next_slot_ / connections_.size());
+      if (!connection.slots[slot].busy) return {&connection, slot};
+    }
   }
 
   // ---- sockets
@@ -269,6 +334,12 @@ class Run {
   uint32_t awaited_ = 0;  // connections whose opening or farewell is not answered yet
   uint64_t busy_ = 0;     // Invariant: the number of busy slots.
   uint32_t prepared_ = 0;
+  uint64_t swept_ = 0;
+  // Of a given rate: what was begun since, and where the search for a free slot goes on.
+  Fd ticks_;
+  uint64_t paced_from_ns_ = 0;
+  uint64_t paced_ = 0;
+  size_t next_slot_ = 0;
   LoadResult result_;
   std::optional<Error> failure_;
 };
@@ -276,7 +347,7 @@ class Run {
 }  // namespace
 
 std::string_view work_name(Work work) {
-  static constexpr std::array<std::string_view, 5> kNames{"prepare", "set", "get", "mixed", "lock"};
+  static constexpr std::array<std::string_view, 6> kNames{"prepare", "sweep", "set", "get", "mixed", "lock"};
   return kNames[static_cast<size_t>(work)];
 }
 

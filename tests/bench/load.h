@@ -9,6 +9,7 @@
 // Thread safety: none; a run owns its connections and blocks its caller.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ namespace quorate::bench {
 
 enum class Work : uint8_t {
   kPrepare,  // creates every key once; ends by itself
+  kSweep,    // sets one key after the other, in an order that leaps about
   kSet,
   kGet,
   kMixed,  // 90 % get, 10 % set
@@ -47,12 +49,26 @@ struct LoadOptions {
   Duration warm_up{};
   Duration measure{};  // longer if no operation was finished by then
   uint64_t seed = 1;
+  uint32_t keys = kKeys;
+  // Operations begun a second, over all connections, a few in each millisecond; 0: each connection begins the
+  // next when one is done. An operation's time then runs from the millisecond in which it was due, whether or
+  // not there was a connection free to carry it.
+  double rate = 0;
+  // The load ends when this is true, too.
+  const std::atomic<bool>* stop = nullptr;
+  bool keeps_samples = false;
+};
+
+struct Sample {
+  uint64_t started_ns = 0;
+  uint64_t took_ns = 0;
 };
 
 struct LoadResult {
   uint64_t operations = 0;  // finished within the measured time
   double seconds = 0;
   Histogram latency;
+  std::vector<Sample> samples;  // of the operations in `latency`, if they are kept
   double rate() const { return seconds > 0 ? static_cast<double>(operations) / seconds : 0; }
 };
 

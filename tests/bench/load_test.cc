@@ -56,6 +56,32 @@ TEST(Load, DrivesEveryWorkOverTheNullServer) {
   }
 }
 
+TEST(Load, BeginsNoMoreThanTheGivenRate) {
+  auto server = start_null_server();
+  ASSERT_TRUE(server.ok());
+  LoadOptions options = options_for(server->port, Work::kSweep, {2, 4});
+  options.rate = 20'000;
+  options.measure = std::chrono::milliseconds(100);
+  options.keeps_samples = true;
+  auto result = run_load(options);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_GT(result->operations, 0U);
+  EXPECT_LE(static_cast<double>(result->operations), options.rate * result->seconds + options.rate / 1'000);
+  EXPECT_EQ(result->samples.size(), result->operations);
+}
+
+TEST(Load, EndsWhenItIsTold) {
+  auto server = start_null_server();
+  ASSERT_TRUE(server.ok());
+  const std::atomic<bool> stop = true;
+  LoadOptions options = options_for(server->port, Work::kSet, {1, 1});
+  options.measure = std::chrono::hours(1);
+  options.stop = &stop;
+  auto result = run_load(options);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_GT(result->operations, 0U);
+}
+
 TEST(Load, DrivesTheNullClusterBeyondTheEndOfItsFiles) {
   const Folder folder;
   auto cluster = start_null_cluster(folder.path(), 4096);

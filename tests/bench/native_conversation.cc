@@ -37,9 +37,11 @@ std::vector<std::string> all_paths(Make make) {
   return paths;
 }
 
-const std::string& node_path(uint32_t key) {
+std::string_view node_path(uint32_t key) {
   static const std::vector<std::string> paths = all_paths(bench_node_path);
-  return paths[key % kKeys];
+  if (key < kKeys) return paths[key];
+  thread_local std::string path;
+  return path = bench_node_path(key);
 }
 
 const std::string& lock_path(uint32_t key) {

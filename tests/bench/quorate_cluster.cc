@@ -51,13 +51,18 @@ Result<ServerView> ask_status(Port port) {
                     status.committed(),
                     status.applied(),
                     status.last_index(),
-                    status.sessions()};
+                    status.sessions(),
+                    status.checkpoint(),
+                    status.checkpointing(),
+                    status.receiving()};
 }
 
-Result<QuorateCluster> QuorateCluster::start(const std::string& quorated, const std::string& folder) {
+Result<QuorateCluster> QuorateCluster::start(const std::string& quorated, const std::string& folder,
+                                             const std::vector<std::string>& options) {
   QuorateCluster cluster;
   cluster.quorated_ = quorated;
   cluster.folder_ = folder;
+  cluster.options_ = options;
   auto ports = free_ports(2 * kServers);
   if (!ports.ok()) return ports.error();
   for (size_t i = 0; i < kServers; ++i) {
@@ -78,9 +83,17 @@ Status QuorateCluster::launch(size_t server) {
     members += std::to_string(i + 1) + "=127.0.0.1:" + std::to_string(peer_ports_[i]);
   }
   const std::string id = std::to_string(server + 1);
-  auto child = spawn({quorated_, "--id", id, "--data", folder_ + "/" + id, "--cluster", members, "--client",
-                      "127.0.0.1:" + std::to_string(client_ports_[server])},
-                     folder_ + "/" + id + ".log");
+  std::vector<std::string> arguments{quorated_,
+                                     "--id",
+                                     id,
+                                     "--data",
+                                     folder_ + "/" + id,
+                                     "--cluster",
+                                     members,
+                                     "--client",
+                                     "127.0.0.1:" + std::to_string(client_ports_[server])};
+  arguments.insert(arguments.end(), options_.begin(), options_.end());
+  auto child = spawn(arguments, folder_ + "/" + id + ".log");
   if (!child.ok()) return child.error();
   processes_[server] = std::move(*child);
   return {};

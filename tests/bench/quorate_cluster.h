@@ -25,6 +25,9 @@ struct ServerView {
   uint64_t applied = 0;
   uint64_t last_index = 0;
   uint64_t sessions = 0;
+  uint64_t checkpoint = 0;  // the newest durable one
+  bool checkpointing = false;
+  bool receiving = false;  // the state, from another server
 };
 
 // Asks the server on a connection of its own. Errors: kUnavailable when it does not answer within a second.
@@ -35,7 +38,9 @@ class QuorateCluster {
   static constexpr size_t kServers = 3;
 
   // Starts the program `quorated` three times and waits until all agree on a leader. Errors: kIo, kTimeout.
-  static Result<QuorateCluster> start(const std::string& quorated, const std::string& folder);
+  // `options` are given to each.
+  static Result<QuorateCluster> start(const std::string& quorated, const std::string& folder,
+                                      const std::vector<std::string>& options = {});
 
   Port port(size_t server) const { return client_ports_[server]; }
   std::vector<Port> ports() const { return {client_ports_.begin(), client_ports_.end()}; }
@@ -54,6 +59,7 @@ class QuorateCluster {
   std::optional<size_t> level_leader() const;
 
   std::string quorated_, folder_;
+  std::vector<std::string> options_;
   std::array<Port, kServers> client_ports_{};
   std::array<Port, kServers> peer_ports_{};
   std::array<Child, kServers> processes_;

@@ -105,6 +105,32 @@ void add_session_aims(const SessionsFigures& figures, std::vector<Cells>& table)
 
 std::string sessions_text(const SessionsFigures& figures);
 
+constexpr double kCheckpointRatioMax = 1.3, kSnapshotRatioMax = 1.5;
+
+void add_disturbance_aim(const char* what, const Disturbance& figures, double ratio_max,
+                         std::vector<Cells>& table) {
+  table.push_back({format("aim: p99 of writes at half load while a %s, at most %.1f x", what, ratio_max),
+                   format("%.2f x", figures.ratio()), verdict(figures.ratio() <= ratio_max)});
+}
+
+std::string disturbance_text(const char* what, const Disturbance& figures) {
+  std::vector<Cells> table{
+      {std::string(what), "plain p99", "p99 during", "ratio", "two plain ones", "it took"}};
+  for (size_t i = 0; i < figures.pairs.size(); ++i) {
+    const DisturbedPair& pair = figures.pairs[i];
+    table.push_back({format("pair %zu", i + 1), time_text(pair.plain_p99_us), time_text(pair.during_p99_us),
+                     format("%.2f x", pair.ratio()), format("%.2f x", pair.plains_ratio),
+                     format("%.0f ms", pair.during_ms)});
+  }
+  table.push_back(
+      {"median", "", "", format("%.2f x", figures.ratio()), format("%.2f x", figures.plains_ratio()), ""});
+  return "\n" + aligned(table) +
+         format("%s writes/s, half of what 256 clients reach; %s nodes; %zu pairs were taken again%s\n",
+                with_commas(figures.rate).c_str(), with_commas(static_cast<double>(figures.nodes)).c_str(),
+                figures.repeated,
+                figures.unquiet ? "; the machine was not quiet: pairs of unequal plain runs count" : "");
+}
+
 // The product's aims, for whatever of them this run measured.
 std::string aims(const Report& report) {
   std::vector<Cells> table;
@@ -127,6 +153,11 @@ std::string aims(const Report& report) {
                      verdict(*report.idle_percent <= 3)});
   }
   if (report.sessions) add_session_aims(*report.sessions, table);
+  if (report.checkpoint)
+    add_disturbance_aim("checkpoint of 100,000 changed nodes runs", *report.checkpoint, kCheckpointRatioMax,
+                        table);
+  if (report.snapshot)
+    add_disturbance_aim("snapshot streams to a server that lags", *report.snapshot, kSnapshotRatioMax, table);
   return table.empty() ? "" : "\n" + aligned(table);
 }
 
@@ -173,6 +204,22 @@ std::string json_sessions(const SessionsFigures& figures) {
                 figures.expired, figures.expiry_ms, figures.p99_before_us, figures.p99_during_us);
 }
 
+std::string json_disturbance(const Disturbance& figures) {
+  std::string text =
+      format(R"({"ops_per_s": %.1f, "nodes": %llu, "ratio": %.3f, "plains_ratio": %.3f, "repeated": %zu, )",
+             figures.rate, static_cast<unsigned long long>(figures.nodes), figures.ratio(),
+             figures.plains_ratio(), figures.repeated);
+  text += format(R"("unquiet": %s, "pairs": [)", figures.unquiet ? "true" : "false");
+  for (size_t i = 0; i < figures.pairs.size(); ++i) {
+    const DisturbedPair& pair = figures.pairs[i];
+    text +=
+        (i == 0 ? "" : ", ") +
+        format(R"({"plain_p99_us": %.1f, "during_p99_us": %.1f, "plains_ratio": %.3f, "during_ms": %.0f})",
+               pair.plain_p99_us, pair.during_p99_us, pair.plains_ratio, pair.during_ms);
+  }
+  return text + "]}";
+}
+
 }  // namespace
 
 Figures figures_of(const LoadResult& result) {
@@ -205,6 +252,8 @@ std::string as_table(const Report& report) {
   if (report.idle_percent)
     text += format("idle: %.1f %% of one core for all three servers\n", *report.idle_percent);
   if (report.sessions) text += "\n" + sessions_text(*report.sessions);
+  if (report.checkpoint) text += disturbance_text("checkpoints", *report.checkpoint);
+  if (report.snapshot) text += disturbance_text("snapshots", *report.snapshot);
   return text + aims(report);
 }
 
@@ -238,6 +287,8 @@ std::string as_json(const Report& report) {
   }
   if (report.idle_percent) text += format(", \"idle_percent\": %.2f", *report.idle_percent);
   if (report.sessions) text += ", \"sessions\": " + json_sessions(*report.sessions);
+  if (report.checkpoint) text += ", \"checkpoint\": " + json_disturbance(*report.checkpoint);
+  if (report.snapshot) text += ", \"snapshot\": " + json_disturbance(*report.snapshot);
   return text + "}\n";
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/bench/disturbance.h"
 #include "tests/bench/failover.h"
 #include "tests/bench/floors.h"
 #include "tests/bench/load.h"
@@ -39,6 +40,7 @@ struct Report {
   std::optional<FailoverTimes> failover;
   std::optional<double> idle_percent;
   std::optional<SessionsFigures> sessions;
+  std::optional<Disturbance> checkpoint, snapshot;
 };
 
 std::string as_table(const Report& report);

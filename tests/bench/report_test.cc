@@ -53,6 +53,37 @@ TEST(Report, JsonHoldsTheSame) {
       "\n");
 }
 
+TEST(Report, WhatWritesFeltOfCheckpointsIsShownPairByPair) {
+  Report report;
+  report.checkpoint =
+      Disturbance{20'000,
+                  110'000,
+                  {{1'000, 1'100, 1.05, 400}, {1'000, 1'500, 1.1, 500}, {2'000, 2'400, 1.01, 450}},
+                  2,
+                  false};
+  const std::string table = as_table(report);
+  EXPECT_NE(table.find(R"(
+checkpoints  plain p99  p99 during   ratio  two plain ones  it took
+pair 1         1.00 ms     1.10 ms  1.10 x          1.05 x   400 ms
+pair 2         1.00 ms     1.50 ms  1.50 x          1.10 x   500 ms
+pair 3         2.00 ms     2.40 ms  1.20 x          1.01 x   450 ms
+median                              1.20 x          1.05 x
+20,000 writes/s, half of what 256 clients reach; 110,000 nodes; 2 pairs were taken again
+)"),
+            std::string::npos)
+      << table;
+  EXPECT_NE(table.find("runs, at most 1.3 x  1.20 x  met"), std::string::npos) << table;
+  report.checkpoint->unquiet = true;
+  EXPECT_NE(as_table(report).find("the machine was not quiet"), std::string::npos);
+  EXPECT_NE(
+      as_json(report).find(R"("checkpoint": {"ops_per_s": 20000.0, "nodes": 110000, "ratio": 1.200, )"
+                           R"("plains_ratio": 1.050, "repeated": 2, "unquiet": true, "pairs": [)"
+                           R"({"plain_p99_us": 1000.0, "during_p99_us": 1100.0, "plains_ratio": 1.050, )"
+                           R"("during_ms": 400}, )"),
+      std::string::npos)
+      << as_json(report);
+}
+
 TEST(Report, WhatWasNotMeasuredIsLeftOut) {
   const std::string table = as_table(Report{});
   EXPECT_EQ(table.find("floor:"), std::string::npos);

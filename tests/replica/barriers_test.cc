@@ -12,7 +12,7 @@ WaitingRead get(uint64_t request, Instant asked = kStart) {
   return {{ConnectionId(1), request}, SessionId(), GetRequest{"/a"}, asked};
 }
 WaitingRead ping(uint64_t session) {
-  return {{ConnectionId(2), 9}, SessionId(session), PingRequest{}, kStart};
+  return {{ConnectionId(2), 9}, SessionId(session), PingRequest{}, kStart, 20 * kMs};
 }
 
 TEST(Barriers, AllOfADrainShareOneQuestion) {
@@ -34,12 +34,12 @@ TEST(Barriers, AllOfADrainShareOneQuestion) {
 
 TEST(Barriers, SignsOfLifeGatherAndReadsDoNot) {
   Barriers barriers;
-  EXPECT_EQ(barriers.due(20 * kMs), kNever);
+  EXPECT_EQ(barriers.due(), kNever);
   barriers.add(ping(40));
   barriers.add(ping(41));
-  EXPECT_EQ(barriers.due(20 * kMs), kStart + 20 * kMs);
+  EXPECT_EQ(barriers.due(), kStart + 20 * kMs);
   barriers.add(get(1, kStart + 5 * kMs));
-  EXPECT_LE(barriers.due(20 * kMs), kStart + 5 * kMs) << "a read takes the signs of life along";
+  EXPECT_LE(barriers.due(), kStart + 5 * kMs) << "a read takes the signs of life along";
 }
 
 TEST(Barriers, AnAnswerOfAnotherTermOrQuestionIsIgnored) {
@@ -108,7 +108,7 @@ TEST(Barriers, OnlyWhatIsOldIsGivenUp) {
   const auto old = barriers.take_older(kStart + 1 * kMs);
   ASSERT_EQ(old.size(), 1u);
   EXPECT_EQ(old[0].asker.request, 1u);
-  EXPECT_TRUE(barriers.due({}) != kNever);
+  EXPECT_TRUE(barriers.due() != kNever);
   EXPECT_EQ(barriers.take_older(kStart + 11 * kMs).size(), 1u);
   EXPECT_TRUE(barriers.empty());
 }

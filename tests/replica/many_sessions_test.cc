@@ -31,7 +31,7 @@ uint64_t keep_alive(Cluster& cluster, Duration round) {
     for (; sent < until; ++sent) cluster.send(server_of(sent), ConnectionId(sent + 1), PingRequest{});
     cluster.advance(kMs);
   }
-  cluster.advance(100 * kMs);
+  cluster.advance(200 * kMs);
   for (uint32_t id = 1; id <= 3; ++id) {
     for (auto& [connection, inbox] : cluster.node(ServerId(id)).inbox) {
       for (const ClientMessage& message : inbox) {

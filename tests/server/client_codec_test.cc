@@ -445,6 +445,8 @@ TEST(ClientCodec, AStatusWithAllItsFields) {
   status.role = raft::RoleName::kLeader;
   status.may_vote = false;
   status.receiving = true;
+  status.checkpoint = Index(10);
+  status.checkpointing = true;
   status.term = Term(3);
   status.leader = ServerId(2);
   status.last_index = Index(14);
@@ -465,6 +467,8 @@ TEST(ClientCodec, AStatusWithAllItsFields) {
   EXPECT_EQ(out.role(), static_cast<uint32_t>(raft::RoleName::kLeader));
   EXPECT_FALSE(out.may_vote());
   EXPECT_TRUE(out.receiving());
+  EXPECT_EQ(out.checkpoint(), 10u);
+  EXPECT_TRUE(out.checkpointing());
   EXPECT_EQ(out.term(), 3u);
   EXPECT_EQ(out.leader(), 2u);
   EXPECT_EQ(out.last_index(), 14u);
