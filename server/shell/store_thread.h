@@ -5,7 +5,7 @@
 // checkpoint that takes long. Every other failure of the disk is reported once, and ends the process.
 //
 // Why a thread of its own, where the log is synced in place: nobody waits for a checkpoint, and it writes
-// megabytes.
+// megabytes. It has a lower priority than the loop.
 //
 // Thread safety: its functions are the loop's thread's; what it calls is called on that thread.
 #pragma once
