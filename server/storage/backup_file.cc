@@ -181,7 +181,11 @@ Result<LoadedBackup> load_backup(FileSystem& fs, const std::string& path, const 
     }
     return loader.add(key, value);
   };
-  const auto wrong = [&](const Error& error) { return Error{error.code, path + ": " + error.message}; };
+  const auto wrong = [&](const Error& error) {
+    // The checksums were right: somebody wrote it so.
+    const bool malformed = error.code == ErrorCode::kMalformed;
+    return Error{malformed ? ErrorCode::kCorruption : error.code, path + ": " + error.message};
+  };
   for (;;) {
     auto records = reader->next();
     if (!records.ok()) return records.error();

@@ -188,6 +188,9 @@ void SimServer::finish_job() {
 }
 
 void SimServer::job_done(const server::StoreJob& job, const server::StoreDone& done) {
+  // Nothing in the simulator damages what was synced or is on its way.
+  if (done.error.code == ErrorCode::kCorruption)
+    throw Violation(name_ + " keeps no state: " + done.error.message);
   if (done.error.code != ErrorCode::kOk) {
     context_.say(name_, [&] { return "its store says: " + done.error.message; });
     return;
