@@ -21,11 +21,14 @@ Result<ZeroFile> ZeroFile::create(const std::string& path, size_t bytes) {
 }
 
 bool ZeroFile::write_and_sync(std::string_view bytes) {
-  if (bytes.size() > size_) return false;
-  if (offset_ + bytes.size() > size_) offset_ = 0;
-  const ssize_t n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset_));
-  if (n < 0 || static_cast<size_t>(n) != bytes.size()) return false;
-  offset_ += bytes.size();
+  while (!bytes.empty()) {
+    if (offset_ + std::min(bytes.size(), size_) > size_) offset_ = 0;
+    const std::string_view piece = bytes.substr(0, size_);
+    const ssize_t n = ::pwrite(fd_.get(), piece.data(), piece.size(), static_cast<off_t>(offset_));
+    if (n < 0 || static_cast<size_t>(n) != piece.size()) return false;
+    offset_ += piece.size();
+    bytes.remove_prefix(piece.size());
+  }
   return ::fdatasync(fd_.get()) == 0;
 }
 

@@ -20,7 +20,7 @@ class ZeroFile {
   // Replaces what is at `path`. Errors: kIo.
   static Result<ZeroFile> create(const std::string& path, size_t bytes = kZeroFileBytes);
 
-  // One pwrite and one fdatasync. False on an error, or for more bytes than the file has.
+  // One pwrite (more where the bytes are more than the file has) and one fdatasync. False on an error.
   bool write_and_sync(std::string_view bytes);
 
  private:
