@@ -273,13 +273,20 @@ Result<LockInfo> Client::lock_show(std::string_view path) {
 
 Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t max) {
   if (Status status = kv::validate_path(root); !status.ok()) return status.error();
-  api::ClientFrame frame;
-  frame.mutable_lock_list()->set_root(std::string(root));
-  frame.mutable_lock_list()->set_max(static_cast<uint32_t>(std::min<size_t>(max, UINT32_MAX)));
-  const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-  if (!reply.ok()) return reply.error();
   std::vector<LockInfo> locks;
-  for (const api::Lock& lock : reply->locks().locks()) locks.push_back(lock_of(lock));
+  std::string after;
+  while (locks.size() < max) {
+    api::ClientFrame frame;
+    frame.mutable_lock_list()->set_root(std::string(root));
+    frame.mutable_lock_list()->set_max(
+        static_cast<uint32_t>(std::min<size_t>(max - locks.size(), UINT32_MAX)));
+    frame.mutable_lock_list()->set_after(after);
+    const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
+    if (!reply.ok()) return reply.error();
+    for (const api::Lock& lock : reply->locks().locks()) locks.push_back(lock_of(lock));
+    after = reply->locks().next();
+    if (after.empty()) break;
+  }
   return locks;
 }
 

@@ -102,6 +102,7 @@ LockInfo lock_of(const api::Lock& lock) {
   out.path = lock.path();
   if (lock.has_holder()) out.holder = contender_of(lock.holder());
   for (const api::Contender& waiter : lock.waiters()) out.waiters.push_back(contender_of(waiter));
+  out.more = lock.more();
   out.mixed = lock.mixed();
   return out;
 }

@@ -12,7 +12,9 @@ namespace {
 constexpr uint8_t kMetaVersion = 1;
 constexpr uint8_t kNodeVersion = 1;
 constexpr uint8_t kSessionVersion = 1;
-constexpr uint8_t kChangeVersion = 1;
+// A change whose lists are open to all is of version 1, and has none.
+constexpr uint8_t kOpenChangeVersion = 1;
+constexpr uint8_t kChangeVersion = 2;
 constexpr uint8_t kQuotaVersion = 1;
 
 // Groups of a node's fields: one whose fields all have their defaults is left out, and must be.
@@ -329,8 +331,13 @@ Result<QuotaLimits> decode_quota(std::string_view bytes) {
 std::string encode_change(const ChangeRecord& change) {
   std::string bytes;
   ByteWriter out(bytes);
-  out.u8(kChangeVersion);
+  const bool open = change.acl.empty() && change.parent_acl.empty();
+  out.u8(open ? kOpenChangeVersion : kChangeVersion);
   out.u8(static_cast<uint8_t>(change.kind));
+  if (!open) {
+    out.string(change.acl);
+    out.string(change.parent_acl);
+  }
   out.raw(change.path);
   return bytes;
 }
@@ -340,9 +347,15 @@ Result<ChangeRecord> decode_change(std::string_view bytes) {
   if (Error error = unknown_version(in, kChangeVersion, "a change"); !error.ok()) return error;
   const uint8_t kind = in.u8();
   if (kind > static_cast<uint8_t>(Change::Kind::kDataSet)) in.fail();
-  const std::string_view path = in.raw(in.remaining());
+  ChangeRecord change{static_cast<Change::Kind>(kind), {}};
+  if (static_cast<uint8_t>(bytes.front()) == kChangeVersion) {
+    change.acl = in.string();
+    change.parent_acl = in.string();
+    if (change.acl.empty() && change.parent_acl.empty()) in.fail();
+  }
+  change.path = in.raw(in.remaining());
   if (!in.done()) return damaged("a change");
-  return ChangeRecord{static_cast<Change::Kind>(kind), path};
+  return change;
 }
 
 }  // namespace quorate::kv

@@ -69,6 +69,9 @@ struct NodeRecord {
 struct ChangeRecord {
   Change::Kind kind = Change::Kind::kCreated;
   std::string_view path;
+  // Canonical bytes (acl.h) of the lists that Change has; none: open to all.
+  std::string_view acl{};
+  std::string_view parent_acl{};
 };
 
 std::string meta_key();

@@ -15,6 +15,10 @@ namespace {
 constexpr size_t kChangeRecordBytes = 15;
 constexpr size_t kErasureBytes = 13;
 
+// Beside the kind: ids of lists follow.
+constexpr uint8_t kHasAcl = 0x80;
+constexpr uint8_t kHasParentAcl = 0x40;
+
 bool is_at_or_below(std::string_view path, std::string_view root) {
   if (root == "/") return true;
   return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
@@ -24,8 +28,21 @@ bool is_at_or_below(std::string_view path, std::string_view root) {
 
 // ---- the ring
 
-void ChangeHistory::append(Zxid zxid, uint32_t place, Change::Kind kind, std::string_view path) {
-  const size_t need = kChangeBytes + path.size();
+size_t ChangeHistory::list_cost(uint32_t acl) const {
+  return acl == AclTable::kOpen ? 0 : kListBytes + lists_.bytes(acl).size();
+}
+
+size_t ChangeHistory::payload_bytes(const Item& item) const {
+  return item.path.size() + list_cost(item.acl) + list_cost(item.parent_acl);
+}
+
+std::shared_ptr<const Acl> ChangeHistory::shared(uint32_t acl) const {
+  return acl == AclTable::kOpen ? nullptr : lists_.share(acl);
+}
+
+void ChangeHistory::append(Zxid zxid, uint32_t place, Change::Kind kind, uint32_t acl, uint32_t parent_acl,
+                           std::string_view path) {
+  const size_t need = kChangeBytes + 2 * kListBytes + path.size();
   if (blocks_.empty() || blocks_.back().bytes.size() + need > kBlockBytes) {
     blocks_.push_back({end_, newest_, place, zxid, {}});
     blocks_.back().bytes.reserve(kBlockBytes);
@@ -35,12 +52,19 @@ void ChangeHistory::append(Zxid zxid, uint32_t place, Change::Kind kind, std::st
   char head[kChangeBytes];
   const uint64_t number = zxid.value();
   const auto size = static_cast<uint16_t>(path.size());
+  auto what = static_cast<uint8_t>(kind);
+  if (acl != AclTable::kOpen) what |= kHasAcl;
+  if (parent_acl != AclTable::kOpen) what |= kHasParentAcl;
   std::memcpy(head, &number, sizeof(number));
   std::memcpy(head + sizeof(number), &size, sizeof(size));
-  head[kChangeBytes - 1] = static_cast<char>(kind);
-  block.bytes.append(head, kChangeBytes).append(path);
+  head[kChangeBytes - 1] = static_cast<char>(what);
+  block.bytes.append(head, kChangeBytes);
+  for (const uint32_t id : {acl, parent_acl}) {
+    if (id != AclTable::kOpen) block.bytes.append(reinterpret_cast<const char*>(&id), kListBytes);
+  }
+  block.bytes.append(path);
   block.last = newest_ = zxid;
-  bytes_ += need;
+  bytes_ += kChangeBytes + path.size() + list_cost(acl) + list_cost(parent_acl);
   ++end_;
 }
 
@@ -65,11 +89,20 @@ ChangeHistory::Item ChangeHistory::next(Cursor& cursor) const {
   std::memcpy(&number, head, sizeof(number));
   std::memcpy(&size, head + sizeof(number), sizeof(size));
   const Zxid zxid(number);
-  const Item item{zxid,
-                  static_cast<Change::Kind>(head[kChangeBytes - 1]),
-                  zxid == cursor.before ? cursor.place : 0,
-                  {head + kChangeBytes, size}};
-  cursor.offset += kChangeBytes + size;
+  const auto what = static_cast<uint8_t>(head[kChangeBytes - 1]);
+  Item item;
+  item.zxid = zxid;
+  item.kind = static_cast<Change::Kind>(what & ~(kHasAcl | kHasParentAcl));
+  item.place = zxid == cursor.before ? cursor.place : 0;
+  const char* behind = head + kChangeBytes;
+  const auto take_list = [&behind](uint32_t& acl) {
+    std::memcpy(&acl, behind, kListBytes);
+    behind += kListBytes;
+  };
+  if ((what & kHasAcl) != 0) take_list(item.acl);
+  if ((what & kHasParentAcl) != 0) take_list(item.parent_acl);
+  item.path = {behind, size};
+  cursor.offset += static_cast<size_t>(behind - head) + size;
   ++cursor.number;
   cursor.before = zxid;
   cursor.place = item.place + 1;
@@ -81,8 +114,12 @@ void ChangeHistory::add(Zxid zxid, const std::vector<Change>& changes) {
   CHECK(zxid > newest_);
   uint32_t place = 0;
   for (const Change& change : changes) {
-    dirty_path_bytes_ += change.path.size();
-    append(zxid, place++, change.kind, change.path);
+    const auto id_of = [this](const std::shared_ptr<const Acl>& acl) {
+      return acl == nullptr ? AclTable::kOpen : lists_.acquire(*acl);
+    };
+    const size_t before = bytes_;
+    append(zxid, place++, change.kind, id_of(change.acl), id_of(change.parent_acl), change.path);
+    dirty_payload_bytes_ += bytes_ - before - kChangeBytes;
   }
   trim();
 }
@@ -99,12 +136,14 @@ void ChangeHistory::forget_oldest_entry() {
     if (forgotten.changes != 0 && item.zxid != forgotten.zxid) break;
     forgotten.zxid = item.zxid;
     ++forgotten.changes;
-    bytes_ -= kChangeBytes + item.path.size();
+    bytes_ -= kChangeBytes + payload_bytes(item);
     if (oldest_.number >= captured_end_) {
-      dirty_path_bytes_ -= item.path.size();
+      dirty_payload_bytes_ -= payload_bytes(item);
     } else if (oldest_.number >= frozen_) {
       early_.push_back(record_of(item));
     }
+    lists_.release(item.acl);
+    lists_.release(item.parent_acl);
     oldest_ = behind;
     for (; oldest_.block > 0; --oldest_.block) blocks_.pop_front();
   }
@@ -136,7 +175,8 @@ Result<StateMachine::PastChanges> ChangeHistory::since(std::string_view root, Zx
       ++looked;
       past.up_to = item.zxid;
       if (is_at_or_below(item.path, root)) {
-        past.changes.push_back({item.kind, item.zxid, std::string(item.path)});
+        past.changes.push_back(
+            {item.kind, item.zxid, std::string(item.path), shared(item.acl), shared(item.parent_acl)});
       }
     }
   }
@@ -146,13 +186,16 @@ Result<StateMachine::PastChanges> ChangeHistory::since(std::string_view root, Zx
 
 // ---- checkpoints
 
-Record ChangeHistory::record_of(const Item& item) {
-  return {change_key(item.zxid, item.place), encode_change({item.kind, item.path})};
+Record ChangeHistory::record_of(const Item& item) const {
+  ChangeRecord change{item.kind, item.path};
+  if (item.acl != AclTable::kOpen) change.acl = lists_.bytes(item.acl);
+  if (item.parent_acl != AclTable::kOpen) change.parent_acl = lists_.bytes(item.parent_acl);
+  return {change_key(item.zxid, item.place), encode_change(change)};
 }
 
 size_t ChangeHistory::dirty_bytes() const {
   const uint64_t first = std::max(captured_end_, oldest_.number);
-  return (end_ - first) * kChangeRecordBytes + dirty_path_bytes_ + erased_changes_ * kErasureBytes;
+  return (end_ - first) * kChangeRecordBytes + dirty_payload_bytes_ + erased_changes_ * kErasureBytes;
 }
 
 void ChangeHistory::begin_capture() {
@@ -161,7 +204,7 @@ void ChangeHistory::begin_capture() {
   CHECK(early_.empty());
   frozen_ = std::max(captured_end_, oldest_.number);
   captured_end_ = end_;
-  dirty_path_bytes_ = 0;
+  dirty_payload_bytes_ = 0;
   frozen_erased_.swap(erased_);
   frozen_erased_place_ = 0;
   erased_changes_ = 0;
@@ -192,16 +235,35 @@ bool ChangeHistory::capture_changes(Slice& slice) {
 
 // ---- loading
 
-Status ChangeHistory::load(Zxid zxid, uint32_t place, Change::Kind kind, std::string_view path) {
+Result<uint32_t> ChangeHistory::load_list(std::string_view bytes) {
+  if (bytes.empty()) return AclTable::kOpen;
+  ByteReader in(bytes);
+  const Acl list = read_acl(in);
+  const Error damaged{ErrorCode::kCorruption, "the history has a list of permissions that none can have"};
+  if (!in.done() || list.empty() || !validate_acl(list).ok()) return damaged;
+  const uint32_t id = lists_.acquire(list);
+  if (id != AclTable::kOpen && lists_.bytes(id) == bytes) return id;
+  lists_.release(id);
+  return damaged;
+}
+
+Status ChangeHistory::load(Zxid zxid, uint32_t place, const ChangeRecord& change) {
   const bool follows = size() > 0 && zxid == newest_ ? place == loaded_places_ : zxid > newest_ && place == 0;
   if (!follows) {
     return {ErrorCode::kCorruption,
             "the records of the history leave a gap before zxid " + std::to_string(zxid.value())};
   }
-  if (!validate_path(path).ok()) {
-    return {ErrorCode::kCorruption, "the history has a path that none can have: " + shown(path)};
+  if (!validate_path(change.path).ok()) {
+    return {ErrorCode::kCorruption, "the history has a path that none can have: " + shown(change.path)};
   }
-  append(zxid, place, kind, path);
+  const Result<uint32_t> acl = load_list(change.acl);
+  if (!acl.ok()) return acl.error();
+  const Result<uint32_t> parent_acl = load_list(change.parent_acl);
+  if (!parent_acl.ok()) {
+    lists_.release(*acl);
+    return parent_acl.error();
+  }
+  append(zxid, place, change.kind, *acl, *parent_acl, change.path);
   loaded_places_ = place + 1;
   return {};
 }
@@ -217,7 +279,7 @@ Status ChangeHistory::finish_load(Zxid floor, Zxid now) {
   floor_ = floor;
   newest_ = std::max(newest_, floor);
   captured_end_ = frozen_ = end_;
-  dirty_path_bytes_ = 0;
+  dirty_payload_bytes_ = 0;
   // The limit may be lower than it was.
   trim();
   return {};
@@ -234,7 +296,7 @@ void ChangeHistory::mark_all_dirty() {
   erased_.clear();
   erased_changes_ = 0;
   captured_end_ = frozen_ = oldest_.number;
-  dirty_path_bytes_ = bytes_ - size() * kChangeBytes;
+  dirty_payload_bytes_ = bytes_ - size() * kChangeBytes;
 }
 
 }  // namespace quorate::kv

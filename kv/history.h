@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "kv/acl_table.h"
+#include "kv/checkpoint.h"
 #include "kv/record.h"
 #include "kv/state_machine.h"
 
@@ -33,7 +35,8 @@ class ChangeHistory {
   // As StateMachine::changes_since(); `now`: the zxid of the last applied entry.
   Result<StateMachine::PastChanges> since(std::string_view root, Zxid since, size_t max_changes,
                                           Zxid now) const;
-  // What is kept, and what it costs: a path's bytes and kChangeBytes each.
+  // What is kept, and what it costs: a path's bytes and kChangeBytes each, and for each list of permissions
+  // that is not open to all its bytes and kListBytes, although it is kept once.
   uint64_t size() const { return end_ - oldest_.number; }
   size_t bytes() const { return bytes_; }
 
@@ -51,20 +54,21 @@ class ChangeHistory {
   // As if everything had changed. REQUIRES: no capture is under way.
   void mark_all_dirty();
   // The same as add() for one change of a capture, which then counts as captured. Errors: kCorruption unless
-  // it comes behind those before, with the next place, and has a valid path.
-  Status load(Zxid zxid, uint32_t place, Change::Kind kind, std::string_view path);
+  // it comes behind those before, with the next place, and has a valid path and valid lists.
+  Status load(Zxid zxid, uint32_t place, const ChangeRecord& change);
   // What the meta record said; forgets what is beyond the limit. Errors: kCorruption if a loaded change is
   // not above the floor, or if one of them is above `now`, the zxid of the last applied entry.
   Status finish_load(Zxid floor, Zxid now);
 
   // A change costs its path and this.
   static constexpr size_t kChangeBytes = 11;
+  static constexpr size_t kListBytes = 4;
 
  private:
   static constexpr size_t kBlockBytes = 64 << 10;
 
-  // Changes, one behind the other: zxid, size of the path, kind, path. They are numbered from 0 for as long
-  // as the process lives.
+  // Changes, one behind the other: zxid, size of the path, kind and which lists there are, ids of these
+  // lists, path. They are numbered from 0 for as long as the process lives.
   struct Block {
     uint64_t begin = 0;  // the number of its first change
     Zxid before;         // the zxid of the change before that
@@ -76,6 +80,8 @@ class ChangeHistory {
     Zxid zxid;
     Change::Kind kind = Change::Kind::kCreated;
     uint32_t place = 0;
+    uint32_t acl = AclTable::kOpen;
+    uint32_t parent_acl = AclTable::kOpen;
     std::string_view path;
   };
   // Where a walk along the changes is.
@@ -91,7 +97,15 @@ class ChangeHistory {
     uint32_t changes = 0;
   };
 
-  void append(Zxid zxid, uint32_t place, Change::Kind kind, std::string_view path);
+  // One reference to each list becomes the change's.
+  void append(Zxid zxid, uint32_t place, Change::Kind kind, uint32_t acl, uint32_t parent_acl,
+              std::string_view path);
+  // The id of the list with these bytes, with one more reference; none: the open one. Errors: kCorruption.
+  Result<uint32_t> load_list(std::string_view bytes);
+  size_t list_cost(uint32_t acl) const;
+  // Beyond kChangeBytes.
+  size_t payload_bytes(const Item& item) const;
+  std::shared_ptr<const Acl> shared(uint32_t acl) const;
   void forget_oldest_entry();
   void trim();
   // At the beginning of a block.
@@ -100,9 +114,10 @@ class ChangeHistory {
   Cursor at(uint64_t number) const;
   // REQUIRES: cursor.number < end_.
   Item next(Cursor& cursor) const;
-  static Record record_of(const Item& item);
+  Record record_of(const Item& item) const;
 
   const size_t bytes_max_;
+  AclTable lists_;  // a reference for each change that has the list
   std::deque<Block> blocks_;
   Cursor oldest_;     // at the oldest that is kept, in the first block
   uint64_t end_ = 0;  // the number of the next that comes
@@ -110,11 +125,11 @@ class ChangeHistory {
   Zxid newest_;
   Zxid floor_;
 
-  uint64_t captured_end_ = 0;      // changes below are in captures, or in the one under way
-  std::vector<Forgotten> erased_;  // of those, what was forgotten since the last capture began
-  uint64_t erased_changes_ = 0;    // their number
-  uint64_t dirty_path_bytes_ = 0;  // of the changes from captured_end_ on
-  uint64_t frozen_ = 0;            // of the capture under way: changes from here to captured_end_ are to come
+  uint64_t captured_end_ = 0;         // changes below are in captures, or in the one under way
+  std::vector<Forgotten> erased_;     // of those, what was forgotten since the last capture began
+  uint64_t erased_changes_ = 0;       // their number
+  uint64_t dirty_payload_bytes_ = 0;  // of the changes from captured_end_ on
+  uint64_t frozen_ = 0;  // of the capture under way: changes from here to captured_end_ are to come
   std::vector<Forgotten> frozen_erased_;
   uint32_t frozen_erased_place_ = 0;  // in the last of these
   std::vector<Record> early_;

@@ -88,8 +88,7 @@ Sessions::Attached Sessions::open(const OpenSession& open, Zxid zxid) {
   session.id = id;
   touch(session);
   session.epoch = 1;
-  session.timeout_ms =
-      std::clamp(open.timeout_ms, limits_.session_timeout_min_ms, limits_.session_timeout_max_ms);
+  session.timeout_ms = std::max(open.timeout_ms, kSessionTimeoutMinMs);
   session.password = open.password;
   set_address(session, open.address);
   note_origin(session, open.origin, zxid);

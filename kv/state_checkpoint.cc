@@ -164,7 +164,7 @@ Status StateLoader::Impl::add_change(std::string_view key, std::string_view valu
   const Result<ChangeRecord> change = decode_change(value);
   if (!change.ok()) return change.error();
   ++changes;
-  return state.impl_->history.load(at->zxid, at->place, change->kind, change->path);
+  return state.impl_->history.load(at->zxid, at->place, *change);
 }
 
 Status StateLoader::Impl::add(std::string_view key, std::string_view value) {

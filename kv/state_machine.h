@@ -29,9 +29,11 @@
 
 namespace quorate::kv {
 
+// A session that asks for less gets this. What a service grants is decided before an entry is proposed
+// (server/replica.h), since servers may differ in that.
+inline constexpr uint32_t kSessionTimeoutMinMs = 1;
+
 struct Limits {
-  uint32_t session_timeout_min_ms = 1'000;
-  uint32_t session_timeout_max_ms = 60'000;
   size_t results_max = 64;  // unacknowledged outcomes a session
   // Their bytes. Once reached, no further request is applied: kTooManyResults, never evicted. The last
   // outcome kept may reach up to 4 kB beyond it.
@@ -236,6 +238,9 @@ class StateMachine {
     Change::Kind kind = Change::Kind::kCreated;
     Zxid zxid;
     std::string path;
+    // As Change has them: who may be told.
+    std::shared_ptr<const Acl> acl{};
+    std::shared_ptr<const Acl> parent_acl{};
   };
   struct PastChanges {
     std::vector<PastChange> changes;

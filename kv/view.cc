@@ -1,7 +1,10 @@
 #include "kv/view.h"
 
+#include <algorithm>
+
 #include "kv/path.h"
 #include "kv/text.h"
+#include "kv/watch_table.h"
 
 namespace quorate::kv {
 
@@ -42,10 +45,13 @@ Result<std::optional<Child>> View::first_queued(std::string_view path) const {
   return state_.first_queued(path);
 }
 
-std::vector<std::string> View::queues(std::string_view root, size_t max) const {
-  std::vector<std::string> paths = state_.queues(root, state_.node_count());
-  std::erase_if(paths, [this](const std::string& path) { return !get(path).ok(); });
-  if (paths.size() > max) paths.resize(max);
+std::vector<std::string> View::queues(std::string_view root, size_t max, std::string_view after) const {
+  std::vector<std::string> all = state_.queues(root, state_.node_count());
+  std::vector<std::string> paths;
+  for (auto at = std::upper_bound(all.begin(), all.end(), after); at != all.end() && paths.size() < max;
+       ++at) {
+    if (get(*at).ok()) paths.push_back(std::move(*at));
+  }
   return paths;
 }
 
@@ -66,12 +72,17 @@ Status View::nearest_readable(std::string_view path) const {
   }
 }
 
-Result<StateMachine::PastChanges> View::changes_since(std::string_view root, Zxid since,
-                                                      size_t max_changes) const {
+Result<StateMachine::PastChanges> View::changes_since(std::string_view root, Zxid since, size_t max_changes,
+                                                      bool recursive) const {
   Result<StateMachine::PastChanges> past = state_.changes_since(root, since, max_changes);
-  if (past.ok()) {
-    std::erase_if(past->changes, [this](const auto& change) { return !nearest_readable(change.path).ok(); });
-  }
+  if (!past.ok()) return past;
+  const WatchKind kind = recursive ? WatchKind::kTreeFeed : WatchKind::kNodeFeed;
+  std::erase_if(past->changes, [&](const StateMachine::PastChange& change) {
+    if (!feed_sees(kind, root, change.kind, change.path)) return true;
+    const bool of_a_child = !recursive && change.path != root;
+    return !may_see(of_a_child ? change.parent_acl : change.acl, credentials_) ||
+           !nearest_readable(change.path).ok();
+  });
   return past;
 }
 

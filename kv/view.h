@@ -9,6 +9,7 @@
 // | queues                      | kRead on each; others are left out                                 |
 // | quota                       | kRead on the path, or on the deepest node on the way to it         |
 // | a change, for watches       | kRead on the node, as it was; for children: on the parent          |
+// | a past change               | the same, and kRead on what is there by now                        |
 //
 // Thread safety: none; it lives as long as the state and the credentials, and until the next apply.
 #pragma once
@@ -37,13 +38,16 @@ class View {
   Result<Stat> stat(std::string_view path) const;
   Result<std::vector<Child>> children(std::string_view path) const;
   Result<ChildPage> children_page(std::string_view path, const ChildPageOptions& options) const;
-  // Changes that may not be seen are left out. Of a node that is gone the deepest node on the way to it
-  // decides: its own list went with it.
-  Result<StateMachine::PastChanges> changes_since(std::string_view root, Zxid since,
-                                                  size_t max_changes) const;
+  // What a feed of `root` would have told (not recursive: `root` itself, and its children made and deleted).
+  // Changes that may not be seen are left out: those that might not be seen then, by the lists that the
+  // history kept, and those of nodes that may not be read by now (of what is gone, the deepest node on the
+  // way to it).
+  Result<StateMachine::PastChanges> changes_since(std::string_view root, Zxid since, size_t max_changes,
+                                                  bool recursive = true) const;
   // Nothing where nobody queues.
   Result<std::optional<Child>> first_queued(std::string_view path) const;
-  std::vector<std::string> queues(std::string_view root, size_t max) const;
+  // By path, those behind `after`.
+  std::vector<std::string> queues(std::string_view root, size_t max, std::string_view after = {}) const;
   struct AclView {
     Acl acl;
     Stat stat;

@@ -50,6 +50,10 @@ Contender contender(const kv::View& state, std::string_view path, const kv::Chil
   return contender;
 }
 
+size_t bytes_of(const Contender& contender) {
+  return kViewPartBytes + contender.node.size() + contender.data.size();
+}
+
 }  // namespace
 
 std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& applied) {
@@ -77,7 +81,14 @@ Result<Place> place_of(const kv::View& state, std::string_view node) {
   return Place{first->has_value() && (*first)->name == kv::name_of(node), token_of(view->stat.czxid)};
 }
 
-Result<LockView> show(const kv::View& state, std::string_view path) {
+size_t bytes_of(const LockView& view) {
+  size_t bytes = kViewPartBytes + view.path.size();
+  if (view.holder) bytes += bytes_of(*view.holder);
+  for (const Contender& waiter : view.waiters) bytes += bytes_of(waiter);
+  return bytes;
+}
+
+Result<LockView> show(const kv::View& state, std::string_view path, size_t bytes_max) {
   const Result<std::vector<kv::Child>> children = state.children(path);
   if (!children.ok()) return children.error();
   const kv::QueueView queue = kv::queue_of(*children);
@@ -85,20 +96,42 @@ Result<LockView> show(const kv::View& state, std::string_view path) {
   view.path = path;
   view.mixed = queue.dialect == kv::Dialect::kMixed;
   view.zxid = state.zxid();
+  size_t bytes = bytes_of(view);
   for (const kv::Child& child : queue.queue) {
+    Contender one = contender(state, path, child);
+    bytes += bytes_of(one);
     if (!view.holder.has_value()) {
-      view.holder = contender(state, path, child);
+      view.holder = std::move(one);
+    } else if (bytes <= bytes_max) {
+      view.waiters.push_back(std::move(one));
     } else {
-      view.waiters.push_back(contender(state, path, child));
+      break;
     }
   }
+  const size_t told = (view.holder ? 1 : 0) + view.waiters.size();
+  view.more = queue.queue.size() - told;
   return view;
 }
 
-std::vector<LockView> list(const kv::View& state, std::string_view root, size_t max) {
-  std::vector<LockView> views;
-  for (const std::string& path : state.queues(root, max)) views.push_back(show(state, path).value());
-  return views;
+LockPage list(const kv::View& state, std::string_view root, const ListOptions& options) {
+  LockPage page;
+  size_t bytes = 0;
+  // One more than asked for shows whether there is a next page.
+  const size_t wanted = options.max == SIZE_MAX ? options.max : options.max + 1;
+  for (const std::string& path : state.queues(root, wanted, options.after)) {
+    const bool first = page.locks.empty();
+    std::optional<LockView> view;
+    if (page.locks.size() < options.max || first) {
+      view = show(state, path, first ? options.bytes_max : SIZE_MAX).value();
+      bytes += bytes_of(*view);
+    }
+    if (!view || (!first && bytes > options.bytes_max)) {
+      page.next = page.locks.back().path;
+      break;
+    }
+    page.locks.push_back(std::move(*view));
+  }
+  return page;
 }
 
 }  // namespace quorate::lock

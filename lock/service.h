@@ -10,6 +10,8 @@
 // Thread safety: none; const functions over a state that the caller owns.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,14 +56,29 @@ struct LockView {
   std::string path;
   std::optional<Contender> holder;
   std::vector<Contender> waiters;  // in the order they will be served
+  uint64_t more = 0;               // waiters behind these, that had no room
   bool mixed = false;  // names of more than one recipe: more than one client may believe to hold it
   Zxid zxid;
 };
 
-// Errors: kNoNode, kBadPath, kDenied.
-Result<LockView> show(const kv::View& state, std::string_view path);
+// What a view costs of an answer's bytes, roughly: paths and data, and this for each of its parts.
+inline constexpr size_t kViewPartBytes = 48;
+size_t bytes_of(const LockView& view);
 
-// Every path under `root` that has a queue and may be read, by path; at most `max` of them.
-std::vector<LockView> list(const kv::View& state, std::string_view root, size_t max);
+// The holder, and as many waiters as have room in about `bytes_max`. Errors: kNoNode, kBadPath, kDenied.
+Result<LockView> show(const kv::View& state, std::string_view path, size_t bytes_max = SIZE_MAX);
+
+struct ListOptions {
+  std::string after;  // only paths behind this one; "": from the first
+  size_t max = 1000;  // locks
+  // Locks that do not fit any more are for the next page; the first is cut as show() cuts.
+  size_t bytes_max = SIZE_MAX;
+};
+struct LockPage {
+  std::vector<LockView> locks;
+  std::string next;  // `after` of the next page; "": there are no more
+};
+// Every path under `root` that has a queue and may be read, by path, a page at a time.
+LockPage list(const kv::View& state, std::string_view root, const ListOptions& options = {});
 
 }  // namespace quorate::lock

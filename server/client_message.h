@@ -114,6 +114,7 @@ struct LockShowRequest {
 struct LockListRequest {
   std::string root = "/";
   size_t max = 1000;
+  std::string after;  // as lock::ListOptions has it
 };
 // This server's own view; needs no quorum.
 struct StatusRequest {};
@@ -173,6 +174,7 @@ struct SnapshotPartReply {
 };
 struct LockListReply {
   std::vector<lock::LockView> locks;
+  std::string next;  // `after` of the next page; "": there are no more
 };
 struct MemberStatus {
   ServerId id;

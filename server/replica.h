@@ -60,6 +60,9 @@ struct ReplicaOptions {
   size_t nodes_max = 20'000'000;
   uint64_t data_bytes_max = uint64_t{8} << 30;  // what all nodes hold
   size_t sessions_max = 200'000;
+  // What a session that is opened here is granted, whatever it asks for; checked as the limits above are.
+  uint32_t session_timeout_min_ms = 1'000;
+  uint32_t session_timeout_max_ms = 60'000;
   // Kept free of what grows, at pending_bytes_max (on top of it) and at raft.uncommitted_bytes_max (within
   // it; an eighth of it at most).
   size_t reserve_bytes = 1 << 20;

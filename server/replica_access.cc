@@ -11,6 +11,8 @@
 namespace quorate::server {
 namespace {
 
+// Locks in one answer.
+constexpr size_t kLocksMax = 1'000;
 // Between two lines about soft limits that were gone beyond.
 constexpr Duration kQuotaWarningInterval = std::chrono::seconds(10);
 
@@ -108,6 +110,23 @@ void Replica::Impl::serve_place(const WaitingRead& read, const LockPlaceRequest&
   auto place = lock::place_of(own ? kv::View::everything(state) : view_of(read.session), request.node);
   if (!place.ok()) return refuse(read.asker, place.code(), place.error().message);
   reply(read.asker, *place);
+}
+
+void Replica::Impl::serve_lock(const WaitingRead& read, const LockShowRequest& request) {
+  auto view = lock::show(view_of(read.session), request.path, options.reply_bytes_max);
+  if (!view.ok()) return refuse(read.asker, view.code(), view.error().message);
+  count_reply(connections.at(read.asker.connection), lock::bytes_of(*view));
+  reply(read.asker, std::move(*view));
+}
+
+void Replica::Impl::serve_locks(const WaitingRead& read, const LockListRequest& request) {
+  lock::LockPage page =
+      lock::list(view_of(read.session), request.root,
+                 {request.after, std::min(request.max, kLocksMax), options.reply_bytes_max});
+  size_t bytes = 0;
+  for (const lock::LockView& view : page.locks) bytes += lock::bytes_of(view);
+  count_reply(connections.at(read.asker.connection), bytes);
+  reply(read.asker, LockListReply{std::move(page.locks), std::move(page.next)});
 }
 
 // ---- snapshots for clients

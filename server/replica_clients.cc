@@ -37,7 +37,9 @@ void Replica::Impl::request(ClientRequest request) {
     return read_backup(asker, *part);
   const kv::Origin origin{options.raft.id, options.raft.boot, next_counter};
   if (auto* open = std::get_if<OpenSessionRequest>(&request.body)) {
-    return open_session(asker, kv::OpenSession{origin, open->timeout_ms, open->password, open->address});
+    const uint32_t timeout_ms =
+        std::clamp(open->timeout_ms, options.session_timeout_min_ms, options.session_timeout_max_ms);
+    return open_session(asker, kv::OpenSession{origin, timeout_ms, open->password, open->address});
   }
   if (auto* attach = std::get_if<AttachSessionRequest>(&request.body)) {
     return open_session(asker, kv::AttachSession{origin, attach->session, attach->password, attach->address,

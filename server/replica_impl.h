@@ -117,6 +117,8 @@ struct Replica::Impl {
   void serve_acl(const WaitingRead& read, const GetAclRequest& request);
   void serve_quota(const WaitingRead& read, const QuotaRequest& request);
   void serve_place(const WaitingRead& read, const LockPlaceRequest& request);
+  void serve_lock(const WaitingRead& read, const LockShowRequest& request);
+  void serve_locks(const WaitingRead& read, const LockListRequest& request);
   Status may_save(SessionId session) const;
   void begin_backup(const WaitingRead& read);
   void read_backup(const Asker& asker, const SnapshotPartRequest& request);

@@ -129,11 +129,9 @@ void Replica::Impl::serve(const WaitingRead& read) {
         } else if constexpr (std::is_same_v<Body, QuotaRequest>) {
           serve_quota(read, body);
         } else if constexpr (std::is_same_v<Body, LockShowRequest>) {
-          auto view = lock::show(view_of(read.session), body.path);
-          if (!view.ok()) return refuse(read.asker, view.code(), view.error().message);
-          reply(read.asker, std::move(*view));
+          serve_lock(read, body);
         } else if constexpr (std::is_same_v<Body, LockListRequest>) {
-          reply(read.asker, LockListReply{lock::list(view_of(read.session), body.root, body.max)});
+          serve_locks(read, body);
         } else {
           refuse(read.asker, ErrorCode::kUnsupported, "this server does not know that request");
         }
@@ -286,12 +284,10 @@ void Replica::Impl::watch_since(const WaitingRead& read, const WatchSinceRequest
   ChangesReply answer;
   answer.up_to = state.zxid();
   if (request.since != Zxid()) {
-    auto past = view_of(read.session).changes_since(request.root, request.since, kChangesLookedAtMax);
+    auto past = view_of(read.session)
+                    .changes_since(request.root, request.since, kChangesLookedAtMax, request.recursive);
     if (!past.ok()) return refuse(read.asker, past.code(), past.error().message);
     answer.up_to = past->up_to;
-    std::erase_if(past->changes, [&](const kv::StateMachine::PastChange& change) {
-      return !kv::feed_sees(kind, request.root, change.kind, change.path);
-    });
     if (!cut_to(options.reply_bytes_max, past->changes, answer.up_to)) {
       return refuse(read.asker, ErrorCode::kHistoryGone,
                     "the change of zxid " + std::to_string(past->changes.front().zxid.value()) +

@@ -27,8 +27,11 @@ nlohmann::json contender_json(const Contender& contender) {
 }
 
 nlohmann::json lock_json(const LockInfo& lock) {
-  nlohmann::json out{
-      {"path", lock.path}, {"holder", nullptr}, {"waiters", nlohmann::json::array()}, {"mixed", lock.mixed}};
+  nlohmann::json out{{"path", lock.path},
+                     {"holder", nullptr},
+                     {"waiters", nlohmann::json::array()},
+                     {"more", lock.more},
+                     {"mixed", lock.mixed}};
   if (lock.holder) out["holder"] = contender_json(*lock.holder);
   for (const Contender& waiter : lock.waiters) out["waiters"].push_back(contender_json(waiter));
   return out;
@@ -58,6 +61,7 @@ int show(const Globals& globals, const std::string& path) {
   for (size_t i = 0; i < lock->waiters.size(); ++i)
     rows.push_back(contender_row("waiter " + std::to_string(i + 1), lock->waiters[i]));
   print_table(rows);
+  if (lock->more > 0) print_line("and " + std::to_string(lock->more) + " more");
   if (lock->mixed)
     return fail(
         kAnswerIsNo,
@@ -80,8 +84,8 @@ int list(const Globals& globals, const std::string& root) {
   for (const LockInfo& lock : *locks) {
     const Contender holder = lock.holder.value_or(Contender());
     rows.push_back({lock.path, std::to_string(holder.token.value()), hex_id(holder.session.value()),
-                    lock.holder ? age_text(holder.since_ms) : "-", std::to_string(lock.waiters.size()),
-                    holder.name});
+                    lock.holder ? age_text(holder.since_ms) : "-",
+                    std::to_string(lock.waiters.size() + lock.more), holder.name});
   }
   print_table(rows);
   return kDone;

@@ -19,6 +19,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -128,7 +129,9 @@ class Client {
   Result<Lock> acquire(std::string_view path, AcquireOptions options = {});
   // Errors: kNoNode.
   Result<LockInfo> lock_show(std::string_view path);
-  Result<std::vector<LockInfo>> lock_list(std::string_view root = "/", size_t max = 1000);
+  // The locks at `root` and below it that somebody holds, by path; asked for in pages, each true of its own
+  // instant. At most `max` of them.
+  Result<std::vector<LockInfo>> lock_list(std::string_view root = "/", size_t max = SIZE_MAX);
 
   // The whole state, part by part: client/quorate/snapshot.h. A connection that breaks costs the part that was
   // under way. Errors: kDenied unless a super user asks; kLimitReached when the server makes as many as it may;

@@ -131,6 +131,7 @@ struct LockInfo {
   std::string path;
   std::optional<Contender> holder;
   std::vector<Contender> waiters;  // in the order they will be served
+  uint64_t more = 0;   // waiters behind these, that had no room in an answer (4 MiB)
   bool mixed = false;  // nodes of more than one lock recipe: more than one client may believe to hold it
 };
 

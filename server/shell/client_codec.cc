@@ -58,6 +58,7 @@ void put(const lock::LockView& view, api::Lock& out) {
   if (view.holder) put(*view.holder, *out.mutable_holder());
   for (const lock::Contender& waiter : view.waiters) put(waiter, *out.add_waiters());
   out.set_mixed(view.mixed);
+  out.set_more(view.more);
 }
 
 void put(const MemberStatus& member, api::MemberStatus& out) {
@@ -170,6 +171,7 @@ struct ReplyEncoder {
   void operator()(const LockListReply& list) const {
     auto& out = *reply.mutable_locks();
     for (const lock::LockView& view : list.locks) put(view, *out.add_locks());
+    out.set_next(list.next);
   }
   void operator()(const ChangesReply& changes) const {
     auto& out = *reply.mutable_changes();

@@ -193,6 +193,7 @@ RequestBody lock_list(api::LockList& in) {
   LockListRequest out;
   if (!in.root().empty()) out.root = std::move(*in.mutable_root());
   if (in.max() > 0) out.max = in.max();
+  out.after = std::move(*in.mutable_after());
   return out;
 }
 

@@ -90,6 +90,15 @@ Status set_cluster(ServerConfig& config, const std::string& text) {
   return {};
 }
 
+// A password in its place would be taken, and nobody could prove it. A SHA-1 in base64 has 27 digits and one
+// "=".
+bool is_sha1_digest(const std::string& text) {
+  constexpr size_t kDigits = 28;
+  const size_t colon = text.find(':');
+  return kv::validate_credential({"digest", text}).ok() && text.size() - colon - 1 == kDigits &&
+         text.find('=') == text.size() - 1;
+}
+
 const std::vector<Flag>& flags() {
   using C = ServerConfig;
   using S = const std::string;
@@ -154,8 +163,7 @@ const std::vector<Flag>& flags() {
       {"super-digest", "USER:DIGEST",
        "who may do everything: user:base64(sha1(user:password)), the same on all servers (default: nobody)",
        [](C& c, S& text) {
-         if (!kv::validate_credential({"digest", text}).ok())
-           return Status(bad("write user:base64(sha1(user:password))"));
+         if (!is_sha1_digest(text)) return Status(bad("write user:base64(sha1(user:password))"));
          return c.super_digest = text, Status();
        }},
       {"nodes-max", "COUNT", "nodes, beyond which none are made (default 20000000)",
@@ -165,9 +173,9 @@ const std::vector<Flag>& flags() {
       {"sessions-max", "COUNT", "sessions, beyond which none are opened (default 200000)",
        [](C& c, S& text) { return set_number(c.sessions_max, text, 1, 100'000'000); }},
       {"session-timeout-min", "TIME", "shortest timeout that a session gets (default 1s)",
-       [](C& c, S& text) { return set_milliseconds(c.kv.session_timeout_min_ms, text); }},
+       [](C& c, S& text) { return set_milliseconds(c.session_timeout_min_ms, text); }},
       {"session-timeout-max", "TIME", "longest timeout that a session gets (default 60s)",
-       [](C& c, S& text) { return set_milliseconds(c.kv.session_timeout_max_ms, text); }},
+       [](C& c, S& text) { return set_milliseconds(c.session_timeout_max_ms, text); }},
       {"client-connections-max", "COUNT", "open client connections (default 10000)",
        [](C& c, S& text) {
          uint64_t count = 0;
@@ -217,7 +225,7 @@ Status check_whole(ServerConfig& config, bool has_id, bool has_cluster) {
     return bad(
         "--election-timeout must be at least three times --heartbeat: raise it or lower the heartbeat");
   }
-  if (config.kv.session_timeout_min_ms > config.kv.session_timeout_max_ms) {
+  if (config.session_timeout_min_ms > config.session_timeout_max_ms) {
     return bad("--session-timeout-min is above --session-timeout-max");
   }
   if (config.wal.segment_bytes % 4096 != 0 || config.wal.segment_bytes < (4 << 20)) {

@@ -48,6 +48,8 @@ struct ServerConfig {
   uint64_t nodes_max = ReplicaOptions().nodes_max;
   uint64_t data_bytes_max = ReplicaOptions().data_bytes_max;
   uint64_t sessions_max = ReplicaOptions().sessions_max;
+  uint32_t session_timeout_min_ms = ReplicaOptions().session_timeout_min_ms;
+  uint32_t session_timeout_max_ms = ReplicaOptions().session_timeout_max_ms;
   WalOptions wal;
   PeerTransportOptions peers;
   ClientListenerOptions clients;

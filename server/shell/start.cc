@@ -248,6 +248,8 @@ DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folde
   options.replica.nodes_max = config.nodes_max;
   options.replica.data_bytes_max = config.data_bytes_max;
   options.replica.sessions_max = config.sessions_max;
+  options.replica.session_timeout_min_ms = config.session_timeout_min_ms;
+  options.replica.session_timeout_max_ms = config.session_timeout_max_ms;
   options.replica.plan = config.cluster;
   options.seed = seed;
   options.client_address = config.advertise_client;

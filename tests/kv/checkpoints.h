@@ -112,7 +112,12 @@ inline std::string describe(const StateMachine& state) {
   for (const StateMachine::PastChange& change : past.changes) {
     out.append(described::kind(change.kind));
     number(out, change.zxid.value());
-    out.append(change.path).append("\n");
+    out.append(change.path);
+    for (const auto& acl : {change.acl, change.parent_acl}) {
+      out.push_back('|');
+      if (acl != nullptr) append_acl(out, *acl);
+    }
+    out.append("\n");
   }
   number(out, past.up_to.value());
   return out;

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include "kv/checkpoint.h"
+#include "kv/view.h"
 #include "tests/kv/checkpoints.h"
 #include "tests/kv/machine.h"
 
@@ -64,6 +66,83 @@ TEST(ChangeHistory, NeverGivesHalfAnEntry) {
   const auto past = machine.state.changes_since("/", before, 2);
   EXPECT_EQ(text(past), "-/e0 -/e1 -/e2 -/e3 -/e4 ");
   EXPECT_EQ(past->up_to, expiry);
+}
+
+// What may be told of a node that is gone was said by its own list.
+TEST(ChangeHistory, KeepsWhoMayBeTold) {
+  Machine machine;
+  const SessionId owner = machine.open();
+  const Credentials nobody;
+  const Credentials alice = {{"digest", digest_id("alice:secret").value()}};
+  ASSERT_EQ(machine.run(owner, AddCredentialOp{alice[0], false}).code, ErrorCode::kOk);
+  const Acl own = {{kAllPermissions, "auth", ""}};
+  CreateOp hidden = create("/hidden");
+  hidden.acl = own;
+  (void)machine.run(owner, create("/open"));
+  (void)machine.run(owner, hidden);
+  (void)machine.run(owner, create("/hidden/child"));
+  hidden.path = "/open/secret";
+  (void)machine.run(owner, hidden);
+  (void)machine.run(owner, SetOp{"/open/secret", "x", -1});
+  (void)machine.run(owner, DeleteOp{"/open/secret", -1});
+  (void)machine.run(owner, DeleteOp{"/hidden", -1, true});
+  const auto told = [&machine](const Credentials& who, std::string_view root, bool recursive) {
+    return text(View(machine.state, who).changes_since(root, Zxid(0), 100, recursive));
+  };
+  const auto check = [&] {
+    EXPECT_EQ(told(nobody, "/", true), "+/open +/hidden/child -/hidden/child ") << "an open node's own list";
+    EXPECT_EQ(told(nobody, "/hidden", false), "") << "its children, by its own list";
+    EXPECT_EQ(told(nobody, "/open", false), "+/open +/open/secret -/open/secret ") << "as a listing shows";
+    EXPECT_EQ(told(alice, "/hidden", false), "+/hidden +/hidden/child -/hidden/child -/hidden ");
+    EXPECT_EQ(told(alice, "/open", true), "+/open +/open/secret =/open/secret -/open/secret ");
+  };
+  check();
+  Store store;
+  write(store, capture_all(machine.state));
+  machine.state = load(store).value();
+  check();
+}
+
+TEST(ChangeHistory, ListsGoWithTheChangesThatHadThem) {
+  Limits limits;
+  limits.history_bytes_max = 3'000;
+  Machine machine(limits);
+  const SessionId session = machine.open();
+  Store store;
+  for (int i = 0; i < 300; ++i) {
+    CreateOp op = create("/n" + std::to_string(i));
+    op.acl = {{kRead, "digest", "user" + std::to_string(i % 50) + ":" + std::string(27, 'a') + "="}};
+    if (i % 3 == 0) op.acl = {};
+    ASSERT_EQ(machine.run(session, op).code, ErrorCode::kOk);
+    if (i % 7 != 0) continue;
+    write(store, capture_all(machine.state));
+    ASSERT_EQ(describe(load(store, limits).value()), describe(machine.state)) << i;
+  }
+}
+
+TEST(ChangeHistory, DamagedListsAreRefused) {
+  Machine machine;
+  const SessionId session = machine.open();
+  CreateOp op = create("/n");
+  op.acl = {{kRead, "world", "anyone"}};
+  (void)machine.run(session, op);
+  Store store;
+  write(store, capture_all(machine.state));
+  const std::string key = change_key(machine.state.zxid(), 0);
+  ASSERT_TRUE(store.contains(key));
+  ASSERT_TRUE(load(store).ok());
+  std::string acl;
+  append_acl(acl, op.acl);
+  std::string open;
+  append_acl(open, open_acl());
+  for (const std::string& wrong : {std::string("x"), acl + "x", open, std::string(1, '\0')}) {
+    store[key] = encode_change({Change::Kind::kCreated, "/n", wrong});
+    EXPECT_EQ(load(store).code(), ErrorCode::kCorruption);
+    store[key] = encode_change({Change::Kind::kCreated, "/n", acl, wrong});
+    EXPECT_EQ(load(store).code(), ErrorCode::kCorruption);
+  }
+  store[key] = std::string("\x02\x00\x00\x00/n", 6);
+  EXPECT_FALSE(load(store).ok()) << "version 2 without a list";
 }
 
 TEST(ChangeHistory, IsBoundedInBytesAndSaysWhatIsGone) {

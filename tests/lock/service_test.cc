@@ -196,8 +196,8 @@ TEST_F(Locks, ListsWhatHasAQueueByPath) {
   for (const char* path : {"/z", "/b/c", "/b/a", "/bb"}) acquire(one, path);
   const auto paths = [&](std::string_view root, size_t max) {
     std::vector<std::string> listed;
-    const std::vector<LockView> views = list(kv::View::everything(machine.state), root, max);
-    for (const LockView& view : views) listed.push_back(view.path);
+    const LockPage page = list(kv::View::everything(machine.state), root, {.max = max});
+    for (const LockView& view : page.locks) listed.push_back(view.path);
     return listed;
   };
   using Paths = std::vector<std::string>;
@@ -206,9 +206,55 @@ TEST_F(Locks, ListsWhatHasAQueueByPath) {
   EXPECT_EQ(paths("/b", 10), (Paths{"/b/a", "/b/c"}));
   EXPECT_EQ(paths("/none", 10), Paths{});
   EXPECT_EQ(paths("not a path", 10), Paths{});
-  const std::vector<LockView> below = list(kv::View::everything(machine.state), "/b/a", 1);
-  ASSERT_EQ(below.size(), 1u);
-  EXPECT_EQ(below[0].holder->session, one);
+  const LockPage below = list(kv::View::everything(machine.state), "/b/a", {.max = 1});
+  ASSERT_EQ(below.locks.size(), 1u);
+  EXPECT_EQ(below.locks[0].holder->session, one);
+  EXPECT_EQ(below.next, "") << "there are no more";
+}
+
+TEST_F(Locks, PagesTellEachLockOnceWhateverHasRoom) {
+  std::vector<std::string> all;
+  for (int i = 0; i < 9; ++i) {
+    all.push_back("/l" + std::to_string(i));
+    acquire(one, all.back());
+    if (i % 3 == 0) acquire(two, all.back());
+  }
+  const kv::View view = kv::View::everything(machine.state);
+  for (const size_t max : {size_t{1}, size_t{2}, size_t{9}, SIZE_MAX}) {
+    for (const size_t bytes_max : {size_t{0}, size_t{1}, size_t{300}, size_t{500}, SIZE_MAX}) {
+      std::vector<std::string> told;
+      std::string after;
+      do {
+        const LockPage page = list(view, "/", {after, max, bytes_max});
+        ASSERT_FALSE(page.locks.empty());
+        ASSERT_LE(page.locks.size(), max);
+        size_t bytes = 0;
+        for (const LockView& lock : page.locks) {
+          told.push_back(lock.path);
+          bytes += bytes_of(lock);
+        }
+        EXPECT_TRUE(bytes <= bytes_max || page.locks.size() == 1);
+        after = page.next;
+      } while (!after.empty());
+      EXPECT_EQ(told, all) << max << " locks, " << bytes_max << " bytes";
+    }
+  }
+}
+
+TEST_F(Locks, WaitersThatHaveNoRoomAreCounted) {
+  acquire(one);
+  for (int i = 0; i < 5; ++i) acquire(two);
+  const kv::View view = kv::View::everything(machine.state);
+  EXPECT_EQ(show(view, "/a")->more, 0u);
+  const size_t whole = bytes_of(*show(view, "/a"));
+  for (size_t bytes_max = 0; bytes_max <= whole; ++bytes_max) {
+    const LockView cut = *show(view, "/a", bytes_max);
+    ASSERT_TRUE(cut.holder.has_value()) << "always told";
+    EXPECT_EQ(cut.waiters.size() + cut.more, 5u);
+    EXPECT_TRUE(bytes_of(cut) <= bytes_max || cut.waiters.empty());
+  }
+  EXPECT_EQ(show(view, "/a", whole)->more, 0u);
+  EXPECT_EQ(show(view, "/a", whole - 1)->more, 1u);
 }
 
 TEST_F(Locks, TokensGrowAlongAPathAlsoWhenItIsMadeAnew) {

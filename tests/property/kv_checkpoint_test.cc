@@ -72,7 +72,12 @@ std::string told(const StateMachine& state) {
   const auto past = state.changes_since("/", state.history_floor(), 1'000'000);
   for (const auto& change : past->changes) {
     text += std::to_string(static_cast<int>(change.kind)) + ' ' + std::to_string(change.zxid.value()) + ' ' +
-            change.path + '\n';
+            change.path;
+    for (const auto& acl : {change.acl, change.parent_acl}) {
+      text += '|';
+      if (acl != nullptr) append_acl(text, *acl);
+    }
+    text += '\n';
   }
   return text + std::to_string(state.zxid().value()) + ' ' + std::to_string(state.history_floor().value()) +
          ' ' + std::to_string(state.last_stamp().wall_ms) + ' ' +

@@ -398,8 +398,7 @@ Outcome Model::open(const OpenSession& open, Applied& out) {
   }
   const SessionId id(zxid_.value());
   Session& session = sessions_[id];
-  session.timeout_ms =
-      std::min(std::max(open.timeout_ms, limits_.session_timeout_min_ms), limits_.session_timeout_max_ms);
+  session.timeout_ms = std::max(open.timeout_ms, kSessionTimeoutMinMs);
   session.password = open.password;
   forget_origin(open.origin);
   session.origin = open.origin;

@@ -57,7 +57,7 @@ Step toward_locks(Step step) {
 }
 
 void check_places(const kv::StateMachine& state, const Holders& holders) {
-  const std::vector<LockView> locks = list(kv::View::everything(state), "/", 1'000'000);
+  const std::vector<LockView> locks = list(kv::View::everything(state), "/", {.max = 1'000'000}).locks;
   RC_ASSERT(locks.size() == holders.size());
   for (const LockView& lock : locks) {
     const Holder& holder = holders.at(lock.path);

@@ -96,6 +96,70 @@ TEST_F(AccessTest, AWatchIsNotToldOfWhatMayNotBeRead) {
   EXPECT_EQ(cluster.events<kv::WatchEvent>(kServer, kOther).size(), 1u) << "it had stayed";
 }
 
+TEST_F(AccessTest, AFeedDoesNotTellOfPrivateNodesThatAreGone) {
+  EXPECT_EQ(prove(kRoot, "alice:secret"), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/open"}), ErrorCode::kOk);
+  const Zxid since = state().zxid();
+  EXPECT_EQ(write(kRoot, private_node("/open/private")), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::DeleteOp{"/open/private"}), ErrorCode::kOk);
+  const auto told = [&](ConnectionId who) {
+    const ClientReply reply = cluster.call(kServer, who, WatchSinceRequest{1, "/", since});
+    return std::get<ChangesReply>(reply.body).changes.size();
+  };
+  EXPECT_EQ(told(kRoot), 2u);
+  EXPECT_EQ(told(kOther), 0u);
+}
+
+TEST_F(AccessTest, LocksComeInPagesThatFitAnAnswer) {
+  for (const char* path : {"/l1", "/l2", "/l3"}) EXPECT_EQ(write(kRoot, kv::AcquireOp{path}), ErrorCode::kOk);
+  const ClientReply first = cluster.call(kServer, kOther, LockListRequest{"/", 2});
+  const auto& page = std::get<LockListReply>(first.body);
+  ASSERT_EQ(page.locks.size(), 2u);
+  EXPECT_EQ(page.next, "/l2");
+  const ClientReply second = cluster.call(kServer, kOther, LockListRequest{"/", 2, page.next});
+  ASSERT_EQ(std::get<LockListReply>(second.body).locks.size(), 1u);
+  EXPECT_EQ(std::get<LockListReply>(second.body).locks[0].path, "/l3");
+  EXPECT_EQ(std::get<LockListReply>(second.body).next, "");
+}
+
+class SmallAnswersTest : public AccessTest {
+ protected:
+  SmallAnswersTest() : AccessTest(small()) {}
+  static ReplicaOptions small() {
+    ReplicaOptions options;
+    options.reply_bytes_max = 1'000;
+    return options;
+  }
+};
+
+TEST_F(SmallAnswersTest, ALocksWaitersAreCutAndCounted) {
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(write(kRoot, kv::AcquireOp{"/l", "a name"}), ErrorCode::kOk);
+  for (const RequestBody& body : {RequestBody(LockShowRequest{"/l"}), RequestBody(LockListRequest{})}) {
+    const ClientReply reply = cluster.call(kServer, kOther, body);
+    const auto* list = std::get_if<LockListReply>(&reply.body);
+    const lock::LockView& view = list != nullptr ? list->locks.at(0) : std::get<lock::LockView>(reply.body);
+    EXPECT_TRUE(view.holder.has_value());
+    EXPECT_GT(view.waiters.size(), 3u);
+    EXPECT_GT(view.more, 3u);
+    EXPECT_EQ(view.waiters.size() + view.more, 19u);
+  }
+}
+
+// Servers may grant different timeouts; what one granted is the same on all.
+TEST(SessionTimeouts, AreThoseOfTheServerThatIsAsked) {
+  ReplicaOptions options;
+  options.session_timeout_min_ms = 2'000;
+  options.session_timeout_max_ms = 4'000;
+  Cluster cluster(3, options);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  EXPECT_EQ(cluster.open(leader, ConnectionId(1), 1).timeout_ms, 2'000u);
+  EXPECT_EQ(cluster.open(follower, ConnectionId(2), 3'000).timeout_ms, 3'000u);
+  EXPECT_EQ(cluster.open(follower, ConnectionId(3), 10'000).timeout_ms, 4'000u);
+  cluster.advance(100 * kMs);
+  EXPECT_EQ(cluster.replica(leader).state().state_hash(), cluster.replica(follower).state().state_hash());
+}
+
 class LimitsTest : public AccessTest {
  protected:
   LimitsTest() : AccessTest(limits()) {}

@@ -138,6 +138,8 @@ TEST(ClientCodec, ReadsAndTheRest) {
   frame.mutable_lock_list();
   EXPECT_EQ(request_of<LockListRequest>(frame).root, "/");
   EXPECT_EQ(request_of<LockListRequest>(frame).max, LockListRequest().max);
+  frame.mutable_lock_list()->set_after("/b");
+  EXPECT_EQ(request_of<LockListRequest>(frame).after, "/b");
   frame.mutable_status();
   request_of<StatusRequest>(frame);
   frame.mutable_transfer()->set_target(2);
@@ -426,6 +428,7 @@ TEST(ClientCodec, NodesChildrenAndLocks) {
   view.path = "/l";
   view.holder = lock::Contender{"/l/lock-1", SessionId(1), Token(2), "me", 3};
   view.waiters = {{"/l/lock-2", SessionId(4), Token(5), "you", 6}};
+  view.more = 7;
   view.mixed = true;
   const api::Reply lock = reply_of(view);
   EXPECT_EQ(lock.lock().path(), "/l");
@@ -435,7 +438,9 @@ TEST(ClientCodec, NodesChildrenAndLocks) {
   EXPECT_EQ(lock.lock().waiters(0).session(), 4u);
   EXPECT_EQ(lock.lock().waiters(0).token(), 5u);
   EXPECT_TRUE(lock.lock().mixed());
-  EXPECT_EQ(reply_of(LockListReply{{view, view}}).locks().locks_size(), 2);
+  EXPECT_EQ(lock.lock().more(), 7u);
+  EXPECT_EQ(reply_of(LockListReply{{view, view}, {}}).locks().locks_size(), 2);
+  EXPECT_EQ(reply_of(LockListReply{{view}, "/l"}).locks().next(), "/l");
 }
 
 TEST(ClientCodec, AStatusWithAllItsFields) {

@@ -68,8 +68,88 @@ TEST(CommandLine, ValuesArriveWithTheirUnits) {
   EXPECT_EQ(line.config->raft.heartbeat_interval, std::chrono::milliseconds(50));
   EXPECT_EQ(line.config->raft.lease, std::chrono::milliseconds(150));
   EXPECT_EQ(line.config->wal.segment_bytes, 8u << 20);
-  EXPECT_EQ(line.config->kv.session_timeout_max_ms, 120'000u);
+  EXPECT_EQ(line.config->session_timeout_max_ms, 120'000u);
   EXPECT_EQ(line.config->clients.connections_max, 5u);
+}
+
+TEST(CommandLine, CheckpointsLimitsAndTheSuperUserArrive) {
+  const std::string digest = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
+  const CommandLine line = parse({"--checkpoint-dirty-bytes",
+                                  "3MiB",
+                                  "--checkpoint-log-bytes",
+                                  "5MiB",
+                                  "--log-kept-bytes",
+                                  "7MiB",
+                                  "--history-bytes-max",
+                                  "9KiB",
+                                  "--uncommitted-bytes-max",
+                                  "11MiB",
+                                  "--super-digest",
+                                  digest.c_str(),
+                                  "--nodes-max",
+                                  "1000",
+                                  "--data-bytes-max",
+                                  "2GiB",
+                                  "--sessions-max",
+                                  "17",
+                                  "--session-timeout-min",
+                                  "500ms",
+                                  "--log-file",
+                                  "events.log",
+                                  "--rebuild-state"});
+  ASSERT_TRUE(line.config.has_value()) << line.text;
+  const ServerConfig& config = *line.config;
+  EXPECT_EQ(config.checkpoint_dirty_bytes, 3u << 20);
+  EXPECT_EQ(config.checkpoint_log_bytes, 5u << 20);
+  EXPECT_EQ(config.log_kept_bytes, 7u << 20);
+  EXPECT_EQ(config.kv.history_bytes_max, 9u << 10);
+  EXPECT_EQ(config.raft.uncommitted_bytes_max, 11u << 20);
+  EXPECT_EQ(config.super_digest, digest);
+  EXPECT_EQ(config.nodes_max, 1'000u);
+  EXPECT_EQ(config.data_bytes_max, uint64_t{2} << 30);
+  EXPECT_EQ(config.sessions_max, 17u);
+  EXPECT_EQ(config.session_timeout_min_ms, 500u);
+  EXPECT_EQ(config.log_file, "events.log");
+  EXPECT_TRUE(config.rebuild_state);
+}
+
+TEST(CommandLine, WithoutThemTheyAreTheReplicasOwn) {
+  const CommandLine line = parse({});
+  ASSERT_TRUE(line.config.has_value()) << line.text;
+  const ReplicaOptions own;
+  EXPECT_EQ(line.config->checkpoint_dirty_bytes, own.checkpoint_dirty_bytes);
+  EXPECT_EQ(line.config->checkpoint_log_bytes, own.checkpoint_log_bytes);
+  EXPECT_EQ(line.config->log_kept_bytes, own.log_kept_bytes);
+  EXPECT_EQ(line.config->kv.history_bytes_max, own.kv.history_bytes_max);
+  EXPECT_EQ(line.config->nodes_max, own.nodes_max);
+  EXPECT_EQ(line.config->data_bytes_max, own.data_bytes_max);
+  EXPECT_EQ(line.config->sessions_max, own.sessions_max);
+  EXPECT_EQ(line.config->session_timeout_min_ms, own.session_timeout_min_ms);
+  EXPECT_EQ(line.config->session_timeout_max_ms, own.session_timeout_max_ms);
+  EXPECT_EQ(line.config->super_digest, "") << "nobody";
+  EXPECT_FALSE(line.config->rebuild_state);
+}
+
+TEST(CommandLine, ALimitOfNothingOrWithoutItsUnitIsNamed) {
+  for (const char* flag : {"--checkpoint-dirty-bytes", "--checkpoint-log-bytes", "--log-kept-bytes",
+                           "--history-bytes-max", "--uncommitted-bytes-max", "--data-bytes-max"}) {
+    expect_mistake({flag, "0B"}, flag);
+    expect_mistake({flag, "64"}, flag);
+    expect_mistake({flag, "many"}, flag);
+  }
+  for (const char* flag : {"--nodes-max", "--sessions-max"}) {
+    expect_mistake({flag, "0"}, flag);
+    expect_mistake({flag, "-1"}, flag);
+    expect_mistake({flag, "99999999999"}, flag);
+    expect_mistake({flag, "1k"}, flag);
+  }
+  for (const char* flag : {"--session-timeout-min", "--session-timeout-max"}) {
+    expect_mistake({flag, "0s"}, flag);
+    expect_mistake({flag, "5"}, flag);
+  }
+  for (const char* digest : {"", "super", "super:password", "super:D/InIHSb7yEEbrWz8b9l71RjZJU"}) {
+    expect_mistake({"--super-digest", digest}, "--super-digest");
+  }
 }
 
 TEST(CommandLine, MistakesAreOneLineThatNamesTheThing) {
