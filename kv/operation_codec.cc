@@ -137,47 +137,36 @@ OperationView named(OperationKind kind, std::string_view path) {
   return view;
 }
 
+// With the fields that several kinds have.
+template <class Op>
+OperationView common(OperationKind kind, const Op& op) {
+  OperationView view = named(kind, op.path);
+  if constexpr (requires { op.data; }) view.data = op.data;
+  if constexpr (requires { op.version; }) view.version = op.version;
+  if constexpr (requires { op.acl; }) view.acl = op.acl;
+  return view;
+}
+
 OperationView viewed(const CreateOp& op) {
-  OperationView view = named(OperationKind::kCreate, op.path);
-  view.data = op.data;
+  OperationView view = common(OperationKind::kCreate, op);
   view.ephemeral = op.ephemeral;
   view.sequential = op.sequential;
   view.parents = op.parents;
   view.container = op.container;
   view.ttl_ms = op.ttl_ms;
-  view.acl = op.acl;
   return view;
 }
-OperationView viewed(const SetOp& op) {
-  OperationView view = named(OperationKind::kSet, op.path);
-  view.data = op.data;
-  view.version = op.version;
-  return view;
-}
+OperationView viewed(const SetOp& op) { return common(OperationKind::kSet, op); }
 OperationView viewed(const DeleteOp& op) {
-  OperationView view = named(OperationKind::kDelete, op.path);
-  view.version = op.version;
+  OperationView view = common(OperationKind::kDelete, op);
   view.recursive = op.recursive;
   return view;
 }
-OperationView viewed(const SetAclOp& op) {
-  OperationView view = named(OperationKind::kSetAcl, op.path);
-  view.version = op.version;
-  view.acl = op.acl;
-  return view;
-}
-OperationView viewed(const AcquireOp& op) {
-  OperationView view = named(OperationKind::kAcquire, op.path);
-  view.data = op.data;
-  return view;
-}
+OperationView viewed(const SetAclOp& op) { return common(OperationKind::kSetAcl, op); }
+OperationView viewed(const AcquireOp& op) { return common(OperationKind::kAcquire, op); }
 OperationView viewed(const ReleaseOp& op) { return named(OperationKind::kRelease, op.node); }
 OperationView viewed(const CloseSessionOp&) { return named(OperationKind::kCloseSession, {}); }
-OperationView viewed(const CheckOp& op) {
-  OperationView view = named(OperationKind::kCheck, op.path);
-  view.version = op.version;
-  return view;
-}
+OperationView viewed(const CheckOp& op) { return common(OperationKind::kCheck, op); }
 OperationView viewed(const CheckAbsentOp& op) { return named(OperationKind::kCheckAbsent, op.path); }
 OperationView viewed(const CheckHeldOp& op) {
   OperationView view = named(OperationKind::kCheckHeld, op.path);

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,31 +12,16 @@
 
 #include "base/random.h"
 #include "kv/state_machine.h"
+#include "tests/kv/bench.h"
 #include "tests/kv/machine.h"
 
 namespace quorate::kv {
 namespace {
 
-constexpr size_t kPathBytes = 40;
 constexpr size_t kDataBytes = 100;
 constexpr size_t kEntriesAtOnce = 100'000;
 // As a server takes them: what is committed, or was read by one read index, is known before the first of it.
 constexpr size_t kTogether = StateMachine::kPrefetchMax;
-
-size_t resident_bytes() {
-  std::ifstream status("/proc/self/statm");
-  size_t total = 0;
-  size_t resident = 0;
-  status >> total >> resident;
-  return resident * 4096;
-}
-
-std::string path_of(uint64_t i) {
-  std::string digits = std::to_string(i);
-  std::string path = "/bench/" + std::to_string(i % 1'000) + "/";
-  path.append(kPathBytes - path.size() - digits.size(), 'n');
-  return path + digits;
-}
 
 std::span<const std::string_view> next(const std::vector<std::string_view>& all, size_t from) {
   return std::span(all).subspan(from, std::min(kTogether, all.size() - from));

@@ -9,39 +9,23 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <string>
 
 #include "base/checksum.h"
 #include "base/codec.h"
+#include "tests/kv/bench.h"
 #include "tests/kv/checkpoints.h"
 #include "tests/kv/machine.h"
 
 namespace quorate::kv {
 namespace {
 
-constexpr size_t kPathBytes = 40;
 constexpr size_t kDataBytes = 100;
 constexpr double kMegabyte = 1e6;
-
-size_t resident_bytes() {
-  std::ifstream status("/proc/self/statm");
-  size_t total = 0;
-  size_t resident = 0;
-  status >> total >> resident;
-  return resident * 4096;
-}
 
 // Of this process on its core, so that others on the machine do not count.
 double seconds_since(std::clock_t begin) {
   return static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
-}
-
-std::string path_of(uint64_t i) {
-  std::string digits = std::to_string(i);
-  std::string path = "/bench/" + std::to_string(i % 1'000) + "/";
-  path.append(kPathBytes - path.size() - digits.size(), 'n');
-  return path + digits;
 }
 
 void run(Machine& machine, SessionId session, Operation operation) {

@@ -7,33 +7,17 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "kv/watch_table.h"
+#include "tests/kv/bench.h"
 
 namespace quorate::kv {
 namespace {
 
-constexpr size_t kPathBytes = 40;
 constexpr uint64_t kWatchesOfAConnection = 10'000;
 constexpr uint64_t kWatchers = 10'000;
-
-size_t resident_bytes() {
-  std::ifstream status("/proc/self/statm");
-  size_t total = 0;
-  size_t resident = 0;
-  status >> total >> resident;
-  return resident * 4096;
-}
-
-std::string path_of(uint64_t i) {
-  const std::string digits = std::to_string(i);
-  std::string path = "/bench/" + std::to_string(i % 1'000) + "/";
-  path.append(kPathBytes - path.size() - digits.size(), 'n');
-  return path + digits;
-}
 
 Applied set_of(std::string path) {
   Applied applied;

@@ -275,12 +275,7 @@ TEST(StateFolder, ACrashAtEveryStepLeavesTheOldStateOrTheNewOne) {
     }
     ASSERT_EQ(told.code(), ErrorCode::kIo);
     story.folder.folder.reset();
-    Random random(step);
-    if (step % 3 == 0) {
-      disk.process_restart();
-    } else {
-      disk.power_loss(random);
-    }
+    end_and_begin_again(disk, step, 3);
     story.come_back();
     ASSERT_FALSE(testing::Test::HasFatalFailure()) << "step " << step;
   }
@@ -298,12 +293,7 @@ TEST(StateFolder, AnErrorAtEveryStepIsTold) {
     }
     ASSERT_EQ(told.code(), ErrorCode::kIo);
     story.folder.folder.reset();
-    Random random(step);
-    if (step % 2 == 0) {
-      disk.process_restart();
-    } else {
-      disk.power_loss(random);
-    }
+    end_and_begin_again(disk, step, 2);
     story.come_back();
     ASSERT_FALSE(testing::Test::HasFatalFailure()) << "step " << step;
   }

@@ -247,12 +247,7 @@ TEST(LevelDbStore, ACrashAtEveryStepLeavesACheckpointThatWasWritten) {
     }
     ASSERT_FALSE(told.ok()) << "the machine went down at step " << step << " and nobody was told";
     story.store.reset();
-    Random random(step);
-    if (step % 4 == 0) {
-      disk.process_restart();
-    } else {
-      disk.power_loss(random);
-    }
+    end_and_begin_again(disk, step, 4);
     story.come_back();
     ASSERT_FALSE(testing::Test::HasFatalFailure()) << "step " << step;
   }
@@ -272,12 +267,7 @@ TEST(LevelDbStore, AnErrorAtEveryStepIsToldAndHarmsNothingThatWasWritten) {
     ASSERT_EQ(told.code(), ErrorCode::kIo);
     ASSERT_NE(told.error().message.find("d/state"), std::string::npos);
     story.store.reset();
-    Random random(step);
-    if (step % 2 == 0) {
-      disk.process_restart();
-    } else {
-      disk.power_loss(random);
-    }
+    end_and_begin_again(disk, step, 2);
     story.come_back();
     ASSERT_FALSE(testing::Test::HasFatalFailure()) << "step " << step;
   }

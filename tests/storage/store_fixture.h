@@ -48,6 +48,13 @@ inline Batch random_batch(Random& random, size_t records, size_t value_bytes_max
   return batch;
 }
 
+// What went down at that step is back: the machine, or, with every `process_every`-th step, only the process.
+inline void end_and_begin_again(sim::SimFileSystem& disk, uint64_t step, uint64_t process_every) {
+  if (step % process_every == 0) return disk.process_restart();
+  Random random(step);
+  disk.power_loss(random);
+}
+
 // Everything from one snapshot, in parts. Errors: the store's own.
 inline Result<Content> read_all(server::StateSnapshot& snapshot, size_t bytes_max) {
   Content content;
