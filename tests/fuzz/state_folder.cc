@@ -40,7 +40,7 @@ std::string mended_members(std::string bytes) {
 void make_state(sim::SimFileSystem& disk, server::MemoryStores& stores) {
   auto opened = server::StateFolder::open(disk, stores, kFolder, {});
   CHECK(opened.ok());
-  const NamedState seed = named_state_seeds().back();
+  static const NamedState seed = named_state_seeds().back();
   server::WriteCheckpoint checkpoint{seed.name, {}};
   ByteReader in(seed.records);
   while (in.remaining() > 0) {
