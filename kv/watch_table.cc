@@ -302,6 +302,10 @@ void WatchTable::remove(ConnectionId connection, uint64_t watch) {
   if (const Ref ref = impl_->find(connection, watch); ref != kNone) impl_->remove(ref);
 }
 
+bool WatchTable::contains(ConnectionId connection, uint64_t watch) const {
+  return impl_->find(connection, watch) != kNone;
+}
+
 void WatchTable::drop_connection(ConnectionId connection) {
   const auto at = impl_->by_id.find(connection);
   if (at == impl_->by_id.end()) return;

@@ -72,6 +72,7 @@ class WatchTable {
   // kLimitReached; what was registered under that id stays.
   Status add(ConnectionId connection, uint64_t watch, WatchKind kind, std::string_view path);
   void remove(ConnectionId connection, uint64_t watch);
+  bool contains(ConnectionId connection, uint64_t watch) const;
   void drop_connection(ConnectionId connection);
   // What one applied entry fires, in the order of its changes. A change of a node whose list is not open is
   // told to those that `may_see` says (Change::acl, or parent_acl for what it does to the parent's children),

@@ -14,6 +14,7 @@
 #include "kv/view.h"
 #include "kv/watch_table.h"
 #include "lock/service.h"
+#include "proto/zookeeper.h"
 #include "raft/raft.h"
 
 namespace quorate::server {
@@ -118,6 +119,8 @@ struct LockListRequest {
 };
 // This server's own view; needs no quorum.
 struct StatusRequest {};
+// Answered, with nothing, once this server has applied all that was committed when it was asked.
+struct SyncRequest {};
 // To the leader only; answered when leadership has moved.
 struct TransferRequest {
   ServerId target;  // 0: the most advanced
@@ -128,12 +131,23 @@ using RequestBody =
                  ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
                  LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
                  AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest,
-                 SnapshotPartRequest>;
+                 SnapshotPartRequest, SyncRequest>;
 
 struct ClientRequest {
   ConnectionId connection;
   uint64_t id = 0;  // the client's; comes back in the reply
   RequestBody body;
+};
+
+// What a client of ZooKeeper's protocol says first.
+struct ZookeeperConnect {
+  zookeeper::ConnectRequest request;
+  kv::SessionPassword fresh{};  // of the session, if it is a new one: 16 random bytes, drawn by the listener
+  std::string address{};        // as OpenSessionRequest has it
+};
+struct ZookeeperRequest {
+  ConnectionId connection;
+  std::variant<ZookeeperConnect, zookeeper::Request> body;
 };
 
 // ---- replies and events
@@ -226,9 +240,13 @@ struct ProgressEvent {
   Zxid zxid;
 };
 
+// To a connection that speaks ZooKeeper's protocol go WatchEvents, those without a zxid as ZooKeeper's
+// setWatches fires them, and the last two.
 struct ClientMessage {
   ConnectionId connection;
-  std::variant<ClientReply, kv::WatchEvent, GrantEvent, SessionEndEvent, kv::FeedBatch, ProgressEvent> body;
+  std::variant<ClientReply, kv::WatchEvent, GrantEvent, SessionEndEvent, kv::FeedBatch, ProgressEvent,
+               zookeeper::ConnectReply, zookeeper::Reply>
+      body;
 };
 
 }  // namespace quorate::server

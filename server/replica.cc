@@ -31,7 +31,8 @@ Replica::Impl::Impl(const ReplicaOptions& o, ReplicaRecovered recovered, uint64_
       sender(jobs, checksum64("snapshots", seed), o.snapshot_chunk_bytes),
       receiver({o.raft.boot, o.resend_interval}, jobs),
       backups(jobs, checksum64("backups", seed), o.snapshot_chunk_bytes),
-      agreement(o.raft.id) {
+      agreement(o.raft.id),
+      zookeeper_watch_seed(checksum64("zookeeper watches", seed)) {
   recover(std::move(recovered));
 }
 
@@ -42,6 +43,7 @@ void Replica::Impl::step(Input input) {
                         },
                         [&](Persisted& in) { persisted(in.ticket); },
                         [&](ClientReceived& in) { request(std::move(in.request)); },
+                        [&](ZookeeperReceived& in) { zookeeper_request(std::move(in.request)); },
                         [&](ClientLost& in) { client_lost(in.connection); },
                         [&](ClientDrained& in) { drained.push_back(in.connection); },
                         [&](StoreDone& in) { store_done(std::move(in)); },
@@ -80,6 +82,9 @@ void Replica::Impl::upkeep() {
     writes.send_again_older(now.instant - options.resend_interval, now.instant);
     barriers.collect_again(now.instant - options.resend_interval);
   }
+  for (const auto& [session, number] : std::exchange(held_back_writes, {}))
+    writes.send_again(session, number);
+  zookeeper_upkeep();
 }
 
 void Replica::Impl::receive(PeerMessage message) {

@@ -72,6 +72,9 @@ struct ReplicaOptions {
   size_t turn_reply_bytes_max = 1 << 20;
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
 
+  // Reads of ZooKeeper's clients are confirmed by the leader, as those of native clients always are.
+  bool zookeeper_linearizable_reads = false;
+
   // A checkpoint is begun when so much of the state changed since the last, or the log grew by so much.
   size_t checkpoint_dirty_bytes = 16 << 20;
   size_t checkpoint_log_bytes = 64 << 20;
@@ -109,6 +112,9 @@ struct Persisted {
 struct ClientReceived {
   ClientRequest request;
 };
+struct ZookeeperReceived {
+  ZookeeperRequest request;
+};
 struct ClientLost {
   ConnectionId connection;
 };
@@ -120,8 +126,8 @@ struct ClientDrained {
 // Clean shutdown: leadership is handed over, then Output.stopped is set.
 struct Stop {};
 
-using Input = std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ClientLost, ClientDrained,
-                           StoreDone, Stop>;
+using Input = std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ZookeeperReceived,
+                           ClientLost, ClientDrained, StoreDone, Stop>;
 
 // ---- output
 

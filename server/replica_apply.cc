@@ -1,13 +1,31 @@
 // Committed entries become state; what they did becomes outcomes, events and grants for the clients attached
 // here.
 #include <array>
+#include <set>
+#include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "lock/service.h"
 #include "server/replica_impl.h"
 
 namespace quorate::server {
+namespace {
+
+// Which events say what one before them said to the same connection: several of its watches look at one path.
+// ZooKeeper's clients, who know a watch by its path, are told such a thing once.
+std::vector<bool> repeated_events(const std::vector<kv::WatchEvent>& events) {
+  std::vector<bool> repeated(events.size());
+  if (events.size() < 2) return repeated;
+  std::set<std::tuple<ConnectionId, kv::EventKind, std::string_view>> said;
+  for (size_t i = 0; i < events.size(); ++i)
+    repeated[i] = !said.emplace(events[i].connection, events[i].kind, events[i].path).second;
+  return repeated;
+}
+
+}  // namespace
 
 void Replica::Impl::apply_committed() {
   if (apply_waits()) return;
@@ -53,8 +71,11 @@ void Replica::Impl::deliver(const kv::Applied& applied) {
       const auto at = connections.find(connection);
       return at != connections.end() && kv::may_see(acl, state.credentials(at->second.session));
     });
-    for (kv::WatchEvent& event : fired.events) {
+    const std::vector<bool> repeated = repeated_events(fired.events);
+    for (size_t i = 0; i < fired.events.size(); ++i) {
+      kv::WatchEvent& event = fired.events[i];
       const ConnectionId connection = event.connection;
+      if (repeated[i] && speaks_zookeeper(connection)) continue;
       output.clients.push_back({connection, std::move(event)});
     }
     for (kv::FeedBatch& batch : fired.batches) {
@@ -64,7 +85,8 @@ void Replica::Impl::deliver(const kv::Applied& applied) {
     tell_progress(applied);
     for (lock::Grant& grant : lock::grants(state, applied)) {
       const auto attached = writes.attached(grant.session);
-      if (attached) output.clients.push_back({attached->connection, GrantEvent{std::move(grant)}});
+      if (attached && !speaks_zookeeper(attached->connection))
+        output.clients.push_back({attached->connection, GrantEvent{std::move(grant)}});
     }
   }
   note_quota_warnings(applied);
@@ -84,7 +106,8 @@ void Replica::Impl::deliver_attached(const kv::Applied& applied) {
     if (!attached || attached->epoch == session->epoch) continue;
     writes.detach(id);
     connections[attached->connection].session = SessionId();
-    output.clients.push_back({attached->connection, SessionEndEvent{id, ErrorCode::kSessionMoved}});
+    if (!speaks_zookeeper(attached->connection))
+      output.clients.push_back({attached->connection, SessionEndEvent{id, ErrorCode::kSessionMoved}});
     output.close.push_back(attached->connection);
   }
 }
@@ -124,7 +147,10 @@ void Replica::Impl::deliver_ended(const kv::SessionEnd& end) {
   writes.detach(end.session);
   connections[attached->connection].session = SessionId();
   if (!end.expired) return;
-  output.clients.push_back({attached->connection, SessionEndEvent{end.session, ErrorCode::kSessionExpired}});
+  if (!speaks_zookeeper(attached->connection)) {
+    output.clients.push_back(
+        {attached->connection, SessionEndEvent{end.session, ErrorCode::kSessionExpired}});
+  }
   output.close.push_back(attached->connection);
 }
 

@@ -149,20 +149,23 @@ bool Replica::Impl::listens(ConnectionId connection) const {
 }
 
 void Replica::Impl::reply(const Asker& asker, ReplyBody body) {
-  if (!listens(asker.connection)) return;
+  const auto at = connections.find(asker.connection);
+  if (at == connections.end() || at->second.closing) return;
   ClientReply reply{asker.request, {}, state.zxid(), std::move(body)};
   if (const auto* outcome = std::get_if<kv::Outcome>(&reply.body)) {
     reply.error = {outcome->code, outcome->message};
     reply.zxid = outcome->zxid;
   }
+  if (at->second.zookeeper) return zookeeper_answered(asker.connection, at->second, reply);
   output.clients.push_back({asker.connection, std::move(reply)});
 }
 
 void Replica::Impl::refuse(const Asker& asker, ErrorCode code, std::string message) {
-  if (!listens(asker.connection)) return;
-  output.clients.push_back(
-      {asker.connection,
-       ClientReply{asker.request, {code, std::move(message)}, state.zxid(), std::monostate()}});
+  const auto at = connections.find(asker.connection);
+  if (at == connections.end() || at->second.closing) return;
+  ClientReply reply{asker.request, {code, std::move(message)}, state.zxid(), std::monostate()};
+  if (at->second.zookeeper) return zookeeper_answered(asker.connection, at->second, reply);
+  output.clients.push_back({asker.connection, std::move(reply)});
 }
 
 }  // namespace quorate::server

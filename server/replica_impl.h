@@ -4,6 +4,7 @@
 //   replica_clients.cc what clients ask
 //   replica_access.cc  who may: credentials, lists of permissions, quotas, limits of the whole
 //   replica_reads.cc   answers from the own tree, and watches
+//   replica_zookeeper*.cc clients of ZooKeeper's protocol: their queues, their reads, their watches
 //   replica_leader.cc  what only a leader does: proposals, barriers, expiry
 //   replica_state.cc   the state as a whole: its start, checkpoints, snapshots, agreement
 //   replica_reap.cc    the leader's care for containers and times to live
@@ -32,6 +33,7 @@
 #include "server/replica_session_clocks.h"
 #include "server/replica_snapshots.h"
 #include "server/replica_writes.h"
+#include "server/replica_zookeeper.h"
 
 namespace quorate::server {
 
@@ -97,6 +99,7 @@ struct Replica::Impl {
     size_t turn_bytes = 0;
     bool crowded = false;
     std::deque<WaitingRead> deferred;
+    std::unique_ptr<ZookeeperClient> zookeeper;  // null: it speaks Quorate's protocol
   };
   void request(ClientRequest request);
   void client_lost(ConnectionId connection);
@@ -107,6 +110,49 @@ struct Replica::Impl {
   bool listens(ConnectionId connection) const;
   void reply(const Asker& asker, ReplyBody body);
   void refuse(const Asker& asker, ErrorCode code, std::string message);
+
+  // ---- replica_zookeeper.cc
+  void zookeeper_request(ZookeeperRequest request);
+  void zookeeper_connect(ConnectionId id, ZookeeperConnect connect);
+  void zookeeper_attach(ConnectionId id, Connection& connection);
+  void zookeeper_opened(ConnectionId id, Connection& connection, const kv::Outcome& outcome);
+  void zookeeper_refuse_session(ConnectionId id, Connection& connection);
+  void zookeeper_start(ConnectionId id, Connection& connection, uint64_t request);
+  void zookeeper_write(ConnectionId id, Connection& connection, uint64_t request);
+  void zookeeper_answered(ConnectionId id, Connection& connection, const ClientReply& reply);
+  void zookeeper_outcome(ZookeeperClient& client, uint64_t request, const ClientReply& reply);
+  void zookeeper_advance(ConnectionId id, Connection& connection);
+  void zookeeper_sign(ConnectionId id, Connection& connection);
+  void zookeeper_hold_back(ConnectionId id, ZookeeperClient& client);
+  void zookeeper_drop(ConnectionId id, Connection& connection);
+  void zookeeper_upkeep();
+  bool speaks_zookeeper(ConnectionId id) const {
+    const auto at = connections.find(id);
+    return at != connections.end() && at->second.zookeeper != nullptr;
+  }
+
+  // ---- replica_zookeeper_reads.cc
+  struct ZookeeperServed;
+  struct ZookeeperServe;
+  zookeeper::Reply zookeeper_read(ConnectionId id, SessionId session, const zookeeper::Request& request);
+  ZookeeperServed zookeeper_serve(ConnectionId id, SessionId session, const zookeeper::RequestBody& body);
+  Result<zookeeper::StatReply> zookeeper_exists(std::string_view path) const;
+  Result<zookeeper::DataReply> zookeeper_data(SessionId session, std::string_view path) const;
+  Result<zookeeper::ChildrenReply> zookeeper_children(SessionId session, std::string_view path,
+                                                      bool with_stat) const;
+  Result<zookeeper::AclReply> zookeeper_permissions(SessionId session, std::string_view path) const;
+  Result<int32_t> zookeeper_descendants(SessionId session, const std::string& path) const;
+  zookeeper::MultiReply zookeeper_many(SessionId session, const zookeeper::MultiRead& many) const;
+
+  // ---- replica_zookeeper_watches.cc
+  uint64_t zookeeper_watch_id(kv::WatchKind kind, std::string_view path) const;
+  Status zookeeper_watch(ConnectionId id, kv::WatchKind kind, std::string_view path);
+  bool zookeeper_watches(ConnectionId id, const std::string& path, int32_t type, bool remove);
+  Status zookeeper_set_watches(ConnectionId id, SessionId session, const zookeeper::SetWatches& request);
+  Status zookeeper_resume(ConnectionId id, SessionId session, kv::WatchKind kind, const std::string& path,
+                          Zxid seen, bool existed);
+  void zookeeper_replay(ConnectionId id, SessionId session, const zookeeper::SetWatches& request);
+  void zookeeper_tell(ConnectionId id, kv::EventKind kind, std::string path, Zxid zxid);
 
   // ---- replica_access.cc
   // The state as the connection's session may see it.
@@ -223,6 +269,9 @@ struct Replica::Impl {
   uint64_t turn = 1;                  // of outputs
   size_t untold_history_bytes = 0;    // of changes since the last ProgressEvent
   PendingWrites writes;
+  // Of ZooKeeper's clients, whom nobody tells to try again later: the leader had no room for these.
+  std::vector<std::pair<SessionId, uint64_t>> held_back_writes;
+  uint64_t zookeeper_watch_seed;
   Barriers barriers;
   uint64_t next_counter = 1;  // of openings, barriers and read contexts
   Instant next_upkeep = kNever;

@@ -76,6 +76,11 @@ void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forw
 void Replica::Impl::take_refusal(const ForwardRefused& refused) {
   if (refused.asker != options.raft.boot) return;
   for (const ForwardRefused::Item& item : refused.items) {
+    const auto attached = writes.attached(item.session);
+    if (attached && refused.code == ErrorCode::kOverloaded && speaks_zookeeper(attached->connection)) {
+      held_back_writes.emplace_back(item.session, item.number);
+      continue;
+    }
     const auto asker = item.session != SessionId() ? writes.finish(item.session, item.number)
                                                    : writes.finish_opening(item.counter);
     if (!asker) continue;

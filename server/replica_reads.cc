@@ -60,6 +60,8 @@ void Replica::Impl::serve_ready_reads() {
       if (!listens(read.asker.connection)) continue;
       if (std::holds_alternative<PingRequest>(read.body)) {
         serve_ping(read, served.gone.contains(read.session));
+      } else if (std::holds_alternative<SyncRequest>(read.body)) {
+        reply(read.asker, std::monostate());
       } else {
         serve_when_room(std::move(read));
       }
@@ -84,6 +86,10 @@ void Replica::Impl::serve_drained() {
     at->second.crowded = false;
     std::deque<WaitingRead> deferred = std::exchange(at->second.deferred, {});
     for (WaitingRead& read : deferred) serve_when_room(std::move(read));
+    if (at->second.zookeeper) {
+      at->second.zookeeper->held_back = false;
+      zookeeper_advance(id, at->second);
+    }
   }
 }
 

@@ -230,6 +230,8 @@ struct MessageEncoder {
   void operator()(const ProgressEvent& event) const {
     frame.mutable_progress()->set_zxid(event.zxid.value());
   }
+  void operator()(const zookeeper::ConnectReply&) const { CHECK(false); }
+  void operator()(const zookeeper::Reply&) const { CHECK(false); }
   void operator()(const GrantEvent& event) const {
     auto& out = *frame.mutable_granted();
     out.set_node(event.grant.node);

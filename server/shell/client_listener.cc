@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "server/shell/clock.h"
+#include "server/shell/conversation.h"
 #include "server/shell/input_buffer.h"
 #include "server/shell/log.h"
 #include "server/shell/log_repeats.h"
@@ -30,6 +31,7 @@ class ClientHub {
   virtual ClientCodec& codec() = 0;
   virtual LogRepeats& repeats() = 0;
   virtual void received(ClientRequest request) = 0;
+  virtual void received(ZookeeperRequest request) = 0;
   virtual void closed(ConnectionId id) = 0;
   virtual void drained(ConnectionId id) = 0;
   // A frame has begun and is not whole: its end is due.
@@ -59,7 +61,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   // Why it has kept us waiting for too long, if it has.
   const char* overdue(std::chrono::steady_clock::time_point now) const;
   // Something is due from it.
-  bool owes() const { return !greeted_ || frame_begun_.has_value(); }
+  bool owes() const { return !conversation_ || frame_begun_.has_value(); }
 
   ConnectionId id() const { return id_; }
 
@@ -67,7 +69,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   void read();
   void handle_input();
   bool handle_frame(std::string_view frame);
-  bool handle_magic();
+  bool handle_greeting();
   void announce_output();
   void wait_for_space();
 
@@ -76,7 +78,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   Socket socket_;
   const std::chrono::steady_clock::time_point accepted_;
   bool open_ = true;
-  bool greeted_ = false;
+  std::unique_ptr<Conversation> conversation_;  // null until its first bytes have told which it is
   bool closing_ = false;
   bool announced_ = false;
   bool waiting_for_space_ = false;
@@ -88,7 +90,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
 };
 
 const char* ClientConnection::overdue(std::chrono::steady_clock::time_point now) const {
-  if (!greeted_ && now - accepted_ >= hub_.options().magic_timeout) return "it said nothing in time";
+  if (!conversation_ && now - accepted_ >= hub_.options().magic_timeout) return "it said nothing in time";
   if (frame_begun_ && !not_reading_ && now - *frame_begun_ >= hub_.options().frame_timeout)
     return "it did not end a frame in time";
   return nullptr;
@@ -114,31 +116,30 @@ void ClientConnection::read() {
                           });
 }
 
-bool ClientConnection::handle_magic() {
-  const std::string_view bytes = input_.bytes().substr(0, kClientMagic.size());
-  if (bytes != kClientMagic.substr(0, bytes.size())) {
-    fail("it does not speak the client protocol of Quorate");
+bool ClientConnection::handle_greeting() {
+  auto greeting =
+      greet(input_.bytes(), {id_, hub_.options().frame_bytes_max, remote_ip(socket_)}, hub_.codec());
+  if (!greeting.ok()) {
+    fail(greeting.error().message);
     return false;
   }
-  if (bytes.size() == kClientMagic.size()) {
-    greeted_ = true;
-    input_.consume(kClientMagic.size());
-  }
+  conversation_ = std::move(greeting->conversation);
+  input_.consume(greeting->consumed);
   return true;
 }
 
 void ClientConnection::handle_input() {
-  if (!greeted_ && !handle_magic()) return;
-  while (greeted_ && !closing_) {
-    const auto size = client_frame_size(input_.bytes(), hub_.options().frame_bytes_max);
+  if (!conversation_ && !handle_greeting()) return;
+  while (conversation_ && !closing_) {
+    const auto size = conversation_->frame_size(input_.bytes());
     if (!size.ok()) return fail(size.error().message);
     if (*size == 0 || *size > input_.bytes().size()) break;
-    if (!handle_frame(input_.bytes().substr(4, *size - 4))) return;
+    if (!handle_frame(input_.bytes().substr(0, *size))) return;
     input_.consume(*size);
     frame_begun_.reset();
   }
   if (closing_) input_.consume(input_.bytes().size());
-  const bool begun = greeted_ && !input_.bytes().empty();
+  const bool begun = conversation_ && !input_.bytes().empty();
   if (!begun) frame_begun_.reset();
   if (begun && !frame_begun_) {
     frame_begun_ = std::chrono::steady_clock::now();
@@ -148,26 +149,24 @@ void ClientConnection::handle_input() {
 }
 
 bool ClientConnection::handle_frame(std::string_view frame) {
-  uint64_t id = 0;
-  auto request = hub_.codec().decode(id_, frame, id);
-  if (request.ok()) {
-    if (auto* open = std::get_if<OpenSessionRequest>(&request->body)) open->address = remote_ip(socket_);
-    if (auto* attach = std::get_if<AttachSessionRequest>(&request->body))
-      attach->address = remote_ip(socket_);
-    hub_.received(std::move(*request));
-    return open_;
-  }
-  if (request.code() == ErrorCode::kMalformed) {
-    fail(request.error().message);
+  auto taken = conversation_->take(frame);
+  if (!taken.ok()) {
+    fail(taken.error().message);
     return false;
   }
-  send({id_, ClientReply{id, request.error(), Zxid(), std::monostate()}});
+  if (auto* request = std::get_if<ClientRequest>(&*taken)) {
+    hub_.received(std::move(*request));
+  } else if (auto* zookeeper = std::get_if<ZookeeperRequest>(&*taken)) {
+    hub_.received(std::move(*zookeeper));
+  } else {
+    send(std::get<ClientMessage>(*taken));
+  }
   return open_;
 }
 
 void ClientConnection::send(const ClientMessage& message) {
-  if (!open_ || closing_) return;
-  hub_.codec().encode(message, output_);
+  if (!open_ || closing_ || !conversation_) return;
+  conversation_->encode(message, output_);
   announce_output();
 }
 
@@ -244,6 +243,9 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   LogRepeats& repeats() override { return repeats_; }
   void received(ClientRequest request) override {
     if (!stopped_) events_.received(std::move(request));
+  }
+  void received(ZookeeperRequest request) override {
+    if (!stopped_) events_.received_zookeeper(std::move(request));
   }
   void closed(ConnectionId id) override {
     connections_.erase(id);

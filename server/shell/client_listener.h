@@ -1,5 +1,5 @@
-// The client port. A connection says the magic, then sends framed requests; what it is answered is gathered
-// and sent with one write a flush.
+// The client port. A connection's first bytes tell what it speaks (conversation.h), then it sends framed
+// requests; what it is answered is gathered and sent with one write a flush.
 //
 // Thread safety: none; it lives on the loop's thread.
 //
@@ -42,6 +42,7 @@ class ClientListener {
  public:
   struct Events {
     std::function<void(ClientRequest)> received;
+    std::function<void(ZookeeperRequest)> received_zookeeper;
     std::function<void(ConnectionId)> lost;
     // Of a connection for which crowded() was called: most of its output is sent.
     std::function<void(ConnectionId)> drained;

@@ -79,6 +79,7 @@ Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecov
               {[this](PeerMessage message) { step(PeerReceived{std::move(message)}); },
                [this](ServerId peer) { step(PeerLost{peer}); }});
   clients.start({[this](ClientRequest request) { step(ClientReceived{std::move(request)}); },
+                 [this](ZookeeperRequest request) { step(ZookeeperReceived{std::move(request)}); },
                  [this](ConnectionId connection) { step(ClientLost{connection}); },
                  [this](ConnectionId connection) { step(ClientDrained{connection}); }});
 }

@@ -25,16 +25,17 @@ const std::vector<Layer>& layers() {
       {"raft/", true, {"base/", "raft/"}},
       {"kv/", true, {"base/", "kv/"}},
       {"lock/", true, {"base/", "kv/", "lock/"}},
+      {"proto/zookeeper", true, {"base/", "proto/zookeeper"}},
       {"proto/", false, {"base/", "proto/"}},
       // The words between the replica and the store.
       {"server/store_job", true, {"base/", "raft/", "kv/", "server/store_job"}},
       {"server/storage/", false, {"base/", "raft/", "kv/", "server/store_job", "server/storage/"}},
       {"server/shell/",
        false,
-       {"base/", "raft/", "kv/", "lock/", "proto/", "server/", "server/store_job", "server/storage/",
-        "server/shell/"}},
+       {"base/", "raft/", "kv/", "lock/", "proto/", "proto/zookeeper", "server/", "server/store_job",
+        "server/storage/", "server/shell/"}},
       // What stands in server/ itself is the replica and what it speaks.
-      {"server/", true, {"base/", "raft/", "kv/", "lock/", "server/", "server/store_job"}},
+      {"server/", true, {"base/", "raft/", "kv/", "lock/", "proto/zookeeper", "server/", "server/store_job"}},
       // The commands that work on the folder of a stopped server.
       {"client/cli/",
        false,

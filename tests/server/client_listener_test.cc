@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proto/client.pb.h"
+#include "proto/zookeeper_codec.h"
 #include "tests/server/loop_fixture.h"
 
 namespace quorate::server {
@@ -34,6 +35,7 @@ class ClientListenerTest : public testing::Test {
     listener_ = std::make_unique<ClientListener>(loop_, options);
     ASSERT_TRUE(listener_->listen({"127.0.0.1", 0}).ok());
     listener_->start({[this](ClientRequest request) { requests_.push_back(std::move(request)); },
+                      [this](ZookeeperRequest request) { zookeeper_.push_back(std::move(request)); },
                       [this](ConnectionId connection) { lost_.push_back(connection); },
                       [this](ConnectionId connection) { drained_.push_back(connection); }});
   }
@@ -62,6 +64,7 @@ class ClientListenerTest : public testing::Test {
   boost::asio::io_context loop_;
   std::unique_ptr<ClientListener> listener_;
   std::vector<ClientRequest> requests_;
+  std::vector<ZookeeperRequest> zookeeper_;
   std::vector<ConnectionId> lost_, drained_;
 };
 
@@ -105,8 +108,51 @@ TEST_F(ClientListenerTest, AClientThatLeavesIsReportedOnce) {
 }
 
 TEST_F(ClientListenerTest, AWrongMagicIsRefusedAtItsFirstWrongByte) {
-  expect_closed_by("QUOX");
+  expect_closed_by("QUORX");
   expect_closed_by("GET / HTTP/1.1\r\n\r\n");
+}
+
+// Both protocols on one port, however their bytes are cut.
+TEST_F(ClientListenerTest, ZooKeepersClientsAreToldByTheirFirstBytes) {
+  start();
+  std::string stream;
+  zookeeper::append_connect_request(stream, {0, 5, 4000, 0, {}, true});
+  zookeeper::append_request(stream, {1, zookeeper::GetData{"/x", true}});
+  auto client = connect();
+  auto native = connect(std::string(kClientMagic) + get_frame(7));
+  for (const char byte : stream) client->send(std::string_view(&byte, 1));
+  ASSERT_TRUE(run([&] { return zookeeper_.size() == 2 && requests_.size() == 1; }));
+  const auto& hello = std::get<ZookeeperConnect>(zookeeper_[0].body);
+  EXPECT_EQ(hello.request.last_zxid_seen, 5);
+  EXPECT_EQ(hello.address, "127.0.0.1");
+  EXPECT_NE(hello.fresh, kv::SessionPassword());
+  EXPECT_EQ(std::get<zookeeper::Request>(zookeeper_[1].body),
+            (zookeeper::Request{1, zookeeper::GetData{"/x", true}}));
+  const ConnectionId id = zookeeper_[0].connection;
+  listener_->send({id, zookeeper::ConnectReply{0, 4000, 9, {}, false}});
+  listener_->send({id, kv::WatchEvent{id, 0, kv::EventKind::kDeleted, "/x", Zxid()}});
+  listener_->send({id, zookeeper::Reply{1, 8, zookeeper::ErrorCode::kNoNode, {}}});
+  listener_->flush();
+  std::string expected;
+  zookeeper::append_connect_reply(expected, {0, 4000, 9, {}, false});
+  zookeeper::append_event(expected, {-1, zookeeper::EventType::kDeleted, zookeeper::kConnectedState, "/x"});
+  zookeeper::append_reply(expected, {1, 8, zookeeper::ErrorCode::kNoNode, {}});
+  ASSERT_TRUE(run([&] { return client->heard().size() >= expected.size(); }));
+  EXPECT_EQ(client->heard(), expected);
+}
+
+// Lengths that lie, before a session is open and after.
+TEST_F(ClientListenerTest, ZooKeepersFramesAreBounded) {
+  using namespace std::string_literals;
+  expect_closed_by("\xff\xff\xff\xff"s);
+  expect_closed_by("\0\0\0\0"s);
+  expect_closed_by("\x7f\xff\xff\xff"s);
+  expect_closed_by("\0\0\0\x41"s);  // longer than a connect request can be
+  std::string open;
+  zookeeper::append_connect_request(open, {0, 0, 4000, 0, {}, true});
+  expect_closed_by(open + "\x7f\xff\xff\xff"s);
+  expect_closed_by(open + "\xff\xff\xff\xff"s);
+  expect_closed_by(open + "\0\0\0\x04\0\0\0\x01"s);  // no operation
 }
 
 TEST_F(ClientListenerTest, AFrameOverTheLimitIsRefused) {

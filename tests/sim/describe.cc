@@ -169,6 +169,7 @@ std::string describe(const server::RequestBody& body) {
           [&](const server::QuotaRequest& b) { out << "quota of " << b.path; },
           [&](const server::AddCredentialRequest&) { out << "take this credential"; },
           [&](const server::SnapshotPartRequest& b) { out << "a part of snapshot " << b.snapshot; },
+          [&](const server::SyncRequest&) { out << "sync"; },
           [&](const server::TransferRequest& b) { out << "hand leadership to " << b.target; }},
       body);
   return out.str();
@@ -193,6 +194,11 @@ std::string describe(const server::ClientMessage& message) {
           },
           [&](const kv::FeedBatch& e) {
             out << "watch " << e.watch << " tells " << e.changes.size() << " changes of " << e.zxid;
+          },
+          [&](const zookeeper::ConnectReply& r) { out << "ZooKeeper session " << r.session; },
+          [&](const zookeeper::Reply& r) {
+            out << "ZooKeeper answer to " << r.xid << ": " << static_cast<int32_t>(r.error) << " at zxid "
+                << r.zxid;
           },
           [&](const server::ProgressEvent& e) { out << "all watches are complete up to " << e.zxid; },
           [&](const server::GrantEvent& e) { out << e.grant.node << " holds, token " << e.grant.token; },

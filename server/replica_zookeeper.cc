@@ -1,0 +1,280 @@
+// Clients of ZooKeeper's protocol: how a connection gets its session, and how its requests are answered in
+// their order (replica_zookeeper.h says why they are).
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "server/replica_impl.h"
+#include "server/replica_zookeeper_words.h"
+
+namespace quorate::server {
+
+namespace zk = zookeeper;
+
+namespace {
+
+// What is found out about a session while nothing of it can be answered any more.
+bool lost_with(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kNoQuorum:
+    case ErrorCode::kNotLeader:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kShuttingDown:
+    case ErrorCode::kSessionMoved:
+      return true;
+    default:
+      return false;
+  }
+}
+
+int64_t number_of(Zxid zxid) { return static_cast<int64_t>(zxid.value()); }
+
+}  // namespace
+
+// ---- sessions
+
+void Replica::Impl::zookeeper_connect(ConnectionId id, ZookeeperConnect connect) {
+  Connection& connection = connections[id];
+  if (connection.closing || connection.zookeeper) return;
+  connection.zookeeper = std::make_unique<ZookeeperClient>();
+  connection.zookeeper->connect = std::move(connect);
+  if (!raft || !has_state) return zookeeper_drop(id, connection);
+  // A client that saw more than this server has: let this one catch up first.
+  if (connection.zookeeper->connect.request.last_zxid_seen > number_of(state.zxid()))
+    return barriers.add({{id, kZookeeperCatchUpId}, SessionId(), SyncRequest{}, now.instant});
+  zookeeper_attach(id, connection);
+}
+
+void Replica::Impl::zookeeper_attach(ConnectionId id, Connection& connection) {
+  const ZookeeperConnect& connect = connection.zookeeper->connect;
+  const zk::ConnectRequest& request = connect.request;
+  const kv::Origin origin{options.raft.id, options.raft.boot, next_counter};
+  const Asker asker{id, kZookeeperConnectId};
+  if (request.session == 0) {
+    const auto timeout_ms = static_cast<uint32_t>(std::max(request.timeout_ms, 0));
+    return open_session(asker, kv::OpenSession{origin, timeout_ms, connect.fresh, connect.address});
+  }
+  open_session(asker, kv::AttachSession{origin, SessionId(static_cast<uint64_t>(request.session)),
+                                        request.password, connect.address});
+}
+
+void Replica::Impl::zookeeper_opened(ConnectionId id, Connection& connection, const kv::Outcome& outcome) {
+  ZookeeperClient& client = *connection.zookeeper;
+  const zk::ConnectRequest& request = client.connect.request;
+  client.phase = ZookeeperClient::Phase::kOpen;
+  client.timeout_ms = outcome.timeout_ms;
+  client.next_number = outcome.next_number;
+  client.last_sign = now.instant;
+  zk::ConnectReply reply;
+  reply.timeout_ms = static_cast<int32_t>(outcome.timeout_ms);
+  reply.session = static_cast<int64_t>(outcome.session.value());
+  reply.password = request.session == 0 ? client.connect.fresh : request.password;
+  if (request.read_only) reply.read_only = false;
+  output.clients.push_back({id, reply});
+  for (uint64_t i = 0; i < client.queue.size(); ++i) zookeeper_start(id, connection, client.front + i);
+  zookeeper_advance(id, connection);
+}
+
+// As ZooKeeper says it: a timeout of 0, then the end of the connection.
+void Replica::Impl::zookeeper_refuse_session(ConnectionId id, Connection& connection) {
+  zk::ConnectReply reply;
+  if (connection.zookeeper->connect.request.read_only) reply.read_only = false;
+  output.clients.push_back({id, reply});
+  zookeeper_drop(id, connection);
+}
+
+void Replica::Impl::zookeeper_drop(ConnectionId id, Connection& connection) {
+  connection.zookeeper->phase = ZookeeperClient::Phase::kEnded;
+  connection.zookeeper->queue.clear();
+  connection.closing = true;
+  output.close.push_back(id);
+}
+
+// Whatever a client does is a sign of its life, and so is what waits for its turn here. It is sent on often
+// enough, and no oftener.
+void Replica::Impl::zookeeper_sign(ConnectionId id, Connection& connection) {
+  ZookeeperClient& client = *connection.zookeeper;
+  if (now.instant - client.last_sign < std::chrono::milliseconds(client.timeout_ms) / 6) return;
+  client.last_sign = now.instant;
+  barriers.add({{id, kZookeeperSignId}, connection.session, PingRequest{}, now.instant});
+}
+
+void Replica::Impl::zookeeper_upkeep() {
+  for (auto& [id, connection] : connections) {
+    if (!connection.zookeeper || connection.zookeeper->phase != ZookeeperClient::Phase::kOpen) continue;
+    if (!connection.zookeeper->queue.empty()) zookeeper_sign(id, connection);
+  }
+}
+
+// ---- requests
+
+void Replica::Impl::zookeeper_request(ZookeeperRequest request) {
+  const ConnectionId id = request.connection;
+  if (auto* connect = std::get_if<ZookeeperConnect>(&request.body))
+    return zookeeper_connect(id, std::move(*connect));
+  const auto at = connections.find(id);
+  if (at == connections.end() || at->second.closing || !at->second.zookeeper) return;
+  Connection& connection = at->second;
+  ZookeeperClient& client = *connection.zookeeper;
+  const bool open = client.phase == ZookeeperClient::Phase::kOpen;
+  auto& asked = std::get<zk::Request>(request.body);
+  if (std::holds_alternative<zk::Ping>(asked.body)) {
+    client.last_sign = now.instant;
+    if (open) barriers.add({{id, kZookeeperPingId}, connection.session, PingRequest{}, now.instant});
+    return;
+  }
+  if (open) zookeeper_sign(id, connection);
+  client.queue.push_back({std::move(asked)});
+  if (client.queue.size() >= kZookeeperQueueMax) zookeeper_hold_back(id, client);
+  if (!open) return;
+  zookeeper_start(id, connection, client.front + client.queue.size() - 1);
+  zookeeper_advance(id, connection);
+}
+
+// No more of its requests are read until an answer has left: there is one to come.
+void Replica::Impl::zookeeper_hold_back(ConnectionId id, ZookeeperClient& client) {
+  if (std::exchange(client.held_back, true)) return;
+  output.crowded.push_back(id);
+}
+
+// What can be done before it has come to the front.
+void Replica::Impl::zookeeper_start(ConnectionId id, Connection& connection, uint64_t request) {
+  ZookeeperClient::Waiting& waiting = *connection.zookeeper->find(request);
+  const zk::RequestBody& body = waiting.request.body;
+  if (is_write(body) || std::holds_alternative<zk::Auth>(body)) {
+    zookeeper_write(id, connection, request);
+  } else if (std::holds_alternative<zk::Sync>(body) || options.zookeeper_linearizable_reads) {
+    barriers.add({{id, request}, connection.session, SyncRequest{}, now.instant});
+  } else {
+    waiting.ready = true;
+  }
+}
+
+namespace {
+
+// What an auth asks to replicate, or nothing where there is nothing to: the address is known.
+Result<std::optional<kv::Operation>> credential_of(zk::Auth& auth, const std::string& super_digest) {
+  if (auth.scheme == kv::kAddressScheme) return std::optional<kv::Operation>();
+  if (auth.scheme != "digest")
+    return {ErrorCode::kBadCredentials, "a credential of this scheme cannot be added; use digest"};
+  auto digest = kv::digest_id(auth.proof);
+  if (!digest.ok()) return Error{ErrorCode::kBadCredentials, digest.error().message};
+  const bool super = !super_digest.empty() && *digest == super_digest;
+  return std::optional<kv::Operation>(
+      kv::AddCredentialOp{{std::move(auth.scheme), std::move(*digest)}, super});
+}
+
+}  // namespace
+
+void Replica::Impl::zookeeper_write(ConnectionId id, Connection& connection, uint64_t request) {
+  ZookeeperClient& client = *connection.zookeeper;
+  ZookeeperClient::Waiting& waiting = *client.find(request);
+  const auto answer = [&waiting](ErrorCode code) {
+    waiting.reply = zk::Reply{waiting.request.xid, 0, zookeeper_code(code), {}};
+  };
+  if (auto refusal = reserved_refusal(waiting.request)) {
+    waiting.reply = std::move(*refusal);
+    return;
+  }
+  std::optional<kv::Operation> operation;
+  if (auto* auth = std::get_if<zk::Auth>(&waiting.request.body)) {
+    auto credential = credential_of(*auth, options.super_digest);
+    if (!credential.ok()) return answer(credential.code());
+    if (!*credential) return answer(ErrorCode::kOk);
+    operation = std::move(*credential);
+  } else {
+    auto asked = operation_of(waiting.request.body);
+    if (!asked.ok()) return answer(asked.code());
+    operation = std::move(*asked);
+  }
+  const kv::OperationView view = kv::view_of(*operation);
+  if (view.operations.size() > kv::kMultiOperationsMax) return answer(ErrorCode::kTooLarge);
+  if (Status room = admit(view); !room.ok()) return answer(room.code());
+  const auto attached = writes.attached(connection.session);
+  if (!attached || attached->connection != id) return answer(ErrorCode::kSessionExpired);
+  const uint64_t number = client.next_number++;
+  const kv::Command command =
+      kv::SessionRequest{connection.session, attached->epoch, number, number, std::move(*operation)};
+  writes.add(connection.session, number, request, Bytes(kv::encode_command(command)), now.instant);
+  if (writes.bytes() >= options.pending_bytes_max) zookeeper_hold_back(id, client);
+}
+
+// ---- answers
+
+// All that the rest of the replica has to say to such a connection comes by here.
+void Replica::Impl::zookeeper_answered(ConnectionId id, Connection& connection, const ClientReply& reply) {
+  ZookeeperClient& client = *connection.zookeeper;
+  const ErrorCode code = reply.error.code;
+  switch (reply.id) {
+    case kZookeeperConnectId:
+      if (code == ErrorCode::kOk) return zookeeper_opened(id, connection, std::get<kv::Outcome>(reply.body));
+      if (code == ErrorCode::kSessionExpired || code == ErrorCode::kBadCredentials)
+        return zookeeper_refuse_session(id, connection);
+      return zookeeper_drop(id, connection);
+    case kZookeeperCatchUpId:
+      // It has seen what this cluster never had.
+      if (code != ErrorCode::kOk || client.connect.request.last_zxid_seen > number_of(state.zxid()))
+        return zookeeper_drop(id, connection);
+      return zookeeper_attach(id, connection);
+    case kZookeeperPingId:
+    case kZookeeperSignId:
+      if (code != ErrorCode::kOk) return zookeeper_drop(id, connection);
+      if (reply.id == kZookeeperPingId) {
+        output.clients.push_back(
+            {id, zk::Reply{zk::kPingXid, number_of(reply.zxid), zk::ErrorCode::kOk, {}}});
+      }
+      return;
+    default:
+      break;
+  }
+  if (lost_with(code)) return zookeeper_drop(id, connection);
+  zookeeper_outcome(client, reply.id, reply);
+  zookeeper_advance(id, connection);
+}
+
+// A write has an outcome, or what a read or a sync waited for has happened.
+void Replica::Impl::zookeeper_outcome(ZookeeperClient& client, uint64_t request, const ClientReply& reply) {
+  ZookeeperClient::Waiting* const waiting = client.find(request);
+  CHECK(waiting != nullptr);
+  if (reply.error.ok() && !std::holds_alternative<kv::Outcome>(reply.body)) {
+    waiting->ready = true;
+    return;
+  }
+  zk::Reply& answer = waiting->reply.emplace();
+  answer.xid = waiting->request.xid;
+  answer.zxid = number_of(reply.zxid);
+  const auto* outcome = std::get_if<kv::Outcome>(&reply.body);
+  // A multi that was refused says so in the results.
+  if (reply.error.ok() || (outcome != nullptr && !outcome->results.empty())) {
+    answer.body = server::zookeeper_outcome(waiting->request.body, *outcome);
+  } else {
+    const bool auth = std::holds_alternative<zk::Auth>(waiting->request.body);
+    answer.error = auth ? zk::ErrorCode::kAuthFailed : zookeeper_code(reply.error.code);
+  }
+}
+
+void Replica::Impl::zookeeper_advance(ConnectionId id, Connection& connection) {
+  ZookeeperClient& client = *connection.zookeeper;
+  while (!client.queue.empty() && client.phase == ZookeeperClient::Phase::kOpen) {
+    ZookeeperClient::Waiting& waiting = client.queue.front();
+    if (!waiting.reply) {
+      if (!waiting.ready || connection.crowded) return;
+      waiting.reply = zookeeper_read(id, connection.session, waiting.request);
+    }
+    if (waiting.reply->zxid == 0) waiting.reply->zxid = number_of(state.zxid());
+    const zk::OpCode op = zk::op_of(waiting.request.body);
+    const bool last = op == zk::OpCode::kCloseSession ||
+                      (op == zk::OpCode::kAuth && waiting.reply->error != zk::ErrorCode::kOk);
+    output.clients.push_back({id, std::move(*waiting.reply)});
+    client.queue.pop_front();
+    ++client.front;
+    if (last) return zookeeper_drop(id, connection);
+    if (connection.turn != turn || connection.turn_bytes < options.turn_reply_bytes_max || connection.crowded)
+      continue;
+    connection.crowded = true;
+    output.crowded.push_back(id);
+  }
+}
+
+}  // namespace quorate::server

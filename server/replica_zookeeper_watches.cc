@@ -1,0 +1,176 @@
+// Watches of ZooKeeper's clients. They know a watch by its path and kind, so its number in the table follows
+// from these.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "base/checksum.h"
+#include "kv/path.h"
+#include "server/replica_impl.h"
+#include "server/replica_zookeeper_words.h"
+
+namespace quorate::server {
+
+namespace zk = zookeeper;
+
+namespace {
+
+constexpr kv::WatchKind kKinds[] = {kv::WatchKind::kData, kv::WatchKind::kChildren,
+                                    kv::WatchKind::kPersistent, kv::WatchKind::kRecursive};
+
+// WatcherType's numbers; a persistent watch is of every type.
+bool is_of_type(kv::WatchKind kind, int32_t type) {
+  if (type == 1 && kind == kv::WatchKind::kData) return false;
+  if (type == 2 && kind == kv::WatchKind::kChildren) return false;
+  return type >= 1 && type <= 3;
+}
+
+// Changes of the history that are looked at in one go.
+constexpr size_t kChangesLookedAt = 2'000;
+
+}  // namespace
+
+// 64 bits of a seeded hash stand for the path: two paths of one connection that collide would share a watch,
+// which does not happen by chance, and the seed is not known to who chooses paths.
+uint64_t Replica::Impl::zookeeper_watch_id(kv::WatchKind kind, std::string_view path) const {
+  return checksum64(path, zookeeper_watch_seed + static_cast<uint64_t>(kind));
+}
+
+Status Replica::Impl::zookeeper_watch(ConnectionId id, kv::WatchKind kind, std::string_view path) {
+  const uint64_t watch = zookeeper_watch_id(kind, path);
+  if (watches.contains(id, watch)) return {};
+  return watches.add(id, watch, kind, path);
+}
+
+// Whether there is such a watch; they are removed if asked for.
+bool Replica::Impl::zookeeper_watches(ConnectionId id, const std::string& path, int32_t type, bool remove) {
+  bool any = false;
+  for (const kv::WatchKind kind : kKinds) {
+    const uint64_t watch = zookeeper_watch_id(kind, path);
+    if (!is_of_type(kind, type) || !watches.contains(id, watch)) continue;
+    any = true;
+    if (remove) watches.remove(id, watch);
+  }
+  return any;
+}
+
+void Replica::Impl::zookeeper_tell(ConnectionId id, kv::EventKind kind, std::string path, Zxid zxid) {
+  output.clients.push_back({id, kv::WatchEvent{id, 0, kind, std::move(path), zxid}});
+}
+
+// What a client had before it lost its connection: what it missed fires, the rest is watched again.
+Status Replica::Impl::zookeeper_set_watches(ConnectionId id, SessionId session,
+                                            const zk::SetWatches& request) {
+  const Zxid seen(static_cast<uint64_t>(std::max<int64_t>(request.relative_zxid, 0)));
+  const auto resume = [&](const std::vector<std::string>& paths, kv::WatchKind kind, bool existed) {
+    for (const std::string& path : paths) {
+      if (Status done = zookeeper_resume(id, session, kind, path, seen, existed); !done.ok()) return done;
+    }
+    return Status();
+  };
+  if (Status done = resume(request.data, kv::WatchKind::kData, true); !done.ok()) return done;
+  if (Status done = resume(request.exists, kv::WatchKind::kData, false); !done.ok()) return done;
+  if (Status done = resume(request.children, kv::WatchKind::kChildren, true); !done.ok()) return done;
+  const auto keep = [&](const std::vector<std::string>& paths, kv::WatchKind kind) {
+    for (const std::string& path : paths) {
+      if (!kv::validate_path(path).ok()) continue;
+      if (Status added = zookeeper_watch(id, kind, path); !added.ok()) return added;
+    }
+    return Status();
+  };
+  if (Status done = keep(request.persistent, kv::WatchKind::kPersistent); !done.ok()) return done;
+  if (Status done = keep(request.recursive, kv::WatchKind::kRecursive); !done.ok()) return done;
+  zookeeper_replay(id, session, request);
+  return {};
+}
+
+// As ZooKeeper compares: by mzxid, pzxid and existence. What the session may not read is not told of, but
+// watched from here on.
+Status Replica::Impl::zookeeper_resume(ConnectionId id, SessionId session, kv::WatchKind kind,
+                                       const std::string& path, Zxid seen, bool existed) {
+  if (!kv::validate_path(path).ok()) return {};
+  const auto node = view_of(session).get(path);
+  std::optional<kv::EventKind> missed;
+  if (is_reserved(path) || node.code() == ErrorCode::kDenied) {
+    // Nothing to tell.
+  } else if (!existed) {
+    if (node.ok()) missed = kv::EventKind::kCreated;
+  } else if (!node.ok()) {
+    missed = kv::EventKind::kDeleted;
+  } else if (kind == kv::WatchKind::kData) {
+    if (node->stat.mzxid > seen) missed = kv::EventKind::kDataChanged;
+  } else if (node->stat.pzxid > seen) {
+    missed = kv::EventKind::kChildrenChanged;
+  }
+  if (!missed) return zookeeper_watch(id, kind, path);
+  zookeeper_tell(id, *missed, path, Zxid());
+  return {};
+}
+
+namespace {
+
+struct Missed {
+  bool created_first = false;  // the first change made it: it was not there before
+  Zxid last;
+};
+
+}  // namespace
+
+// Persistent watches are told what the history of changes holds: of each path what it came to, in the order
+// of the last changes. Where the history does not reach back so far, the client is told of the watched nodes
+// themselves, so that it reads again.
+void Replica::Impl::zookeeper_replay(ConnectionId id, SessionId session, const zk::SetWatches& request) {
+  const Zxid seen(static_cast<uint64_t>(std::max<int64_t>(request.relative_zxid, 0)));
+  const kv::View view = view_of(session);
+  std::map<std::string, Missed> missed;  // of watched paths
+  std::map<std::string, Zxid> children;  // watched themselves, whose children came or went
+  const auto collect = [&](const std::string& root, bool recursive) {
+    if (!kv::validate_path(root).ok() || is_reserved(root)) return;
+    for (Zxid from = seen; from < state.zxid();) {
+      auto past = view.changes_since(root, from, kChangesLookedAt);
+      if (!past.ok()) {
+        const auto node = view.get(root);
+        if (node.code() == ErrorCode::kDenied) return;
+        missed[root] = {false, state.zxid()};
+        if (!recursive) children[root] = state.zxid();
+        return;
+      }
+      for (const auto& change : past->changes) {
+        const bool own = change.path == root;
+        if (own || recursive) {
+          const auto [at, first] = missed.try_emplace(change.path);
+          if (first) at->second.created_first = change.kind == kv::Change::Kind::kCreated;
+          at->second.last = change.zxid;
+        } else if (change.kind != kv::Change::Kind::kDataSet && kv::parent_of(change.path) == root) {
+          children[root] = change.zxid;
+        }
+      }
+      from = past->up_to;
+    }
+  };
+  for (const std::string& root : request.persistent) collect(root, false);
+  for (const std::string& root : request.recursive) collect(root, true);
+
+  struct Told {
+    Zxid zxid;
+    kv::EventKind kind;
+    std::string path;
+  };
+  std::vector<Told> told;
+  for (const auto& [path, what] : missed) {
+    const bool there = state.get(path).ok();
+    if (!there && what.created_first) continue;  // it came and went
+    const kv::EventKind kind = !there               ? kv::EventKind::kDeleted
+                               : what.created_first ? kv::EventKind::kCreated
+                                                    : kv::EventKind::kDataChanged;
+    told.push_back({what.last, kind, path});
+  }
+  for (const auto& [path, zxid] : children) {
+    if (state.get(path).ok()) told.push_back({zxid, kv::EventKind::kChildrenChanged, path});
+  }
+  std::stable_sort(told.begin(), told.end(), [](const Told& a, const Told& b) { return a.zxid < b.zxid; });
+  for (Told& event : told) zookeeper_tell(id, event.kind, std::move(event.path), Zxid());
+}
+
+}  // namespace quorate::server

@@ -1,0 +1,320 @@
+#include "server/replica_zookeeper_words.h"
+
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+
+namespace quorate::server {
+
+namespace zk = zookeeper;
+
+zk::ErrorCode zookeeper_code(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kOk:
+      return zk::ErrorCode::kOk;
+    case ErrorCode::kNoNode:
+      return zk::ErrorCode::kNoNode;
+    case ErrorCode::kNodeExists:
+      return zk::ErrorCode::kNodeExists;
+    case ErrorCode::kBadVersion:
+      return zk::ErrorCode::kBadVersion;
+    case ErrorCode::kNotEmpty:
+      return zk::ErrorCode::kNotEmpty;
+    case ErrorCode::kNoChildrenForEphemerals:
+      return zk::ErrorCode::kNoChildrenForEphemerals;
+    case ErrorCode::kBadPath:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kNotHolder:
+    case ErrorCode::kBadQueue:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kTooManyNodes:
+    case ErrorCode::kInvalidTtl:
+    case ErrorCode::kSequenceExhausted:
+      return zk::ErrorCode::kBadArguments;
+    case ErrorCode::kNotAttempted:
+      return zk::ErrorCode::kRuntimeInconsistency;
+    case ErrorCode::kSessionExpired:
+    case ErrorCode::kSessionRequired:
+      return zk::ErrorCode::kSessionExpired;
+    case ErrorCode::kSessionMoved:
+      return zk::ErrorCode::kSessionMoved;
+    case ErrorCode::kBadCredentials:
+      return zk::ErrorCode::kAuthFailed;
+    case ErrorCode::kTooManyResults:
+    case ErrorCode::kOverloaded:
+      return zk::ErrorCode::kThrottled;
+    case ErrorCode::kNoQuorum:
+    case ErrorCode::kNotLeader:
+    case ErrorCode::kOutcomeUnknown:
+    case ErrorCode::kUnavailable:
+    case ErrorCode::kShuttingDown:
+    case ErrorCode::kNotMember:
+      return zk::ErrorCode::kConnectionLoss;
+    case ErrorCode::kTimeout:
+      return zk::ErrorCode::kOperationTimeout;
+    case ErrorCode::kUnsupported:
+      return zk::ErrorCode::kUnimplemented;
+    case ErrorCode::kMalformed:
+      return zk::ErrorCode::kMarshallingError;
+    case ErrorCode::kDenied:
+      return zk::ErrorCode::kNoAuth;
+    case ErrorCode::kInvalidAcl:
+      return zk::ErrorCode::kInvalidAcl;
+    case ErrorCode::kQuotaExceeded:
+    case ErrorCode::kLimitReached:
+      return zk::ErrorCode::kQuotaExceeded;
+    case ErrorCode::kHistoryGone:
+    case ErrorCode::kRequestGap:
+    case ErrorCode::kRequestForgotten:
+    case ErrorCode::kIo:
+    case ErrorCode::kNoSpace:
+    case ErrorCode::kCorruption:
+    case ErrorCode::kWrongCluster:
+    case ErrorCode::kWrongServer:
+    case ErrorCode::kInUse:
+    case ErrorCode::kBadConfiguration:
+      return zk::ErrorCode::kSystemError;
+  }
+  return zk::ErrorCode::kSystemError;
+}
+
+zk::Stat zookeeper_stat(const kv::Stat& stat) {
+  const auto number = [](auto id) { return static_cast<int64_t>(id.value()); };
+  return {number(stat.czxid), number(stat.mzxid), stat.ctime_ms,     stat.mtime_ms,
+          stat.version,       stat.cversion,      stat.aversion,     number(stat.ephemeral_owner),
+          stat.data_length,   stat.num_children,  number(stat.pzxid)};
+}
+
+zk::Acl zookeeper_acl(const kv::Acl& acl) {
+  zk::Acl out;
+  out.reserve(acl.size());
+  for (const kv::AclEntry& entry : acl)
+    out.push_back({static_cast<int32_t>(entry.permissions), entry.scheme, entry.id});
+  return out;
+}
+
+// ---- operations
+
+namespace {
+
+// A list without entries means "open to all" to the tree and is refused by ZooKeeper: so it gets one entry
+// that the tree refuses in the same way, at the same place in the order of its rules.
+kv::Acl acl_of(zk::Acl&& acl) {
+  kv::Acl out;
+  out.reserve(acl.size());
+  for (zk::AclEntry& entry : acl) {
+    out.push_back({static_cast<uint32_t>(entry.permissions), std::move(entry.scheme), std::move(entry.id)});
+  }
+  if (out.empty()) out.push_back({0, "", ""});
+  return out;
+}
+
+Result<kv::CreateOp> create_of(zk::Create&& create) {
+  kv::CreateOp op;
+  switch (static_cast<zk::CreateMode>(create.flags)) {
+    case zk::CreateMode::kPersistent:
+      break;
+    case zk::CreateMode::kEphemeral:
+      op.ephemeral = true;
+      break;
+    case zk::CreateMode::kPersistentSequential:
+      op.sequential = true;
+      break;
+    case zk::CreateMode::kEphemeralSequential:
+      op.ephemeral = op.sequential = true;
+      break;
+    case zk::CreateMode::kContainer:
+      op.container = true;
+      break;
+    case zk::CreateMode::kTtl:
+      op.ttl_ms = create.ttl_ms;
+      break;
+    case zk::CreateMode::kTtlSequential:
+      op.ttl_ms = create.ttl_ms;
+      op.sequential = true;
+      break;
+    default:
+      return {ErrorCode::kInvalidArgument,
+              "there is no mode " + std::to_string(create.flags) + " of creating a node"};
+  }
+  op.path = std::move(create.path);
+  op.data = std::move(create.data);
+  op.acl = acl_of(std::move(create.acl));
+  return op;
+}
+
+Result<kv::MultiOp> multi_of(zk::Multi& multi) {
+  kv::MultiOp op;
+  op.operations.reserve(multi.parts.size());
+  for (zk::Multi::Part& part : multi.parts) {
+    if (auto* create = std::get_if<zk::Create>(&part)) {
+      auto made = create_of(std::move(*create));
+      if (!made.ok()) return made.error();
+      op.operations.emplace_back(std::move(*made));
+    } else if (auto* remove = std::get_if<zk::Delete>(&part)) {
+      op.operations.emplace_back(kv::DeleteOp{std::move(remove->path), remove->version});
+    } else if (auto* set = std::get_if<zk::SetData>(&part)) {
+      op.operations.emplace_back(kv::SetOp{std::move(set->path), std::move(set->data), set->version});
+    } else {
+      auto& check = std::get<zk::Check>(part);
+      op.operations.emplace_back(kv::CheckOp{std::move(check.path), check.version});
+    }
+  }
+  return op;
+}
+
+zk::CreateReply created(zk::OpCode op, const std::string& path, const kv::Stat& stat) {
+  if (op == zk::OpCode::kCreate) return {path, std::nullopt};
+  return {path, zookeeper_stat(stat)};
+}
+
+zk::MultiResult result_of(const zk::Multi::Part& part, const kv::OperationResult& result, bool refused) {
+  if (refused) return {zk::OpCode::kError, zookeeper_code(result.code), {}};
+  if (const auto* create = std::get_if<zk::Create>(&part)) {
+    // Whatever was asked for beyond a plain create is answered as a create2.
+    const zk::OpCode op = create->op == zk::OpCode::kCreate ? zk::OpCode::kCreate : zk::OpCode::kCreate2;
+    return {op, zk::ErrorCode::kOk, created(op, result.path, result.stat)};
+  }
+  if (std::holds_alternative<zk::SetData>(part))
+    return {zk::OpCode::kSetData, zk::ErrorCode::kOk, zk::StatReply{zookeeper_stat(result.stat)}};
+  const bool removed = std::holds_alternative<zk::Delete>(part);
+  return {removed ? zk::OpCode::kDelete : zk::OpCode::kCheck, zk::ErrorCode::kOk, {}};
+}
+
+}  // namespace
+
+bool is_write(const zk::RequestBody& request) {
+  return std::holds_alternative<zk::Create>(request) || std::holds_alternative<zk::Delete>(request) ||
+         std::holds_alternative<zk::SetData>(request) || std::holds_alternative<zk::SetAcl>(request) ||
+         std::holds_alternative<zk::Multi>(request) || std::holds_alternative<zk::CloseSession>(request);
+}
+
+Result<kv::Operation> operation_of(zk::RequestBody& request) {
+  if (auto* create = std::get_if<zk::Create>(&request)) {
+    auto op = create_of(std::move(*create));
+    if (!op.ok()) return op.error();
+    return kv::Operation(std::move(*op));
+  }
+  if (auto* multi = std::get_if<zk::Multi>(&request)) {
+    auto op = multi_of(*multi);
+    if (!op.ok()) return op.error();
+    return kv::Operation(std::move(*op));
+  }
+  if (auto* remove = std::get_if<zk::Delete>(&request))
+    return kv::Operation(kv::DeleteOp{std::move(remove->path), remove->version});
+  if (auto* set = std::get_if<zk::SetData>(&request))
+    return kv::Operation(kv::SetOp{std::move(set->path), std::move(set->data), set->version});
+  if (auto* set = std::get_if<zk::SetAcl>(&request))
+    return kv::Operation(kv::SetAclOp{std::move(set->path), acl_of(std::move(set->acl)), set->version});
+  CHECK(std::holds_alternative<zk::CloseSession>(request));
+  return kv::Operation(kv::CloseSessionOp{});
+}
+
+zk::ReplyBody zookeeper_outcome(const zk::RequestBody& request, const kv::Outcome& outcome) {
+  if (const auto* create = std::get_if<zk::Create>(&request))
+    return created(create->op, outcome.path, outcome.stat);
+  if (std::holds_alternative<zk::SetData>(request) || std::holds_alternative<zk::SetAcl>(request))
+    return zk::StatReply{zookeeper_stat(outcome.stat)};
+  const auto* multi = std::get_if<zk::Multi>(&request);
+  if (multi == nullptr) return std::monostate();
+  CHECK(outcome.results.size() == multi->parts.size());
+  zk::MultiReply reply;
+  reply.results.reserve(multi->parts.size());
+  for (size_t i = 0; i < multi->parts.size(); ++i)
+    reply.results.push_back(result_of(multi->parts[i], outcome.results[i], outcome.code != ErrorCode::kOk));
+  return reply;
+}
+
+// ---- reserved nodes
+
+namespace {
+
+constexpr std::string_view kReserved = "/zookeeper";
+constexpr std::string_view kQuota = "/zookeeper/quota";
+constexpr std::string_view kConfig = "/zookeeper/config";
+
+// One line a server as ZooKeeper's dynamic configuration has them. Quorate has one port between servers where
+// ZooKeeper has two, so that stands twice.
+std::string config_text(const raft::Configuration& configuration) {
+  std::string text;
+  for (const raft::Member& member : configuration.members) {
+    const std::string& address = member.address;
+    const size_t colon = address.rfind(':');
+    const std::string port = colon == std::string::npos ? "" : address.substr(colon);
+    text += "server." + std::to_string(member.id.value()) + "=" + address + port;
+    text += member.role == raft::MemberRole::kVoter ? ":participant\n" : ":observer\n";
+  }
+  return text + "version=0";
+}
+
+}  // namespace
+
+bool is_reserved(std::string_view path) {
+  return path.starts_with(kReserved) && (path.size() == kReserved.size() || path[kReserved.size()] == '/');
+}
+
+namespace {
+
+// kOk: it writes to no reserved path.
+template <class Body>
+zk::ErrorCode refusal_of(const Body& body) {
+  if constexpr (std::is_same_v<Body, zk::Create> || std::is_same_v<Body, zk::Delete> ||
+                std::is_same_v<Body, zk::SetData> || std::is_same_v<Body, zk::SetAcl>) {
+    if (!is_reserved(body.path)) return zk::ErrorCode::kOk;
+    const bool known = body.path == kReserved || body.path == kQuota || body.path == kConfig;
+    if (known && std::is_same_v<Body, zk::Create>) return zk::ErrorCode::kNodeExists;
+    if (known && std::is_same_v<Body, zk::Delete>) return zk::ErrorCode::kBadArguments;
+    if (!known && !std::is_same_v<Body, zk::Create>) return zk::ErrorCode::kNoNode;
+    return zk::ErrorCode::kNoAuth;
+  }
+  return zk::ErrorCode::kOk;
+}
+
+}  // namespace
+
+std::optional<zk::Reply> reserved_refusal(const zk::Request& request) {
+  zk::Reply reply{request.xid, 0, zk::ErrorCode::kOk, {}};
+  const auto* multi = std::get_if<zk::Multi>(&request.body);
+  if (multi == nullptr) {
+    reply.error = std::visit([](const auto& body) { return refusal_of(body); }, request.body);
+    return reply.error == zk::ErrorCode::kOk ? std::nullopt : std::optional(reply);
+  }
+  zk::MultiReply results;
+  bool refused = false;
+  for (const zk::Multi::Part& part : multi->parts) {
+    const auto code = refused ? zk::ErrorCode::kRuntimeInconsistency
+                              : std::visit([](const auto& body) { return refusal_of(body); }, part);
+    refused = refused || code != zk::ErrorCode::kOk;
+    results.results.push_back({zk::OpCode::kError, code, {}});
+  }
+  if (!refused) return std::nullopt;
+  reply.body = std::move(results);
+  return reply;
+}
+
+std::optional<ReservedNode> reserved_node(std::string_view path, const raft::Configuration& configuration) {
+  ReservedNode node;
+  if (path == kReserved) {
+    node.children = {"config", "quota"};
+    node.stat.num_children = 2;
+    node.stat.cversion = -2;
+    node.may_write = true;
+  } else if (path == kQuota) {
+    node.may_write = true;
+  } else if (path == kConfig) {
+    node.data = config_text(configuration);
+    node.stat.data_length = static_cast<int32_t>(node.data.size());
+  } else {
+    return std::nullopt;
+  }
+  return node;
+}
+
+// No create has counted it, so the count of creates and deletes is one lower than the children let expect.
+void add_reserved(zk::Stat& root) {
+  ++root.num_children;
+  --root.cversion;
+}
+
+}  // namespace quorate::server
