@@ -58,8 +58,8 @@ void Execution::note(Change::Kind kind, const Place& place) {
     const uint32_t acl = tree_.node(ref).acl;
     return acl == AclTable::kOpen ? nullptr : tree_.acls().share(acl);
   };
-  changes_.push_back({kind, std::string(place.path), tree_.owner(place.ref), node.sequential(), node.czxid, node.order,
-                      list_of(place.ref), node.parent == kNone ? nullptr : list_of(node.parent)});
+  changes_.push_back({kind, std::string(place.path), tree_.owner(place.ref), node.sequential(), node.czxid,
+                      node.order, list_of(place.ref), node.parent == kNone ? nullptr : list_of(node.parent)});
 }
 
 Place Execution::make(const Place& parent, std::string_view path, const NewNode& made) {
@@ -78,7 +78,6 @@ Place Execution::make_parents(Place from, std::string_view path, uint32_t acl) {
 }
 
 Outcome Execution::create(const OperationView& op) {
-  if (op.path == "/" && !op.sequential) return refuse(ErrorCode::kNodeExists, "the root is always there");
   const Result<Acl> list = expanded(op.acl);
   if (!list.ok()) return refuse(list.error());
   const std::string_view above = parent_of(op.path);
@@ -149,7 +148,12 @@ Outcome Execution::set_acl(const OperationView& op) {
 
 Outcome Execution::remove(const OperationView& op) {
   const Place place = tree_.find(op.path);
-  if (place.ref == kNone) return refuse_missing(op.path, {});
+  if (place.ref == kNone) {
+    // Who may not delete here is not told what there is.
+    const Place parent = tree_.find(parent_of(op.path));
+    Status status = parent.ref == kNone ? Status() : allowed(parent.ref, kDelete);
+    return status.ok() ? refuse_missing(op.path, {}) : refuse(status);
+  }
   const Node& node = tree_.node(place.ref);
   if (Status status = allowed(node.parent, kDelete); !status.ok()) return refuse(status);
   if (op.version != -1 && op.version != node.version) return refuse_version(place, node.version, op.version);

@@ -41,6 +41,8 @@ class Slab {
 
   // All references handed out so far are below; released ones hold a default T.
   Ref end() const { return next_; }
+  // How many are handed out.
+  size_t size() const { return next_ - 1 - free_.size(); }
   size_t bytes() const { return chunks_.size() * kChunkSize * sizeof(T) + free_.capacity() * sizeof(Ref); }
 
  private:

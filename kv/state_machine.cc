@@ -262,6 +262,7 @@ std::vector<std::string> StateMachine::ephemerals(SessionId id) const {
 }
 
 size_t StateMachine::node_count() const { return impl_->tree.size(); }
+size_t StateMachine::ephemeral_count() const { return impl_->tree.ephemeral_count(); }
 uint64_t StateMachine::data_bytes() const { return impl_->tree.data_bytes(); }
 
 std::optional<Quota> StateMachine::quota(std::string_view path) const {

@@ -183,6 +183,7 @@ class StateMachine {
   const Credentials& credentials(SessionId id) const;
   std::vector<std::string> ephemerals(SessionId id) const;
   size_t node_count() const;
+  size_t ephemeral_count() const;
   // The cluster time from which on there is something to reap (ReapNodes); nothing if there is nothing.
   std::optional<int64_t> next_reap() const;
   // What may be reaped at that cluster time, those that are due the longest first: at most `max` of them,

@@ -127,6 +127,7 @@ class Tree {
   Ref next_owned(Ref ref) const { return ephemerals_[nodes_[ref].part].owned_next; }
   size_t owned_count(SessionId owner) const;
   size_t owner_count() const { return owned_.size(); }
+  size_t ephemeral_count() const { return ephemerals_.size(); }
 
   // Nodes that have a queue, in no order that means anything.
   const std::vector<Ref>& queues() const { return queues_; }

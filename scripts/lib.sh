@@ -57,6 +57,8 @@ PACKAGES=(
   libgtest-dev librapidcheck-dev # tests
   ccache                         # speed only
 )
+# Clients of ZooKeeper and ZooKeeper itself, which the tests try and compare with.
+PACKAGES_CLIENTS=(python3-kazoo zookeeper)
 # What the fuzzers need beside it; `scripts/test --full` also builds all of it with clang.
 PACKAGES_FUZZ=(clang libclang-rt-14-dev)
 

@@ -197,6 +197,17 @@ struct MemberStatus {
   std::string client_address;  // filled in by the shell, as far as it has heard of it
   std::optional<Index> match;  // on the leader: what is durable there
 };
+// Of the requests of ZooKeeper's clients, since this server was started.
+struct ZookeeperFigures {
+  size_t outstanding = 0;  // not answered yet
+  uint64_t answered = 0;
+  uint64_t latency_sum_ms = 0;
+  uint64_t latency_min_ms = 0, latency_max_ms = 0;
+
+  double latency_avg_ms() const {
+    return answered == 0 ? 0 : static_cast<double>(latency_sum_ms) / static_cast<double>(answered);
+  }
+};
 struct ServerStatus {
   ServerId id;
   ClusterId cluster;  // 0: not formed yet
@@ -209,7 +220,9 @@ struct ServerStatus {
   ServerId leader;  // 0: none known
   Index last_index, committed, applied;
   Zxid zxid;
-  size_t nodes = 0, sessions = 0, connections = 0, watches = 0;
+  size_t nodes = 0, sessions = 0, connections = 0, watches = 0, ephemerals = 0;
+  uint64_t data_bytes = 0;
+  ZookeeperFigures zookeeper;
   uint64_t state_hash = 0;
   std::vector<MemberStatus> members;
 };

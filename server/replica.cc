@@ -250,6 +250,9 @@ ServerStatus Replica::Impl::status() const {
   status.sessions = state.session_count();
   status.connections = connections.size();
   status.watches = watches.size();
+  status.ephemerals = state.ephemeral_count();
+  status.data_bytes = state.data_bytes();
+  status.zookeeper = zookeeper_figures;
   status.state_hash = state.state_hash();
   status.zxid = state.zxid();
   status.applied = state.applied();

@@ -106,9 +106,7 @@ void Replica::Impl::deliver_attached(const kv::Applied& applied) {
     if (!attached || attached->epoch == session->epoch) continue;
     writes.detach(id);
     connections[attached->connection].session = SessionId();
-    if (!speaks_zookeeper(attached->connection))
-      output.clients.push_back({attached->connection, SessionEndEvent{id, ErrorCode::kSessionMoved}});
-    output.close.push_back(attached->connection);
+    tell_end(attached->connection, {id, ErrorCode::kSessionMoved});
   }
 }
 
@@ -146,12 +144,15 @@ void Replica::Impl::deliver_ended(const kv::SessionEnd& end) {
   if (!attached) return;
   writes.detach(end.session);
   connections[attached->connection].session = SessionId();
-  if (!end.expired) return;
-  if (!speaks_zookeeper(attached->connection)) {
-    output.clients.push_back(
-        {attached->connection, SessionEndEvent{end.session, ErrorCode::kSessionExpired}});
-  }
-  output.close.push_back(attached->connection);
+  if (end.expired) tell_end(attached->connection, {end.session, ErrorCode::kSessionExpired});
+}
+
+// ZooKeeper's clients learn it from the end of the connection, and the reason when they come back.
+void Replica::Impl::tell_end(ConnectionId id, SessionEndEvent event) {
+  Connection& connection = connections[id];
+  if (connection.zookeeper) return zookeeper_drop(id, connection);
+  output.clients.push_back({id, event});
+  output.close.push_back(id);
 }
 
 }  // namespace quorate::server

@@ -64,6 +64,7 @@ Duration Replica::Impl::ping_gather(SessionId id) const {
 void Replica::Impl::client_lost(ConnectionId connection) {
   const auto at = connections.find(connection);
   if (at == connections.end()) return;
+  if (at->second.zookeeper) zookeeper_figures.outstanding -= at->second.zookeeper->queue.size();
   if (at->second.session != SessionId()) writes.detach(at->second.session);
   watches.drop_connection(connection);
   if (transfer_asker && transfer_asker->connection == connection) transfer_asker.reset();

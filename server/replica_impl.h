@@ -88,6 +88,7 @@ struct Replica::Impl {
   void deliver_outcome(const kv::SessionOutcome& outcome);
   void deliver_origin(const kv::OriginOutcome& outcome);
   void deliver_ended(const kv::SessionEnd& end);
+  void tell_end(ConnectionId id, SessionEndEvent event);
 
   // ---- replica_clients.cc
   struct Connection {
@@ -117,13 +118,16 @@ struct Replica::Impl {
   void zookeeper_attach(ConnectionId id, Connection& connection);
   void zookeeper_opened(ConnectionId id, Connection& connection, const kv::Outcome& outcome);
   void zookeeper_refuse_session(ConnectionId id, Connection& connection);
-  void zookeeper_start(ConnectionId id, Connection& connection, uint64_t request);
+  bool zookeeper_start(ConnectionId id, Connection& connection, uint64_t request);
+  bool zookeeper_start_more(ConnectionId id, Connection& connection);
+  void zookeeper_answer(ConnectionId id, Connection& connection);
   void zookeeper_write(ConnectionId id, Connection& connection, uint64_t request);
   void zookeeper_answered(ConnectionId id, Connection& connection, const ClientReply& reply);
   void zookeeper_outcome(ZookeeperClient& client, uint64_t request, const ClientReply& reply);
   void zookeeper_advance(ConnectionId id, Connection& connection);
   void zookeeper_sign(ConnectionId id, Connection& connection);
   void zookeeper_hold_back(ConnectionId id, ZookeeperClient& client);
+  void zookeeper_count(const ZookeeperClient::Waiting& waiting);
   void zookeeper_drop(ConnectionId id, Connection& connection);
   void zookeeper_upkeep();
   bool speaks_zookeeper(ConnectionId id) const {
@@ -272,6 +276,7 @@ struct Replica::Impl {
   // Of ZooKeeper's clients, whom nobody tells to try again later: the leader had no room for these.
   std::vector<std::pair<SessionId, uint64_t>> held_back_writes;
   uint64_t zookeeper_watch_seed;
+  ZookeeperFigures zookeeper_figures;
   Barriers barriers;
   uint64_t next_counter = 1;  // of openings, barriers and read contexts
   Instant next_upkeep = kNever;

@@ -72,7 +72,6 @@ void Replica::Impl::zookeeper_opened(ConnectionId id, Connection& connection, co
   reply.password = request.session == 0 ? client.connect.fresh : request.password;
   if (request.read_only) reply.read_only = false;
   output.clients.push_back({id, reply});
-  for (uint64_t i = 0; i < client.queue.size(); ++i) zookeeper_start(id, connection, client.front + i);
   zookeeper_advance(id, connection);
 }
 
@@ -85,9 +84,10 @@ void Replica::Impl::zookeeper_refuse_session(ConnectionId id, Connection& connec
 }
 
 void Replica::Impl::zookeeper_drop(ConnectionId id, Connection& connection) {
+  if (std::exchange(connection.closing, true)) return;
   connection.zookeeper->phase = ZookeeperClient::Phase::kEnded;
+  zookeeper_figures.outstanding -= connection.zookeeper->queue.size();
   connection.zookeeper->queue.clear();
-  connection.closing = true;
   output.close.push_back(id);
 }
 
@@ -102,7 +102,8 @@ void Replica::Impl::zookeeper_sign(ConnectionId id, Connection& connection) {
 
 void Replica::Impl::zookeeper_upkeep() {
   for (auto& [id, connection] : connections) {
-    if (!connection.zookeeper || connection.zookeeper->phase != ZookeeperClient::Phase::kOpen) continue;
+    if (connection.closing || !connection.zookeeper) continue;
+    if (connection.zookeeper->phase != ZookeeperClient::Phase::kOpen) continue;
     if (!connection.zookeeper->queue.empty()) zookeeper_sign(id, connection);
   }
 }
@@ -125,11 +126,10 @@ void Replica::Impl::zookeeper_request(ZookeeperRequest request) {
     return;
   }
   if (open) zookeeper_sign(id, connection);
-  client.queue.push_back({std::move(asked)});
+  client.queue.push_back({std::move(asked), now.instant});
+  ++zookeeper_figures.outstanding;
   if (client.queue.size() >= kZookeeperQueueMax) zookeeper_hold_back(id, client);
-  if (!open) return;
-  zookeeper_start(id, connection, client.front + client.queue.size() - 1);
-  zookeeper_advance(id, connection);
+  if (open) zookeeper_advance(id, connection);
 }
 
 // No more of its requests are read until an answer has left: there is one to come.
@@ -138,17 +138,20 @@ void Replica::Impl::zookeeper_hold_back(ConnectionId id, ZookeeperClient& client
   output.crowded.push_back(id);
 }
 
-// What can be done before it has come to the front.
-void Replica::Impl::zookeeper_start(ConnectionId id, Connection& connection, uint64_t request) {
+// What can be done before its turn has come. False: it has to wait until the leader has answered.
+bool Replica::Impl::zookeeper_start(ConnectionId id, Connection& connection, uint64_t request) {
   ZookeeperClient::Waiting& waiting = *connection.zookeeper->find(request);
   const zk::RequestBody& body = waiting.request.body;
   if (is_write(body) || std::holds_alternative<zk::Auth>(body)) {
+    if (connection.zookeeper->unconfirmed > 0) return false;
     zookeeper_write(id, connection, request);
   } else if (std::holds_alternative<zk::Sync>(body) || options.zookeeper_linearizable_reads) {
+    ++connection.zookeeper->unconfirmed;
     barriers.add({{id, request}, connection.session, SyncRequest{}, now.instant});
   } else {
     waiting.ready = true;
   }
+  return true;
 }
 
 namespace {
@@ -184,9 +187,7 @@ void Replica::Impl::zookeeper_write(ConnectionId id, Connection& connection, uin
     if (!*credential) return answer(ErrorCode::kOk);
     operation = std::move(*credential);
   } else {
-    auto asked = operation_of(waiting.request.body);
-    if (!asked.ok()) return answer(asked.code());
-    operation = std::move(*asked);
+    operation = operation_of(waiting.request.body);
   }
   const kv::OperationView view = kv::view_of(*operation);
   if (view.operations.size() > kv::kMultiOperationsMax) return answer(ErrorCode::kTooLarge);
@@ -239,6 +240,7 @@ void Replica::Impl::zookeeper_outcome(ZookeeperClient& client, uint64_t request,
   CHECK(waiting != nullptr);
   if (reply.error.ok() && !std::holds_alternative<kv::Outcome>(reply.body)) {
     waiting->ready = true;
+    --client.unconfirmed;
     return;
   }
   zk::Reply& answer = waiting->reply.emplace();
@@ -254,7 +256,36 @@ void Replica::Impl::zookeeper_outcome(ZookeeperClient& client, uint64_t request,
   }
 }
 
+void Replica::Impl::zookeeper_count(const ZookeeperClient::Waiting& waiting) {
+  ZookeeperFigures& figures = zookeeper_figures;
+  const auto ms = static_cast<uint64_t>(to_ms(now.instant - waiting.asked));
+  figures.latency_min_ms = figures.answered == 0 ? ms : std::min(figures.latency_min_ms, ms);
+  figures.latency_max_ms = std::max(figures.latency_max_ms, ms);
+  figures.latency_sum_ms += ms;
+  ++figures.answered;
+  --figures.outstanding;
+}
+
+// Answers what can be answered, and begins what can be begun by then.
 void Replica::Impl::zookeeper_advance(ConnectionId id, Connection& connection) {
+  ZookeeperClient& client = *connection.zookeeper;
+  do {
+    zookeeper_answer(id, connection);
+    if (client.phase != ZookeeperClient::Phase::kOpen) return;
+    // What is begun may be answered at once.
+  } while (zookeeper_start_more(id, connection));
+}
+
+// True if anything was begun.
+bool Replica::Impl::zookeeper_start_more(ConnectionId id, Connection& connection) {
+  ZookeeperClient& client = *connection.zookeeper;
+  const uint64_t before = client.next_start;
+  const uint64_t end = client.front + client.queue.size();
+  while (client.next_start < end && zookeeper_start(id, connection, client.next_start)) ++client.next_start;
+  return client.next_start > before;
+}
+
+void Replica::Impl::zookeeper_answer(ConnectionId id, Connection& connection) {
   ZookeeperClient& client = *connection.zookeeper;
   while (!client.queue.empty() && client.phase == ZookeeperClient::Phase::kOpen) {
     ZookeeperClient::Waiting& waiting = client.queue.front();
@@ -266,6 +297,7 @@ void Replica::Impl::zookeeper_advance(ConnectionId id, Connection& connection) {
     const zk::OpCode op = zk::op_of(waiting.request.body);
     const bool last = op == zk::OpCode::kCloseSession ||
                       (op == zk::OpCode::kAuth && waiting.reply->error != zk::ErrorCode::kOk);
+    zookeeper_count(waiting);
     output.clients.push_back({id, std::move(*waiting.reply)});
     client.queue.pop_front();
     ++client.front;

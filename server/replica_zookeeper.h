@@ -3,7 +3,9 @@
 // Its requests stand in one queue and are answered from the front, so that answers leave in the order of the
 // requests (ZooKeeper's FIFO order). Writes are numbered and sent to the leader as soon as they come; a read
 // is served when it reaches the front, which is within the apply step of the write before it: so it sees
-// exactly that write, and none that its session asked for later. Others' requests hold nothing up.
+// exactly that write, and none that its session asked for later. Others' requests hold nothing up. For the
+// same reason no write is sent behind a sync, or a read, that the leader has still to confirm. (Only a client
+// that does not read its answers, so that they wait for room, may be shown a later write of its own.)
 //
 // A write acknowledges every outcome before its own number: the only server that wants the outcomes is this
 // one, which reads them off its own apply step, and over a lost connection nobody could ask for them again.
@@ -28,6 +30,7 @@ struct ZookeeperClient {
 
   struct Waiting {
     zookeeper::Request request;
+    Instant asked;
     // A read: nothing is in its way but the requests before it. Others: never.
     bool ready = false;
     std::optional<zookeeper::Reply> reply{};
@@ -43,6 +46,8 @@ struct ZookeeperClient {
   // Invariant: the request known to the rest of the replica as `front + i` is queue[i].
   std::deque<Waiting> queue;
   uint64_t front = 1;
+  uint64_t next_start = 1;  // the first request that nothing was done about yet
+  size_t unconfirmed = 0;   // syncs, and reads, that the leader was asked about
 
   Waiting* find(uint64_t id) {
     return id >= front && id - front < queue.size() ? &queue[id - front] : nullptr;

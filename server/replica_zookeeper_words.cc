@@ -110,7 +110,8 @@ kv::Acl acl_of(zk::Acl&& acl) {
   return out;
 }
 
-Result<kv::CreateOp> create_of(zk::Create&& create) {
+// A mode that there is not becomes one that the tree refuses, at the same place in the order of its rules.
+kv::CreateOp create_of(zk::Create&& create) {
   kv::CreateOp op;
   switch (static_cast<zk::CreateMode>(create.flags)) {
     case zk::CreateMode::kPersistent:
@@ -135,27 +136,30 @@ Result<kv::CreateOp> create_of(zk::Create&& create) {
       op.sequential = true;
       break;
     default:
-      return {ErrorCode::kInvalidArgument,
-              "there is no mode " + std::to_string(create.flags) + " of creating a node"};
+      op.ephemeral = op.container = true;
   }
+  // A time to live for a node that has none is refused, too.
+  if (create.op == zk::OpCode::kCreateTtl && !op.ttl_ms && create.ttl_ms >= 0)
+    op.ephemeral = op.container = true;
   op.path = std::move(create.path);
   op.data = std::move(create.data);
   op.acl = acl_of(std::move(create.acl));
   return op;
 }
 
-Result<kv::MultiOp> multi_of(zk::Multi& multi) {
+kv::MultiOp multi_of(zk::Multi& multi) {
   kv::MultiOp op;
   op.operations.reserve(multi.parts.size());
   for (zk::Multi::Part& part : multi.parts) {
     if (auto* create = std::get_if<zk::Create>(&part)) {
-      auto made = create_of(std::move(*create));
-      if (!made.ok()) return made.error();
-      op.operations.emplace_back(std::move(*made));
+      // In a multi ZooKeeper passes over a time to live that the mode has no use for.
+      const auto mode = static_cast<zk::CreateMode>(create->flags);
+      if (mode != zk::CreateMode::kTtl && mode != zk::CreateMode::kTtlSequential) create->ttl_ms = -1;
+      op.operations.emplace_back(create_of(std::move(*create)));
     } else if (auto* remove = std::get_if<zk::Delete>(&part)) {
       op.operations.emplace_back(kv::DeleteOp{std::move(remove->path), remove->version});
     } else if (auto* set = std::get_if<zk::SetData>(&part)) {
-      op.operations.emplace_back(kv::SetOp{std::move(set->path), std::move(set->data), set->version});
+      op.operations.emplace_back(kv::SetOp{set->path, std::move(set->data), set->version});
     } else {
       auto& check = std::get<zk::Check>(part);
       op.operations.emplace_back(kv::CheckOp{std::move(check.path), check.version});
@@ -169,15 +173,22 @@ zk::CreateReply created(zk::OpCode op, const std::string& path, const kv::Stat& 
   return {path, zookeeper_stat(stat)};
 }
 
+zk::StatReply stat_after(const std::string& path, const kv::Stat& stat) {
+  zk::StatReply reply{zookeeper_stat(stat)};
+  if (path == "/") add_reserved(reply.stat);
+  return reply;
+}
+
 zk::MultiResult result_of(const zk::Multi::Part& part, const kv::OperationResult& result, bool refused) {
   if (refused) return {zk::OpCode::kError, zookeeper_code(result.code), {}};
   if (const auto* create = std::get_if<zk::Create>(&part)) {
-    // Whatever was asked for beyond a plain create is answered as a create2.
-    const zk::OpCode op = create->op == zk::OpCode::kCreate ? zk::OpCode::kCreate : zk::OpCode::kCreate2;
+    // In a multi ZooKeeper goes by the mode, and answers a create2 as a create.
+    const bool plain = create->flags < static_cast<int32_t>(zk::CreateMode::kContainer);
+    const zk::OpCode op = plain ? zk::OpCode::kCreate : zk::OpCode::kCreate2;
     return {op, zk::ErrorCode::kOk, created(op, result.path, result.stat)};
   }
-  if (std::holds_alternative<zk::SetData>(part))
-    return {zk::OpCode::kSetData, zk::ErrorCode::kOk, zk::StatReply{zookeeper_stat(result.stat)}};
+  if (const auto* set = std::get_if<zk::SetData>(&part))
+    return {zk::OpCode::kSetData, zk::ErrorCode::kOk, stat_after(set->path, result.stat)};
   const bool removed = std::holds_alternative<zk::Delete>(part);
   return {removed ? zk::OpCode::kDelete : zk::OpCode::kCheck, zk::ErrorCode::kOk, {}};
 }
@@ -190,32 +201,24 @@ bool is_write(const zk::RequestBody& request) {
          std::holds_alternative<zk::Multi>(request) || std::holds_alternative<zk::CloseSession>(request);
 }
 
-Result<kv::Operation> operation_of(zk::RequestBody& request) {
-  if (auto* create = std::get_if<zk::Create>(&request)) {
-    auto op = create_of(std::move(*create));
-    if (!op.ok()) return op.error();
-    return kv::Operation(std::move(*op));
-  }
-  if (auto* multi = std::get_if<zk::Multi>(&request)) {
-    auto op = multi_of(*multi);
-    if (!op.ok()) return op.error();
-    return kv::Operation(std::move(*op));
-  }
+kv::Operation operation_of(zk::RequestBody& request) {
+  if (auto* create = std::get_if<zk::Create>(&request)) return create_of(std::move(*create));
+  if (auto* multi = std::get_if<zk::Multi>(&request)) return multi_of(*multi);
   if (auto* remove = std::get_if<zk::Delete>(&request))
-    return kv::Operation(kv::DeleteOp{std::move(remove->path), remove->version});
+    return kv::DeleteOp{std::move(remove->path), remove->version};
   if (auto* set = std::get_if<zk::SetData>(&request))
-    return kv::Operation(kv::SetOp{std::move(set->path), std::move(set->data), set->version});
+    return kv::SetOp{set->path, std::move(set->data), set->version};
   if (auto* set = std::get_if<zk::SetAcl>(&request))
-    return kv::Operation(kv::SetAclOp{std::move(set->path), acl_of(std::move(set->acl)), set->version});
+    return kv::SetAclOp{set->path, acl_of(std::move(set->acl)), set->version};
   CHECK(std::holds_alternative<zk::CloseSession>(request));
-  return kv::Operation(kv::CloseSessionOp{});
+  return kv::CloseSessionOp{};
 }
 
 zk::ReplyBody zookeeper_outcome(const zk::RequestBody& request, const kv::Outcome& outcome) {
   if (const auto* create = std::get_if<zk::Create>(&request))
     return created(create->op, outcome.path, outcome.stat);
-  if (std::holds_alternative<zk::SetData>(request) || std::holds_alternative<zk::SetAcl>(request))
-    return zk::StatReply{zookeeper_stat(outcome.stat)};
+  if (const auto* set = std::get_if<zk::SetData>(&request)) return stat_after(set->path, outcome.stat);
+  if (const auto* set = std::get_if<zk::SetAcl>(&request)) return stat_after(set->path, outcome.stat);
   const auto* multi = std::get_if<zk::Multi>(&request);
   if (multi == nullptr) return std::monostate();
   CHECK(outcome.results.size() == multi->parts.size());

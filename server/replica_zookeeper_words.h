@@ -21,13 +21,12 @@ zookeeper::ErrorCode zookeeper_code(ErrorCode code);
 zookeeper::Stat zookeeper_stat(const kv::Stat& stat);
 zookeeper::Acl zookeeper_acl(const kv::Acl& acl);
 
-// ---- operations. Errors: kInvalidArgument for flags that are no mode of a create; what else is wrong with
-// an operation is found where it is applied.
+// ---- operations. What is wrong with one is found where it is applied.
 
 // True for what is replicated: a create, a set, a delete, a multi and the like, but not an auth.
 bool is_write(const zookeeper::RequestBody& request);
-// Takes the strings out of the request and leaves the rest, for the answer. REQUIRES: is_write(request).
-Result<kv::Operation> operation_of(zookeeper::RequestBody& request);
+// Takes what is large out of the request and leaves the rest, for the answer. REQUIRES: is_write(request).
+kv::Operation operation_of(zookeeper::RequestBody& request);
 
 // What a write is answered. REQUIRES: an outcome of the operation that `request` asked for.
 zookeeper::ReplyBody zookeeper_outcome(const zookeeper::RequestBody& request, const kv::Outcome& outcome);

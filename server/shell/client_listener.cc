@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "server/shell/clock.h"
 #include "server/shell/conversation.h"
+#include "server/shell/four_letter_words.h"
 #include "server/shell/input_buffer.h"
 #include "server/shell/log.h"
 #include "server/shell/log_repeats.h"
@@ -30,6 +31,7 @@ class ClientHub {
   virtual const ClientListenerOptions& options() const = 0;
   virtual ClientCodec& codec() = 0;
   virtual LogRepeats& repeats() = 0;
+  virtual ListenerFigures& figures() = 0;
   virtual void received(ClientRequest request) = 0;
   virtual void received(ZookeeperRequest request) = 0;
   virtual void closed(ConnectionId id) = 0;
@@ -118,7 +120,8 @@ void ClientConnection::read() {
 
 bool ClientConnection::handle_greeting() {
   auto greeting =
-      greet(input_.bytes(), {id_, hub_.options().frame_bytes_max, remote_ip(socket_)}, hub_.codec());
+      greet(input_.bytes(), {id_, hub_.options().frame_bytes_max, remote_ip(socket_), &hub_.options().words},
+            hub_.codec(), hub_.figures());
   if (!greeting.ok()) {
     fail(greeting.error().message);
     return false;
@@ -149,6 +152,7 @@ void ClientConnection::handle_input() {
 }
 
 bool ClientConnection::handle_frame(std::string_view frame) {
+  ++hub_.figures().received;
   auto taken = conversation_->take(frame);
   if (!taken.ok()) {
     fail(taken.error().message);
@@ -166,7 +170,9 @@ bool ClientConnection::handle_frame(std::string_view frame) {
 
 void ClientConnection::send(const ClientMessage& message) {
   if (!open_ || closing_ || !conversation_) return;
+  ++hub_.figures().sent;
   conversation_->encode(message, output_);
+  if (conversation_->ended()) closing_ = true;
   announce_output();
 }
 
@@ -241,6 +247,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   const ClientListenerOptions& options() const override { return options_; }
   ClientCodec& codec() override { return codec_; }
   LogRepeats& repeats() override { return repeats_; }
+  ListenerFigures& figures() override { return figures_; }
   void received(ClientRequest request) override {
     if (!stopped_) events_.received(std::move(request));
   }
@@ -272,6 +279,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   Events events_;
   ClientCodec codec_;
   LogRepeats repeats_;
+  ListenerFigures figures_;
   bool stopped_ = true;
   std::unique_ptr<Acceptor> acceptor_;
   Timer sweep_, accept_again_;
@@ -363,6 +371,7 @@ Status ClientListener::listen(const Address& address) {
   auto acceptor = listen_on(impl_->loop_, address, "client port");
   if (!acceptor.ok()) return acceptor.error();
   impl_->acceptor_ = std::move(*acceptor);
+  impl_->figures_.address = to_string(address);
   return {};
 }
 

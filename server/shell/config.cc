@@ -8,6 +8,7 @@
 #include <map>
 
 #include "server/shell/config_file.h"
+#include "server/shell/four_letter_words.h"
 
 namespace quorate::server {
 
@@ -185,6 +186,19 @@ const std::vector<Flag>& flags() {
        }},
       {"client-frame-bytes-max", "SIZE", "one request (default 2MiB)",
        [](C& c, S& text) { return set_bytes(c.clients.frame_bytes_max, text); }},
+      {"four-letter-words", "LIST",
+       "ZooKeeper's four-letter words that are answered, or * for all (default srvr,ruok,isro,mntr,envi,stat)",
+       [](C& c, S& text) {
+         auto words = parse_four_letter_words(text);
+         if (!words.ok()) return Status(words.error());
+         return c.clients.words = std::move(*words), Status();
+       }},
+      {"zookeeper-reads", "HOW",
+       "reads of ZooKeeper's clients: local, as in ZooKeeper, or linearizable (default local)",
+       [](C& c, S& text) {
+         if (text != "local" && text != "linearizable") return Status(bad("choose local or linearizable"));
+         return c.zookeeper_linearizable_reads = text == "linearizable", Status();
+       }},
       {"client-output-bytes-max", "SIZE", "answers that a client has not read (default 8MiB)",
        [](C& c, S& text) { return set_bytes(c.clients.output_bytes_max, text); }},
       {"client-magic-timeout", "TIME", "from a client's connect to its first eight bytes (default 10s)",

@@ -45,6 +45,7 @@ struct ServerConfig {
   kv::Limits kv;
   // As ReplicaOptions has them.
   std::string super_digest;
+  bool zookeeper_linearizable_reads = ReplicaOptions().zookeeper_linearizable_reads;
   uint64_t nodes_max = ReplicaOptions().nodes_max;
   uint64_t data_bytes_max = ReplicaOptions().data_bytes_max;
   uint64_t sessions_max = ReplicaOptions().sessions_max;

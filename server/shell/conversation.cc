@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/shell/four_letter_words.h"
 #include "server/shell/zookeeper_conversation.h"
 
 namespace quorate::server {
@@ -37,8 +38,11 @@ class NativeConversation final : public Conversation {
 
 }  // namespace
 
-Result<Greeting> greet(std::string_view bytes, const ConversationOptions& options, ClientCodec& codec) {
+Result<Greeting> greet(std::string_view bytes, const ConversationOptions& options, ClientCodec& codec,
+                       const ListenerFigures& figures) {
   if (bytes.size() < kGreetingBytes) return Greeting();
+  if (is_four_letter_word(bytes.substr(0, kGreetingBytes)))
+    return Greeting{four_letter_conversation(options, figures), 0};
   if (bytes.substr(0, kGreetingBytes) != kClientMagic.substr(0, kGreetingBytes))
     return Greeting{zookeeper_conversation(options), 0};
   const std::string_view magic = bytes.substr(0, kClientMagic.size());

@@ -1,14 +1,15 @@
 // The languages of the client port: what one connection's bytes mean, and how it is answered. The listener
 // looks after the bytes, the replica after the meaning.
 //
-// The first four bytes tell which it is: the beginning of Quorate's magic, or the length of ZooKeeper's first
-// message (which no letters can be: they would be a length of hundreds of megabytes).
+// The first four bytes tell which it is: the beginning of Quorate's magic, a four-letter word, or the length
+// of ZooKeeper's first message (which no letters can be: they would be a length of hundreds of megabytes).
 //
 // Thread safety: none; a conversation is its connection's.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -32,12 +33,17 @@ class Conversation {
   using Taken = std::variant<ClientRequest, ZookeeperRequest, ClientMessage>;
   virtual Result<Taken> take(std::string_view frame) = 0;
   virtual void encode(const ClientMessage& message, OutputQueue& out) = 0;
+  // Nothing more is to be read; what was encoded is the last.
+  virtual bool ended() const { return false; }
 };
+
+struct ListenerFigures;
 
 struct ConversationOptions {
   ConnectionId connection;
   size_t frame_bytes_max = kClientFrameBytesMax;
-  std::string address{};  // where the connection comes from
+  std::string address{};                         // where the connection comes from
+  const std::set<std::string>* words = nullptr;  // four-letter words that are allowed
 };
 
 // What has to be read before it is known which language it is.
@@ -49,6 +55,7 @@ struct Greeting {
   std::unique_ptr<Conversation> conversation;
   size_t consumed = 0;
 };
-Result<Greeting> greet(std::string_view bytes, const ConversationOptions& options, ClientCodec& codec);
+Result<Greeting> greet(std::string_view bytes, const ConversationOptions& options, ClientCodec& codec,
+                       const ListenerFigures& figures);
 
 }  // namespace quorate::server

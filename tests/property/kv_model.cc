@@ -140,7 +140,6 @@ bool Model::fits(const std::string& path, size_t bytes) const {
 
 Outcome Model::operate(SessionId session, const CreateOp& op, Applied& out) {
   std::string parent = above(op.path);
-  if (op.path == "/" && !op.sequential) return outcome(ErrorCode::kNodeExists);
   const Result<Acl> acl =
       op.acl.empty() ? Result<Acl>(Acl{}) : expand_acl(op.acl, sessions_.at(session).credentials);
   if (!acl.ok()) return outcome(acl.code());
@@ -192,8 +191,9 @@ Outcome Model::operate(SessionId session, const SetOp& op, Applied& out) {
 
 Outcome Model::operate(SessionId session, const DeleteOp& op, Applied& out) {
   const auto at = nodes_.find(op.path);
+  if (nodes_.contains(above(op.path)) && !may(session, above(op.path), kDelete))
+    return outcome(ErrorCode::kDenied);
   if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
-  if (!may(session, above(op.path), kDelete)) return outcome(ErrorCode::kDenied);
   if (op.version != -1 && op.version != at->second.stat.version) return outcome(ErrorCode::kBadVersion);
   if (!op.recursive && !children(op.path).empty()) return outcome(ErrorCode::kNotEmpty);
   std::vector<std::string> doomed;

@@ -84,6 +84,12 @@ class Cluster:
                     return answer.decode()
                 answer += more
 
+    def serves(self, server):
+        try:
+            return self.word(server, "isro") == "rw"
+        except OSError:
+            return False
+
     def leader(self):
         """The id of who leads, waited for."""
         def look():

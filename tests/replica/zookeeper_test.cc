@@ -1,0 +1,407 @@
+// Clients of ZooKeeper's protocol: the order of their answers, their sessions, their watches.
+#include <gtest/gtest.h>
+
+#include "tests/replica/cluster.h"
+
+namespace quorate::server::test {
+namespace {
+
+namespace zk = zookeeper;
+
+constexpr ConnectionId kOne{1};
+constexpr ConnectionId kTwo{2};
+
+const zk::Acl kOpen = {{31, "world", "anyone"}};
+
+zk::Create create(std::string path, std::string data = {},
+                  zk::CreateMode mode = zk::CreateMode::kPersistent) {
+  return {zk::OpCode::kCreate, std::move(path), std::move(data), kOpen, static_cast<int32_t>(mode), 0};
+}
+
+class ReplicaZookeeper : public ::testing::Test {
+ protected:
+  void form(uint32_t servers = 3, ReplicaOptions options = {}) {
+    cluster.emplace(servers, std::move(options));
+    leader = cluster->elect();
+    ASSERT_NE(leader, ServerId());
+    follower = servers == 1 ? leader : cluster->follower();
+  }
+  void hello(ServerId server, ConnectionId connection, zk::ConnectRequest request = {}) {
+    request.timeout_ms = request.timeout_ms == 0 ? 5'000 : request.timeout_ms;
+    ZookeeperConnect connect{std::move(request), {}, "10.0.0.1"};
+    connect.fresh[0] = static_cast<uint8_t>(connection.value() + 100);
+    cluster->replica(server).step(cluster->now(), ZookeeperReceived{{connection, std::move(connect)}});
+    cluster->settle();
+  }
+  void ask(ServerId server, ConnectionId connection, int32_t xid, zk::RequestBody body) {
+    cluster->replica(server).step(cluster->now(),
+                                  ZookeeperReceived{{connection, zk::Request{xid, std::move(body)}}});
+  }
+  std::optional<zk::ConnectReply> welcome(ServerId server, ConnectionId connection) {
+    for (int i = 0; i < 10'000; ++i) {
+      const auto replies = cluster->events<zk::ConnectReply>(server, connection);
+      if (!replies.empty()) return replies.front();
+      if (cluster->node(server).closed.contains(connection)) return std::nullopt;
+      cluster->advance(kMs);
+    }
+    return std::nullopt;
+  }
+  // A session on that connection.
+  zk::ConnectReply open(ServerId server, ConnectionId connection, zk::ConnectRequest request = {}) {
+    hello(server, connection, std::move(request));
+    const auto reply = welcome(server, connection);
+    EXPECT_TRUE(reply.has_value());
+    return reply.value_or(zk::ConnectReply());
+  }
+  std::vector<zk::Reply> replies(ServerId server, ConnectionId connection) {
+    return cluster->events<zk::Reply>(server, connection);
+  }
+  // Asks, and advances until it is answered.
+  zk::Reply call(ServerId server, ConnectionId connection, zk::RequestBody body) {
+    const size_t before = replies(server, connection).size();
+    ask(server, connection, 1'000'000, std::move(body));
+    cluster->settle();
+    for (int i = 0; i < 10'000; ++i) {
+      const auto all = replies(server, connection);
+      if (all.size() > before) return all.back();
+      cluster->advance(kMs);
+    }
+    ADD_FAILURE() << "no answer in the test";
+    return {};
+  }
+  std::string data_of(const zk::Reply& reply) {
+    const auto* data = std::get_if<zk::DataReply>(&reply.body);
+    return data == nullptr ? "none" : data->data;
+  }
+  bool closed(ServerId server, ConnectionId connection) {
+    return cluster->node(server).closed.contains(connection);
+  }
+
+  std::optional<Cluster> cluster;
+  ServerId leader, follower;
+};
+
+TEST_F(ReplicaZookeeper, AnswersLeaveInTheOrderOfTheRequests) {
+  form();
+  open(follower, kOne);
+  // All at once: reads between writes, and a sync, which has to ask the leader.
+  ask(follower, kOne, 1, create("/a", "1"));
+  for (int32_t i = 0; i < 20; ++i) {
+    ask(follower, kOne, 10 * i + 2, zk::GetData{"/a", false});
+    ask(follower, kOne, 10 * i + 3, zk::SetData{"/a", std::to_string(i), -1});
+    if (i % 5 == 0) ask(follower, kOne, 10 * i + 4, zk::Sync{"/a"});
+    ask(follower, kOne, 10 * i + 5, zk::GetData{"/a", false});
+  }
+  cluster->advance(100 * kMs);
+  const auto all = replies(follower, kOne);
+  ASSERT_EQ(all.size(), 1U + 20 * 3 + 4);
+  int32_t last = 0;
+  int64_t zxid = 0;
+  for (const zk::Reply& reply : all) {
+    EXPECT_GT(reply.xid, last);
+    EXPECT_GE(reply.zxid, zxid);
+    EXPECT_EQ(reply.error, zk::ErrorCode::kOk);
+    last = reply.xid;
+    zxid = reply.zxid;
+    // A read sees the write before it and none behind it.
+    if (reply.xid % 10 == 5) {
+      EXPECT_EQ(data_of(reply), std::to_string(reply.xid / 10));
+    } else if (reply.xid % 10 == 2 && reply.xid > 2) {
+      EXPECT_EQ(data_of(reply), std::to_string(reply.xid / 10 - 1));
+    }
+  }
+}
+
+TEST_F(ReplicaZookeeper, AReadWaitsForItsOwnSessionAlone) {
+  form();
+  open(follower, kOne);
+  open(follower, kTwo);
+  cluster->cut(leader);
+  ask(follower, kOne, 1, create("/a"));
+  ask(follower, kOne, 2, zk::Exists{"/", false});
+  ask(follower, kTwo, 1, zk::Exists{"/", false});
+  cluster->settle();
+  EXPECT_TRUE(replies(follower, kOne).empty());
+  EXPECT_EQ(replies(follower, kTwo).size(), 1U);
+}
+
+TEST_F(ReplicaZookeeper, WritesAreAppliedOnceAcrossAChangeOfLeader) {
+  form();
+  open(follower, kOne);
+  ASSERT_EQ(call(follower, kOne, create("/q")).error, zk::ErrorCode::kOk);
+  // What is forwarded is lost on its way until there is another leader.
+  cluster->cut(leader);
+  for (int32_t i = 0; i < 100; ++i)
+    ask(follower, kOne, i + 1, create("/q/s-", "", zk::CreateMode::kPersistentSequential));
+  for (int i = 0; i < 2'000 && replies(follower, kOne).size() < 101; ++i) cluster->advance(kMs);
+  const auto all = replies(follower, kOne);
+  ASSERT_EQ(all.size(), 101U);
+  for (int32_t i = 0; i < 100; ++i) {
+    EXPECT_EQ(all[i + 1].xid, i + 1);
+    char name[32];
+    std::snprintf(name, sizeof(name), "/q/s-%010d", i);
+    EXPECT_EQ(std::get<zk::CreateReply>(all[i + 1].body).path, name);
+  }
+}
+
+TEST_F(ReplicaZookeeper, WhatTheLeaderHasNoRoomForIsAskedAgain) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 16 << 10;
+  form(3, options);
+  open(follower, kOne);
+  for (int32_t i = 0; i < 100; ++i)
+    ask(follower, kOne, i + 1, create("/n" + std::to_string(i), std::string(1000, 'x')));
+  for (int i = 0; i < 9'000 && replies(follower, kOne).size() < 100; ++i) cluster->advance(kMs);
+  const auto all = replies(follower, kOne);
+  ASSERT_EQ(all.size(), 100U);
+  for (const zk::Reply& reply : all) EXPECT_EQ(reply.error, zk::ErrorCode::kOk);
+}
+
+TEST_F(ReplicaZookeeper, AnEventLeavesBeforeWhatShowsItsChange) {
+  form();
+  open(follower, kOne);
+  open(follower, kTwo);
+  ASSERT_EQ(call(follower, kOne, create("/a", "old")).error, zk::ErrorCode::kOk);
+  ASSERT_EQ(data_of(call(follower, kOne, zk::GetData{"/a", true})), "old");
+  ask(follower, kTwo, 1, zk::SetData{"/a", "new", -1});
+  for (int32_t i = 0; i < 50; ++i) {
+    ask(follower, kOne, 100 + i, zk::GetData{"/a", false});
+    cluster->advance(kMs);
+  }
+  bool told = false;
+  for (const ClientMessage& message : cluster->node(follower).inbox[kOne]) {
+    told = told || std::holds_alternative<kv::WatchEvent>(message.body);
+    const auto* reply = std::get_if<zk::Reply>(&message.body);
+    if (reply != nullptr && data_of(*reply) == "new") {
+      EXPECT_TRUE(told);
+    }
+  }
+  EXPECT_TRUE(told);
+  EXPECT_EQ(data_of(replies(follower, kOne).back()), "new");
+}
+
+TEST_F(ReplicaZookeeper, OneEventForADeletionThatTwoWatchesSee) {
+  form(1);
+  open(leader, kOne);
+  call(leader, kOne, create("/a"));
+  call(leader, kOne, zk::GetData{"/a", true});
+  call(leader, kOne, zk::GetChildren{"/a", true, false});
+  call(leader, kOne, zk::Delete{"/a", -1});
+  const auto events = cluster->events<kv::WatchEvent>(leader, kOne);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0].kind, kv::EventKind::kDeleted);
+}
+
+// ---- sessions
+
+TEST_F(ReplicaZookeeper, ASessionIsRestoredMovedAndRefused) {
+  form();
+  const zk::ConnectReply first = open(follower, kOne);
+  EXPECT_EQ(first.timeout_ms, 5'000);
+  EXPECT_FALSE(first.read_only.has_value());
+  call(follower, kOne, create("/e", "", zk::CreateMode::kEphemeral));
+  zk::ConnectRequest again;
+  again.session = first.session;
+  again.password = first.password;
+  again.read_only = true;
+  const zk::ConnectReply second = open(leader, kTwo, again);
+  EXPECT_EQ(second.session, first.session);
+  EXPECT_EQ(second.read_only, std::optional(false));
+  cluster->advance(50 * kMs);
+  EXPECT_TRUE(closed(follower, kOne));
+  EXPECT_EQ(call(leader, kTwo, zk::Exists{"/e", false}).error, zk::ErrorCode::kOk);
+  again.password[3] ^= 1;
+  EXPECT_EQ(open(leader, ConnectionId(3), again).timeout_ms, 0);
+  EXPECT_TRUE(closed(leader, ConnectionId(3)));
+  again.session = 999'999;
+  EXPECT_EQ(open(leader, ConnectionId(4), again).timeout_ms, 0);
+  EXPECT_TRUE(closed(leader, ConnectionId(4)));
+}
+
+TEST_F(ReplicaZookeeper, AClientAheadOfTheClusterIsSentAway) {
+  form();
+  zk::ConnectRequest request;
+  request.last_zxid_seen = 1'000'000;
+  hello(follower, kOne, request);
+  EXPECT_FALSE(welcome(follower, kOne).has_value());
+  EXPECT_TRUE(closed(follower, kOne));
+  EXPECT_EQ(cluster->replica(leader).state().session_count(), 0U);
+}
+
+TEST_F(ReplicaZookeeper, ReadsAloneKeepASessionAliveThroughAFollower) {
+  form();
+  open(follower, kOne, {0, 0, 1'000, 0, {}, {}});
+  for (int32_t i = 0; i < 60; ++i) {
+    ask(follower, kOne, i + 1, zk::Exists{"/", false});
+    cluster->advance(100 * kMs);
+  }
+  EXPECT_EQ(replies(follower, kOne).size(), 60U);
+  EXPECT_FALSE(closed(follower, kOne));
+  // Silence ends it.
+  cluster->advance(3'000 * kMs);
+  EXPECT_TRUE(closed(follower, kOne));
+  EXPECT_EQ(cluster->replica(leader).state().session_count(), 0U);
+}
+
+TEST_F(ReplicaZookeeper, APingIsAnsweredByWhoHasALeader) {
+  form();
+  open(follower, kOne);
+  EXPECT_EQ(call(follower, kOne, zk::Ping{}).xid, zk::kPingXid);
+  cluster->cut(follower);
+  ask(follower, kOne, zk::kPingXid, zk::Ping{});
+  cluster->advance(4'000 * kMs);
+  EXPECT_EQ(replies(follower, kOne).size(), 1U);
+  EXPECT_TRUE(closed(follower, kOne));
+}
+
+TEST_F(ReplicaZookeeper, ACloseTakesTheEphemeralsAlong) {
+  form();
+  open(follower, kOne);
+  call(follower, kOne, create("/e", "", zk::CreateMode::kEphemeral));
+  EXPECT_EQ(call(follower, kOne, zk::CloseSession{}).error, zk::ErrorCode::kOk);
+  EXPECT_TRUE(closed(follower, kOne));
+  cluster->advance(50 * kMs);
+  EXPECT_EQ(cluster->replica(leader).state().get("/e").code(), ErrorCode::kNoNode);
+}
+
+// ---- watches of a connection before this one
+
+TEST_F(ReplicaZookeeper, SetWatchesFiresWhatWasMissed) {
+  form(1);
+  open(leader, kOne);
+  for (const char* path : {"/set", "/gone", "/same", "/parent"}) call(leader, kOne, create(path));
+  const int64_t seen = replies(leader, kOne).back().zxid;
+  call(leader, kOne, zk::SetData{"/set", "x", -1});
+  call(leader, kOne, zk::Delete{"/gone", -1});
+  call(leader, kOne, create("/parent/child"));
+  call(leader, kOne, create("/new"));
+  open(leader, kTwo);
+  zk::SetWatches again;
+  again.relative_zxid = seen;
+  again.data = {"/set", "/gone", "/same"};
+  again.exists = {"/new", "/later"};
+  again.children = {"/parent", "/same"};
+  EXPECT_EQ(call(leader, kTwo, again).error, zk::ErrorCode::kOk);
+  std::vector<std::pair<kv::EventKind, std::string>> told;
+  for (const auto& event : cluster->events<kv::WatchEvent>(leader, kTwo)) {
+    EXPECT_EQ(event.zxid, Zxid());
+    told.emplace_back(event.kind, event.path);
+  }
+  EXPECT_EQ(told, (std::vector<std::pair<kv::EventKind, std::string>>{
+                      {kv::EventKind::kDataChanged, "/set"},
+                      {kv::EventKind::kDeleted, "/gone"},
+                      {kv::EventKind::kCreated, "/new"},
+                      {kv::EventKind::kChildrenChanged, "/parent"}}));
+  call(leader, kOne, create("/later"));
+  EXPECT_EQ(cluster->events<kv::WatchEvent>(leader, kTwo).size(), 5U);
+}
+
+TEST_F(ReplicaZookeeper, PersistentWatchesAreToldWhatTheyMissed) {
+  form(1);
+  open(leader, kOne);
+  for (const char* path : {"/t", "/t/set", "/t/gone", "/p"}) call(leader, kOne, create(path));
+  const int64_t seen = replies(leader, kOne).back().zxid;
+  call(leader, kOne, create("/t/new"));
+  call(leader, kOne, create("/t/passing"));
+  call(leader, kOne, zk::SetData{"/t/set", "x", -1});
+  call(leader, kOne, zk::SetData{"/t/set", "y", -1});
+  call(leader, kOne, zk::Delete{"/t/gone", -1});
+  call(leader, kOne, zk::Delete{"/t/passing", -1});
+  call(leader, kOne, create("/p/child"));
+  open(leader, kTwo);
+  zk::SetWatches again;
+  again.second = true;
+  again.relative_zxid = seen;
+  again.recursive = {"/t"};
+  again.persistent = {"/p"};
+  EXPECT_EQ(call(leader, kTwo, again).error, zk::ErrorCode::kOk);
+  std::vector<std::pair<kv::EventKind, std::string>> told;
+  for (const auto& event : cluster->events<kv::WatchEvent>(leader, kTwo))
+    told.emplace_back(event.kind, event.path);
+  EXPECT_EQ(told,
+            (std::vector<std::pair<kv::EventKind, std::string>>{{kv::EventKind::kCreated, "/t/new"},
+                                                                {kv::EventKind::kDataChanged, "/t/set"},
+                                                                {kv::EventKind::kDeleted, "/t/gone"},
+                                                                {kv::EventKind::kChildrenChanged, "/p"}}));
+  call(leader, kOne, zk::SetData{"/t/new", "z", -1});
+  EXPECT_EQ(cluster->events<kv::WatchEvent>(leader, kTwo).size(), 5U);
+}
+
+TEST_F(ReplicaZookeeper, WatchesAreFoundAndRemovedByTheirPath) {
+  form(1);
+  open(leader, kOne);
+  call(leader, kOne, zk::Exists{"/a", true});
+  EXPECT_EQ(call(leader, kOne, zk::CheckWatches{"/a", 2}).error, zk::ErrorCode::kOk);
+  EXPECT_EQ(call(leader, kOne, zk::CheckWatches{"/a", 1}).error, zk::ErrorCode::kNoWatcher);
+  EXPECT_EQ(call(leader, kOne, zk::RemoveWatches{"/a", 3}).error, zk::ErrorCode::kOk);
+  EXPECT_EQ(call(leader, kOne, zk::RemoveWatches{"/a", 3}).error, zk::ErrorCode::kNoWatcher);
+  call(leader, kOne, create("/a"));
+  EXPECT_TRUE(cluster->events<kv::WatchEvent>(leader, kOne).empty());
+}
+
+// ---- what is answered in words of its own
+
+TEST_F(ReplicaZookeeper, OperationsThatThereAreNotAreAnswered) {
+  form(1);
+  open(leader, kOne);
+  EXPECT_EQ(call(leader, kOne, zk::Unknown{4711}).error, zk::ErrorCode::kUnimplemented);
+  EXPECT_EQ(call(leader, kOne, zk::Unknown{20}).error, zk::ErrorCode::kUnimplemented);
+  EXPECT_EQ(call(leader, kOne, zk::Reconfig{}).error, zk::ErrorCode::kReconfigDisabled);
+  EXPECT_EQ(call(leader, kOne, zk::Exists{"/", false}).error, zk::ErrorCode::kOk);
+  EXPECT_FALSE(closed(leader, kOne));
+}
+
+TEST_F(ReplicaZookeeper, AMultiTellsOfEachOperation) {
+  form(1);
+  open(leader, kOne);
+  const zk::Reply done =
+      call(leader, kOne,
+           zk::Multi{{create("/a"), zk::SetData{"/a", "x", 0}, zk::Check{"/a", 1}, zk::Delete{"/a", 1}}});
+  const auto& results = std::get<zk::MultiReply>(done.body).results;
+  ASSERT_EQ(results.size(), 4U);
+  EXPECT_EQ(std::get<zk::CreateReply>(results[0].body).path, "/a");
+  EXPECT_EQ(std::get<zk::StatReply>(results[1].body).stat.version, 1);
+  EXPECT_EQ(results[2].op, zk::OpCode::kCheck);
+  EXPECT_EQ(results[3].op, zk::OpCode::kDelete);
+  const zk::Reply refused =
+      call(leader, kOne, zk::Multi{{create("/a"), zk::Delete{"/none", -1}, create("/b")}});
+  EXPECT_EQ(refused.error, zk::ErrorCode::kOk);
+  std::vector<zk::ErrorCode> codes;
+  for (const zk::MultiResult& result : std::get<zk::MultiReply>(refused.body).results) {
+    EXPECT_EQ(result.op, zk::OpCode::kError);
+    codes.push_back(result.error);
+  }
+  EXPECT_EQ(codes, (std::vector<zk::ErrorCode>{zk::ErrorCode::kOk, zk::ErrorCode::kNoNode,
+                                               zk::ErrorCode::kRuntimeInconsistency}));
+}
+
+TEST_F(ReplicaZookeeper, TheNodesOfZooKeeperItself) {
+  form(1);
+  open(leader, kOne);
+  const auto root = std::get<zk::ChildrenReply>(call(leader, kOne, zk::GetChildren{"/", false, true}).body);
+  EXPECT_EQ(root.names, std::vector<std::string>{"zookeeper"});
+  EXPECT_EQ(root.stat->num_children, 1);
+  EXPECT_EQ(root.stat->cversion, -1);
+  EXPECT_EQ(call(leader, kOne, create("/zookeeper")).error, zk::ErrorCode::kNodeExists);
+  EXPECT_EQ(call(leader, kOne, zk::Delete{"/zookeeper", -1}).error, zk::ErrorCode::kBadArguments);
+  EXPECT_EQ(call(leader, kOne, zk::SetData{"/zookeeper/config", "", -1}).error, zk::ErrorCode::kNoAuth);
+  EXPECT_TRUE(data_of(call(leader, kOne, zk::GetData{"/zookeeper/config", true})).starts_with("server.1="));
+}
+
+TEST_F(ReplicaZookeeper, CredentialsCountFromTheNextRequestOn) {
+  form(1);
+  open(leader, kOne);
+  ask(leader, kOne, zk::kAuthXid, zk::Auth{0, "digest", "anna:secret"});
+  zk::Create mine = create("/mine", "x");
+  mine.acl = {{31, "auth", ""}};
+  EXPECT_EQ(call(leader, kOne, mine).error, zk::ErrorCode::kOk);
+  open(leader, kTwo);
+  EXPECT_EQ(call(leader, kTwo, zk::GetData{"/mine", false}).error, zk::ErrorCode::kNoAuth);
+  const auto who = std::get<zk::WhoAmIReply>(call(leader, kOne, zk::WhoAmI{}).body).who;
+  EXPECT_EQ(who, (std::vector<zk::WhoAmIReply::Who>{{"ip", "10.0.0.1"}, {"digest", "anna"}}));
+  EXPECT_EQ(call(leader, kTwo, zk::Auth{0, "nothing", "x"}).error, zk::ErrorCode::kAuthFailed);
+  EXPECT_TRUE(closed(leader, kTwo));
+}
+
+}  // namespace
+}  // namespace quorate::server::test
