@@ -97,7 +97,11 @@ void Replica::Impl::zookeeper_sign(ConnectionId id, Connection& connection) {
   ZookeeperClient& client = *connection.zookeeper;
   if (now.instant - client.last_sign < std::chrono::milliseconds(client.timeout_ms) / 6) return;
   client.last_sign = now.instant;
-  barriers.add({{id, kZookeeperSignId}, connection.session, PingRequest{}, now.instant});
+  barriers.add({{id, kZookeeperSignId},
+                connection.session,
+                PingRequest{},
+                now.instant,
+                ping_gather(connection.session)});
 }
 
 void Replica::Impl::zookeeper_upkeep() {
@@ -122,8 +126,9 @@ void Replica::Impl::zookeeper_request(ZookeeperRequest request) {
   auto& asked = std::get<zk::Request>(request.body);
   if (std::holds_alternative<zk::Ping>(asked.body)) {
     client.last_sign = now.instant;
-    if (open) barriers.add({{id, kZookeeperPingId}, connection.session, PingRequest{}, now.instant});
-    return;
+    if (!open) return;
+    const Duration gather = ping_gather(connection.session);
+    return barriers.add({{id, kZookeeperPingId}, connection.session, PingRequest{}, now.instant, gather});
   }
   if (open) zookeeper_sign(id, connection);
   client.queue.push_back({std::move(asked), now.instant});

@@ -65,6 +65,7 @@ zk::ErrorCode zookeeper_code(ErrorCode code) {
     case ErrorCode::kLimitReached:
       return zk::ErrorCode::kQuotaExceeded;
     case ErrorCode::kHistoryGone:
+    case ErrorCode::kSnapshotGone:
     case ErrorCode::kRequestGap:
     case ErrorCode::kRequestForgotten:
     case ErrorCode::kIo:
