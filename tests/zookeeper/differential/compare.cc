@@ -144,11 +144,19 @@ std::string Comparison::events(const std::vector<Event>& left, const std::vector
   return differ("the events", joined(texts[0]), joined(texts[1]));
 }
 
-bool Comparison::same_but_for_repeats(const std::vector<Event>& left, const std::vector<Event>& right) {
+bool Comparison::what_it_came_to(const std::vector<Event>& left, const std::vector<Event>& right) {
   std::set<std::string> told[2];
-  for (const Event& event : left) told[0].insert(describe(event));
-  for (const Event& event : right) told[1].insert(describe(event));
-  return told[0] == told[1] && left.size() > right.size();
+  std::set<std::string> paths[2];
+  for (const Event& event : left) {
+    told[0].insert(describe(event));
+    paths[0].insert(event.path);
+  }
+  for (const Event& event : right) {
+    told[1].insert(describe(event));
+    paths[1].insert(event.path);
+  }
+  return paths[0] == paths[1] &&
+         std::includes(told[0].begin(), told[0].end(), told[1].begin(), told[1].end());
 }
 
 const char* name_of(OpCode op) {

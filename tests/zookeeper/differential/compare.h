@@ -20,8 +20,8 @@ class Comparison {
   // What differs, in a sentence, or "".
   std::string replies(const zookeeper::Reply& left, const zookeeper::Reply& right);
   // Of persistent watches ZooKeeper's tell each change that an entry makes, Quorate's what it came to.
-  static bool same_but_for_repeats(const std::vector<zookeeper::Event>& left,
-                                   const std::vector<zookeeper::Event>& right);
+  static bool what_it_came_to(const std::vector<zookeeper::Event>& left,
+                              const std::vector<zookeeper::Event>& right);
   static std::string events(const std::vector<zookeeper::Event>& left,
                             const std::vector<zookeeper::Event>& right);
 

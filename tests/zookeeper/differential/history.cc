@@ -1,5 +1,7 @@
 #include "tests/zookeeper/differential/history.h"
 
+#include <algorithm>
+
 namespace quorate::differential {
 
 using namespace zookeeper;
@@ -67,6 +69,8 @@ Create History::create() {
     create.flags = one_in(4) ? 0 : 5 + static_cast<int32_t>(below(2));
     create.ttl_ms = one_in(3) ? static_cast<int64_t>(below(2)) - 1 : 1'000'000'000;
     if (create.flags == 6) create.path += "-q-";
+    // A plain node with a time to live below 0 ends ZooKeeper 3.8.
+    if (create.flags == 0) create.ttl_ms = std::max<int64_t>(create.ttl_ms, 0);
   } else if (one_in(40)) {
     create.op = OpCode::kCreateContainer;
     create.flags = 4;

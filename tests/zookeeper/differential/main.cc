@@ -172,7 +172,7 @@ class Run {
       const std::vector<Event> right = pair.right.take_events();
       const std::string difference = Comparison::events(left, right);
       if (difference.empty()) continue;
-      if (history_.persistent() && Comparison::same_but_for_repeats(left, right)) {
+      if (history_.persistent() && Comparison::what_it_came_to(left, right)) {
         ++explained_;
       } else {
         tell("session " + std::to_string(i) + ": " + difference);
