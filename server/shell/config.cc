@@ -9,6 +9,7 @@
 
 #include "server/shell/config_file.h"
 #include "server/shell/four_letter_words.h"
+#include "server/shell/zoo_cfg.h"
 
 namespace quorate::server {
 
@@ -272,8 +273,11 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     std::string text, place;
   };
   std::map<std::string, Given> given;
-  std::string config_path;
+  std::string config_path, zoo_cfg_path;
   app.add_option("--config", config_path, "TOML file with the same names as the flags; flags win")
+      ->type_name("FILE");
+  app.add_option("--zoo-cfg", zoo_cfg_path,
+                 "ZooKeeper's zoo.cfg, with dataDir/myid; our data stands in dataDir/quorate; flags win")
       ->type_name("FILE");
   for (const Flag& flag : flags()) {
     app.add_option_function<std::string>(
@@ -304,18 +308,29 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     return mistake(error.what());
   }
 
+  if (!config_path.empty() && !zoo_cfg_path.empty())
+    return mistake("--config and --zoo-cfg: give one of them");
+  std::vector<ConfigFileValue> values;
+  std::vector<std::string> notices;
   if (!config_path.empty()) {
     auto file = read_config_file(config_path);
     if (!file.ok()) return mistake(file.error().message);
-    for (const ConfigFileValue& value : *file) {
-      const auto known = std::find_if(flags().begin(), flags().end(),
-                                      [&](const Flag& flag) { return flag.name == value.key; });
-      if (known == flags().end()) {
-        return mistake(fmt::format("{}:{}: '{}' is no setting", config_path, value.line, value.key));
-      }
-      given.emplace(value.key,
-                    Given{value.text, fmt::format("{}:{}: {}", config_path, value.line, value.key)});
-    }
+    values = std::move(*file);
+  } else if (!zoo_cfg_path.empty()) {
+    auto cfg = read_zoo_cfg(zoo_cfg_path);
+    if (!cfg.ok()) return mistake(cfg.error().message);
+    values = std::move(cfg->values);
+    for (const std::string& ignored : cfg->ignored)
+      notices.push_back(fmt::format("{}: without effect: {}", zoo_cfg_path, ignored));
+  }
+  const std::string& path = config_path.empty() ? zoo_cfg_path : config_path;
+  for (const ConfigFileValue& value : values) {
+    const auto known = std::find_if(flags().begin(), flags().end(),
+                                    [&](const Flag& flag) { return flag.name == value.key; });
+    if (known == flags().end())
+      return mistake(fmt::format("{}:{}: '{}' is no setting", path, value.line, value.key));
+    const std::string place = value.line > 0 ? fmt::format("{}:{}", path, value.line) : path;
+    given.emplace(value.key, Given{value.text, fmt::format("{}: {}", place, value.key)});
   }
   ServerConfig config;
   for (const Flag& flag : flags()) {
@@ -330,6 +345,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     return mistake(whole.error().message);
   }
   config.rebuild_state = rebuild;
+  config.notices = std::move(notices);
   return {std::move(config), {}, 0};
 }
 

@@ -34,6 +34,9 @@ struct ServerConfig {
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;  // "": standard error
 
+  // What was read and has no effect, a line each.
+  std::vector<std::string> notices;
+
   // Throw the state away and end: the next start gets it from the others.
   bool rebuild_state = false;
 

@@ -260,6 +260,7 @@ DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folde
 
 std::vector<LogLine> describe_start(const ServerConfig& config, const OpenFolder& folder) {
   std::vector<LogLine> lines;
+  for (const std::string& notice : config.notices) lines.push_back({LogLevel::kInfo, notice});
   const size_t entries = folder.recovered.log ? folder.recovered.log->entries.size() : 0;
   const uint64_t last = folder.recovered.log ? folder.recovered.log->snapshot_index.value() + entries : 0;
   lines.push_back(

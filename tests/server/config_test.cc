@@ -230,5 +230,25 @@ TEST(Address, BracketsAndErrors) {
   }
 }
 
+TEST_F(ConfigFile, AZooCfgIsReadAsTheSettingsThatItMeans) {
+  const char* path = write("dataDir=/d\nclientPort=2190\nsyncLimit=5\n");
+  const CommandLine line = parse({"--zoo-cfg", path});
+  ASSERT_TRUE(line.config.has_value()) << line.text;
+  EXPECT_EQ(line.config->data, "/d/quorate");
+  EXPECT_EQ(to_string(line.config->listen_client), "0.0.0.0:2190");
+  EXPECT_EQ(line.config->kv.session_timeout_min_ms, 6'000u);
+  ASSERT_EQ(line.config->notices.size(), 1u);
+  EXPECT_NE(line.config->notices[0].find("without effect: syncLimit=5: "), std::string::npos);
+  const CommandLine other = parse({"--zoo-cfg", path, "--client", "127.0.0.1:1"});
+  ASSERT_TRUE(other.config.has_value()) << other.text;
+  EXPECT_EQ(to_string(other.config->listen_client), "127.0.0.1:1");
+}
+
+TEST_F(ConfigFile, AMistakeInAZooCfgNamesItsLine) {
+  expect_mistake({"--zoo-cfg", write("dataDir=/d\nclientPort=port\n")}, ":2: client: ");
+  expect_mistake({"--zoo-cfg", write("clientPort=1\n")}, "dataDir is missing");
+  expect_mistake({"--zoo-cfg", "a", "--config", "b"}, "give one of them");
+}
+
 }  // namespace
 }  // namespace quorate::server
