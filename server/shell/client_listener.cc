@@ -256,6 +256,9 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   }
   void closed(ConnectionId id) override {
     connections_.erase(id);
+    if (const auto address = addresses_.extract(id)) {
+      if (--per_address_[address.mapped()] == 0) per_address_.erase(address.mapped());
+    }
     if (!stopped_) events_.lost(id);
   }
   // In a turn of its own: the replica is not called from within what it asked for.
@@ -270,6 +273,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
 
   void accept();
   void admit(Socket socket);
+  void refuse(const Socket& socket, size_t limit, const char* setting);
   void arm_sweep() override;
   void sweep();
   void flush();
@@ -287,6 +291,9 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   bool refusing_ = false;
   ConnectionId last_id_;
   std::unordered_map<ConnectionId, std::shared_ptr<ClientConnection>> connections_;
+  // Only where there is a limit for each address.
+  std::unordered_map<ConnectionId, std::string> addresses_;
+  std::unordered_map<std::string, size_t> per_address_;
   std::vector<std::shared_ptr<ClientConnection>> with_output_, flushing_;
 };
 
@@ -308,22 +315,33 @@ void ClientListener::Impl::accept() {
       });
 }
 
+// Said once for each time that a limit is reached: who storms the port does not fill the log.
+void ClientListener::Impl::refuse(const Socket& socket, size_t limit, const char* setting) {
+  if (!refusing_) {
+    log(LogLevel::kWarning,
+        fmt::format("client connection from {} refused: {} connections are the limit ({})",
+                    remote_name(socket), limit, setting));
+  }
+  refusing_ = true;
+}
+
 void ClientListener::Impl::admit(Socket socket) {
-  if (connections_.size() >= options_.connections_max) {
-    // Said once for each time that the limit is reached: who storms the port does not fill the log.
-    if (!refusing_) {
-      log(LogLevel::kWarning,
-          fmt::format(
-              "client connection from {} refused: {} connections are the limit (client-connections-max)",
-              remote_name(socket), options_.connections_max));
-    }
-    refusing_ = true;
-    return;
+  if (connections_.size() >= options_.connections_max)
+    return refuse(socket, options_.connections_max, "client-connections-max");
+  const std::string address = options_.connections_per_address_max > 0 ? remote_ip(socket) : std::string();
+  if (!address.empty()) {
+    const auto found = per_address_.find(address);
+    if (found != per_address_.end() && found->second >= options_.connections_per_address_max)
+      return refuse(socket, options_.connections_per_address_max, "client-connections-per-address-max");
   }
   refusing_ = false;
   last_id_ = last_id_.next();
   auto connection = std::make_shared<ClientConnection>(*this, last_id_, std::move(socket));
   connections_[last_id_] = connection;
+  if (!address.empty()) {
+    addresses_[last_id_] = address;
+    ++per_address_[address];
+  }
   connection->start();
   arm_sweep();
 }

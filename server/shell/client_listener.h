@@ -29,6 +29,8 @@ namespace quorate::server {
 struct ClientListenerOptions {
   size_t frame_bytes_max = kClientFrameBytesMax;
   size_t connections_max = 10'000;
+  // From one address; 0: as many as there may be in all.
+  size_t connections_per_address_max = 0;
   // Unsent answers and events of one connection; beyond, it is dropped.
   size_t output_bytes_max = 8 << 20;
   // With more than this unsent, no more requests of that connection are read, and none that were held back

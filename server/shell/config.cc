@@ -185,6 +185,14 @@ const std::vector<Flag>& flags() {
          c.clients.connections_max = count;
          return status;
        }},
+      {"client-connections-per-address-max", "COUNT",
+       "open client connections from one address (default: no limit but the one above)",
+       [](C& c, S& text) {
+         uint64_t count = 0;
+         Status status = set_number(count, text, 1, 1'000'000);
+         c.clients.connections_per_address_max = count;
+         return status;
+       }},
       {"client-frame-bytes-max", "SIZE", "one request (default 2MiB)",
        [](C& c, S& text) { return set_bytes(c.clients.frame_bytes_max, text); }},
       {"four-letter-words", "LIST",

@@ -214,6 +214,20 @@ TEST_F(ClientListenerTest, ConnectionsBeyondTheLimitAreTurnedAway) {
   EXPECT_TRUE(run([&] { return requests_.size() == 2; }));
 }
 
+TEST_F(ClientListenerTest, OneAddressMayHaveALimitOfItsOwn) {
+  ClientListenerOptions options;
+  options.connections_per_address_max = 1;
+  start(options);
+  auto first = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  auto second = connect(std::string(kClientMagic));
+  EXPECT_TRUE(run([&] { return second->closed(); }));
+  first->close();
+  ASSERT_TRUE(run([&] { return listener_->connections() == 0; }));
+  auto third = connect(std::string(kClientMagic) + get_frame(3));
+  EXPECT_TRUE(run([&] { return requests_.size() == 2; }));
+}
+
 TEST_F(ClientListenerTest, AClientThatNeverReadsIsDropped) {
   ClientListenerOptions options;
   options.output_bytes_max = 1 << 20;
