@@ -45,15 +45,16 @@ use_cluster() {
 }
 
 leader_id() {
-  "$BIN/quorate" --endpoints "$endpoints" --json cluster status | sed -nE 's/^[^[]*"leader": *([0-9]+).*$/\1/p'
+  "$BIN/quorate" --endpoints "$endpoints" --json cluster status 2>/dev/null | sed -nE 's/^[^[]*"leader": *([0-9]+).*$/\1/p'
 }
 
-# Kills the leader of our cluster, waits for another, and starts it again.
+# Kills the leader of our cluster, waits until another leads, and starts it again.
 kill_leader() {
   local id
   id=$(leader_id)
   kill -KILL "$(server_pid "$folder" "$id")"
-  wait_for_cluster "$folder" 3 "$client_port"
+  another_leads() { [[ $(leader_id) == [^"$id"] ]]; }
+  wait_until 30 "another server leads than $id" another_leads
   start_server "$folder" "$id" 3 "$peer_port" "$client_port"
 }
 
