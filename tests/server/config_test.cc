@@ -236,7 +236,7 @@ TEST_F(ConfigFile, AZooCfgIsReadAsTheSettingsThatItMeans) {
   ASSERT_TRUE(line.config.has_value()) << line.text;
   EXPECT_EQ(line.config->data, "/d/quorate");
   EXPECT_EQ(to_string(line.config->listen_client), "0.0.0.0:2190");
-  EXPECT_EQ(line.config->kv.session_timeout_min_ms, 6'000u);
+  EXPECT_EQ(line.config->session_timeout_min_ms, 6'000u);
   ASSERT_EQ(line.config->notices.size(), 1u);
   EXPECT_NE(line.config->notices[0].find("without effect: syncLimit=5: "), std::string::npos);
   const CommandLine other = parse({"--zoo-cfg", path, "--client", "127.0.0.1:1"});
