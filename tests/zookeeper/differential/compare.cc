@@ -144,6 +144,13 @@ std::string Comparison::events(const std::vector<Event>& left, const std::vector
   return differ("the events", joined(texts[0]), joined(texts[1]));
 }
 
+bool Comparison::no_more_than(const std::vector<Event>& left, const std::vector<Event>& right) {
+  std::multiset<std::string> told[2];
+  for (const Event& event : left) told[0].insert(describe(event));
+  for (const Event& event : right) told[1].insert(describe(event));
+  return std::includes(told[0].begin(), told[0].end(), told[1].begin(), told[1].end());
+}
+
 bool Comparison::what_it_came_to(const std::vector<Event>& left, const std::vector<Event>& right) {
   std::set<std::string> told[2];
   std::set<std::string> paths[2];

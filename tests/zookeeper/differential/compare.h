@@ -22,6 +22,9 @@ class Comparison {
   // Of persistent watches ZooKeeper's tell each change that an entry makes, Quorate's what it came to.
   static bool what_it_came_to(const std::vector<zookeeper::Event>& left,
                               const std::vector<zookeeper::Event>& right);
+  // Nothing on the right that is not on the left.
+  static bool no_more_than(const std::vector<zookeeper::Event>& left,
+                           const std::vector<zookeeper::Event>& right);
   static std::string events(const std::vector<zookeeper::Event>& left,
                             const std::vector<zookeeper::Event>& right);
 
