@@ -126,7 +126,8 @@ void rewrite_frame(SimFileSystem& disk, const std::string& path, Choices& choice
 }
 
 void rewrite_header(SimFileSystem& disk, const std::string& path, Choices& choices) {
-  const auto segment = wal::decode_segment_header(disk.content(path));
+  const std::string content = disk.content(path);
+  const auto segment = wal::decode_segment_header(content);
   if (!segment) return;
   wal::SegmentHeader header = segment->header;
   switch (choices.below(7)) {
@@ -151,7 +152,9 @@ void rewrite_header(SimFileSystem& disk, const std::string& path, Choices& choic
     default:
       change(header.state, choices);
   }
-  disk.overwrite(path, 0, wal::encode_segment_header(header));
+  const std::string bytes = wal::encode_segment_header(header);
+  // The file may have been cut short before, right behind what says all.
+  disk.overwrite(path, 0, std::string_view(bytes).substr(0, content.size()));
 }
 
 void rewrite_slot(SimFileSystem& disk, const std::string& path, Choices& choices) {
@@ -270,6 +273,8 @@ std::vector<std::string> seeds() {
       for (char part = 0; part < 8; ++part) seeds.push_back({file, way, part, part, 1, 2, 3, 4, 5, 6, 7});
     }
   }
+  // A file cut short within its first page, and its header rewritten then.
+  seeds.push_back(std::string("\1\5\0\0\x96\x96\x96\x96\x96\1\2\3\4\5\6\7", 16));
   return seeds;
 }
 
