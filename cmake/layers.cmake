@@ -1,20 +1,3 @@
-# One static library a folder. A target links what its folder may include (docs/architecture.md), nothing else.
-#
-#   quorate_library(NAME SOURCES a.cc b.cc LINKS quorate_base ...)
-function(quorate_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
-  if(NOT ARG_SOURCES)
-    # A folder of headers only.
-    add_library(${name} INTERFACE)
-    target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
-    target_link_libraries(${name} INTERFACE ${ARG_LINKS})
-    return()
-  endif()
-  add_library(${name} STATIC ${ARG_SOURCES})
-  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
-  target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
-endfunction()
-
 # Precompiled headers, shared by the targets that name the same set: parsed once in a clean build.
 #
 #   quorate_precompile(TARGET SET)    after quorate_precompiled_set(SET LINKS libraries HEADERS <a.h> <b.h> ...)
@@ -38,6 +21,31 @@ function(quorate_precompile name set)
   target_precompile_headers(${name} REUSE_FROM ${set})
   # g++ 12 sees writes out of bounds in its own std::string when that comes out of precompiled headers.
   target_compile_options(${name} PRIVATE -fpch-preprocess -Wno-array-bounds -Wno-stringop-overflow)
+endfunction()
+
+# One static library a folder. A target links what its folder may include (docs/architecture.md), nothing else.
+# Its sources are compiled over the precompiled SET, or over the standard library's headers.
+#
+#   quorate_library(NAME SOURCES a.cc b.cc LINKS quorate_base ... [HEADERS SET])
+function(quorate_library name)
+  cmake_parse_arguments(ARG "" "HEADERS" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  if(NOT ARG_SOURCES)
+    # A folder of headers only.
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+    target_link_libraries(${name} INTERFACE ${ARG_LINKS})
+    return()
+  endif()
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
+  if(NOT ARG_HEADERS)
+    set(ARG_HEADERS quorate_standard_headers)
+    quorate_precompiled_set(quorate_standard_headers
+      HEADERS <algorithm> <array> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
+              <unordered_map> <utility> <variant> <vector>)
+  endif()
+  quorate_precompile(${name} ${ARG_HEADERS})
 endfunction()
 
 # One test program, registered with CTest as a whole.
