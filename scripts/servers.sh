@@ -115,3 +115,6 @@ stop_servers() {
   for ((id = 1; id <= count; id++)); do stop_server "$folder" "$id" || clean=1; done
   return $clean
 }
+
+# The leader's id in what `quorate --json cluster status` printed; nothing without one.
+leader_in() { sed -nE 's/^[^[]*"leader": *([0-9]+).*$/\1/p' "$1"; }

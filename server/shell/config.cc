@@ -193,7 +193,7 @@ const std::vector<Flag>& flags() {
          c.clients.connections_per_address_max = count;
          return status;
        }},
-      {"client-frame-bytes-max", "SIZE", "one request (default 2MiB)",
+      {"client-frame-bytes-max", "SIZE", "one request (default 3MiB)",
        [](C& c, S& text) { return set_bytes(c.clients.frame_bytes_max, text); }},
       {"four-letter-words", "LIST",
        "ZooKeeper's four-letter words that are answered, or * for all (default srvr,ruok,isro,mntr,envi,stat)",

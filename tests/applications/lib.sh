@@ -13,21 +13,14 @@ at_exit() { :; } # what the test itself has to stop
 clean_up() {
   local status=$?
   at_exit
-  if [[ -n $own_cluster ]]; then stop_servers "$folder" 3 || true; fi
+  # A server that does not end by itself is a fault, whatever the clients saw.
+  if [[ -n $own_cluster ]] && ! stop_servers "$folder" 3 && ((status == 0)); then status=1; fi
   if ((status == 0)); then rm -rf "$folder"; else warn "logs are in $folder"; fi
+  exit "$status"
 }
 trap clean_up EXIT
 
 step() { say "${BOLD}$*${PLAIN}"; }
-
-need_packages() {
-  local package missing=()
-  for package in "$@"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
-  done
-  ((${#missing[@]} == 0)) || apt-get install -y --no-install-recommends "${missing[@]}" >"$folder/apt.log" 2>&1 ||
-    die "could not install ${missing[*]}: see $folder/apt.log"
-}
 
 # Sets `endpoints`: of --zookeeper HOST:PORT,... or of three servers that are started here.
 use_cluster() {
@@ -45,7 +38,8 @@ use_cluster() {
 }
 
 leader_id() {
-  "$BIN/quorate" --endpoints "$endpoints" --json cluster status 2>/dev/null | sed -nE 's/^[^[]*"leader": *([0-9]+).*$/\1/p'
+  "$BIN/quorate" --endpoints "$endpoints" --json cluster status >"$folder/leader.json" 2>/dev/null || return 1
+  leader_in "$folder/leader.json"
 }
 
 # Kills the leader of our cluster, waits until another leads, and starts it again.

@@ -200,32 +200,32 @@ TEST_F(ClientListenerTest, ASilentConnectionIsClosedInTimeAndOneThatSpokeIsNot) 
   EXPECT_FALSE(spoke->closed());
 }
 
-TEST_F(ClientListenerTest, ConnectionsBeyondTheLimitAreTurnedAway) {
+class ClientListenerLimits : public ClientListenerTest {
+ protected:
+  // With room for one connection: the second is turned away, and the third let in when the first is gone.
+  void expect_room_for_one(const ClientListenerOptions& options) {
+    start(options);
+    auto first = connect(std::string(kClientMagic) + get_frame(1));
+    ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+    auto second = connect(std::string(kClientMagic));
+    EXPECT_TRUE(run([&] { return second->closed(); }));
+    first->close();
+    ASSERT_TRUE(run([&] { return listener_->connections() == 0; }));
+    auto third = connect(std::string(kClientMagic) + get_frame(3));
+    EXPECT_TRUE(run([&] { return requests_.size() == 2; }));
+  }
+};
+
+TEST_F(ClientListenerLimits, ConnectionsBeyondTheLimitAreTurnedAway) {
   ClientListenerOptions options;
   options.connections_max = 1;
-  start(options);
-  auto first = connect(std::string(kClientMagic) + get_frame(1));
-  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
-  auto second = connect(std::string(kClientMagic));
-  EXPECT_TRUE(run([&] { return second->closed(); }));
-  first->close();
-  ASSERT_TRUE(run([&] { return listener_->connections() == 0; }));
-  auto third = connect(std::string(kClientMagic) + get_frame(3));
-  EXPECT_TRUE(run([&] { return requests_.size() == 2; }));
+  expect_room_for_one(options);
 }
 
-TEST_F(ClientListenerTest, OneAddressMayHaveALimitOfItsOwn) {
+TEST_F(ClientListenerLimits, OneAddressMayHaveALimitOfItsOwn) {
   ClientListenerOptions options;
   options.connections_per_address_max = 1;
-  start(options);
-  auto first = connect(std::string(kClientMagic) + get_frame(1));
-  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
-  auto second = connect(std::string(kClientMagic));
-  EXPECT_TRUE(run([&] { return second->closed(); }));
-  first->close();
-  ASSERT_TRUE(run([&] { return listener_->connections() == 0; }));
-  auto third = connect(std::string(kClientMagic) + get_frame(3));
-  EXPECT_TRUE(run([&] { return requests_.size() == 2; }));
+  expect_room_for_one(options);
 }
 
 TEST_F(ClientListenerTest, AClientThatNeverReadsIsDropped) {
