@@ -72,11 +72,14 @@ TEST(Checkpoints, KeepTheLogBoundedWhileAFollowerIsDown) {
 
 TEST(Checkpoints, ARestartGoesOnFromTheLastOne) {
   StateCluster cluster(3);
-  cluster.fill(400);
+  cluster.fill(600);
   for (int i = 0; i < 3; ++i) {
     const ServerId restarted(static_cast<uint32_t>(i + 1));
     cluster.kill(restarted);
-    const Index checkpoint = cluster.node(restarted).store.name()->index;
+    const std::optional<StateName> state = cluster.node(restarted).store.name();
+    ASSERT_TRUE(state.has_value());
+    const Index checkpoint = state->index;
+    ASSERT_GT(checkpoint, Index(0));
     cluster.start(restarted);
     EXPECT_GE(cluster.replica(restarted).state().applied(), checkpoint);
     cluster.fill(7);
@@ -88,8 +91,9 @@ TEST(Checkpoints, ARestartGoesOnFromTheLastOne) {
 // All at once: nobody can be asked for anything.
 TEST(Checkpoints, AWholeClusterStartsFromThem) {
   StateCluster cluster(3);
-  cluster.fill(400);
+  cluster.fill(600);
   cluster.advance(20 * kMs);
+  ASSERT_GT(cluster.node(ServerId(1)).store.checkpoints(), 0U);
   const uint64_t hash = cluster.replica(ServerId(1)).state().state_hash();
   const Index applied = cluster.replica(ServerId(1)).state().applied();
   for (uint32_t id = 1; id <= 3; ++id) cluster.kill(ServerId(id));
