@@ -15,11 +15,20 @@ constexpr std::string_view kAnyone = "anyone";
 constexpr std::string_view kAuth = "auth";
 constexpr std::string_view kDigest = "digest";
 constexpr std::string_view kX509 = "x509";
+constexpr std::string_view kSasl = "sasl";
 
 // As ZooKeeper: two parts around one colon, the second not empty.
 bool is_digest_id(std::string_view id) {
   const size_t colon = id.find(':');
   return colon != std::string_view::npos && colon == id.rfind(':') && colon + 1 < id.size();
+}
+
+// As ZooKeeper: a name, or a Kerberos principal, name@realm or name/host@realm.
+bool is_sasl_id(std::string_view id) {
+  const size_t at = id.find('@');
+  if (at == std::string_view::npos) return !id.empty();
+  const size_t slash = id.find('/');
+  return at == id.rfind('@') && (slash == std::string_view::npos || (slash == id.rfind('/') && slash < at));
 }
 
 // Why an id cannot stand in a list, or "".
@@ -31,7 +40,8 @@ std::string_view id_problem(std::string_view scheme, std::string_view id) {
   if (scheme == kAddressScheme)
     return IpNetwork::parse(id).has_value() ? "" : "must be an IP address, or one with /bits";
   if (scheme == kX509) return id.empty() ? "must be a distinguished name" : "";
-  return "cannot be, because the scheme is unknown; use world, auth, digest, ip or x509";
+  if (scheme == kSasl) return is_sasl_id(id) ? "" : "must be a user, or a Kerberos principal";
+  return "cannot be, because the scheme is unknown; use world, auth, digest, ip, x509 or sasl";
 }
 
 std::string problem_text(std::string_view scheme, std::string_view id, std::string_view problem) {
@@ -41,13 +51,12 @@ std::string problem_text(std::string_view scheme, std::string_view id, std::stri
 
 // Whether a credential is proof of who it is, and not only of where it comes from.
 bool authenticated(const Credential& credential) {
-  return credential.scheme == kDigest || credential.scheme == kX509;
+  return credential.scheme == kDigest || credential.scheme == kX509 || credential.scheme == kSasl;
 }
 
 bool matches(const AclEntry& entry, const Credential& credential) {
   if (entry.scheme != credential.scheme) return false;
-  if (entry.scheme == kDigest || entry.scheme == kX509) return entry.id == credential.id;
-  if (entry.scheme != kAddressScheme) return false;
+  if (entry.scheme != kAddressScheme) return authenticated(credential) && entry.id == credential.id;
   const auto network = IpNetwork::parse(entry.id);
   const auto address = IpNetwork::parse(credential.id);
   return network.has_value() && address.has_value() && network->contains(*address);
@@ -166,8 +175,8 @@ Result<std::string> digest_id(std::string_view user_and_password) {
 
 Status validate_credential(const Credential& credential) {
   if (credential.scheme == kSuperScheme && credential.id.empty()) return {};
-  std::string_view problem = "cannot be: a session has credentials of scheme digest, ip or x509";
-  if (credential.scheme == kDigest || credential.scheme == kX509) {
+  std::string_view problem = "cannot be: a session has credentials of scheme digest, ip, x509 or sasl";
+  if (authenticated(credential)) {
     problem = id_problem(credential.scheme, credential.id);
   } else if (credential.scheme == kAddressScheme) {
     const auto address = IpNetwork::parse(credential.id);

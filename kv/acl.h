@@ -8,6 +8,7 @@
 // | digest | user:base64(sha1(user:password))    | a session that gave that user's password           |
 // | ip     | address or address/bits, v4 or v6   | a session attached from there                      |
 // | x509   | a distinguished name                | a session whose certificate says that name         |
+// | sasl   | a user, or a Kerberos principal     | a session that proved by SASL to be that user      |
 //
 // A session with the credential of scheme "super" may do everything; no list can name it.
 //
@@ -67,8 +68,8 @@ const Acl& open_acl();
 Status validate_acl(const Acl& acl);
 
 // The list as it is stored: repeated entries once, "auth" replaced by those credentials of whoever asks that
-// prove who it is (digest, x509). REQUIRES: validate_acl(acl). Errors: kInvalidAcl for "auth" without such a
-// credential, or if more than kAclEntriesMax come of it.
+// prove who it is (digest, x509, sasl). REQUIRES: validate_acl(acl). Errors: kInvalidAcl for "auth" without
+// such a credential, or if more than kAclEntriesMax come of it.
 Result<Acl> expand_acl(const Acl& acl, const Credentials& credentials);
 
 // Whether the list gives one of `permissions` (bits) to one of the credentials. The default is no; "super" is

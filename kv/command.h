@@ -25,7 +25,7 @@ inline constexpr size_t kDataBytesMax = 1 << 20;
 inline constexpr int64_t kTtlMsMax = 0xff'ffff'ffff;
 inline constexpr size_t kMultiOperationsMax = 10'000;
 inline constexpr size_t kMultiBytesMax = 2 << 20;  // paths and data of all of its operations
-inline constexpr size_t kReapedNodesMax = 10'000;   // in one command
+inline constexpr size_t kReapedNodesMax = 10'000;  // in one command
 inline constexpr uint8_t kCommandVersion = 1;
 
 // Time as it is replicated: the only time that apply may use.
@@ -98,7 +98,7 @@ struct SetQuotaOp {
 // What ACLs are matched against from here on, for as long as the session lives. The server that the client is
 // attached to has seen the proof; it alone decides about `super`, so that apply needs no configuration.
 struct AddCredentialOp {
-  Credential credential;  // of scheme digest or x509
+  Credential credential;  // of scheme digest, x509 or sasl
   bool super = false;     // the session may do everything
 };
 // Ends the session: its ephemeral nodes go in the same entry.

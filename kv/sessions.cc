@@ -9,13 +9,6 @@
 namespace quorate::kv {
 namespace {
 
-// Takes the same time wherever the passwords differ.
-bool same(const SessionPassword& a, const SessionPassword& b) {
-  uint8_t difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) difference = static_cast<uint8_t>(difference | (a[i] ^ b[i]));
-  return difference == 0;
-}
-
 template <size_t kCount>
 uint64_t hash_words(const uint64_t (&words)[kCount]) {
   return checksum64({reinterpret_cast<const char*>(words), sizeof(words)});
@@ -101,7 +94,7 @@ Result<Sessions::Attached> Sessions::attach(const AttachSession& attach, Zxid zx
   if (session == nullptr) {
     return {ErrorCode::kSessionExpired, "there is no such session any more; open a new one"};
   }
-  if (!same(session->password, attach.password)) {
+  if (!has_password(*session, attach.password)) {
     return {ErrorCode::kBadCredentials, "the password is not this session's; open a new one"};
   }
   const bool named = attach.origin.server.value() != 0;
@@ -157,6 +150,13 @@ void Sessions::end(SessionId id) {
   hash_ -= hash_of(at->second) + hash_of_results(at->second, at->second.result_sizes.size(), bytes);
   if (at->second.attached_by.server.value() != 0) origins_.erase(at->second.attached_by);
   sessions_.erase(at);
+}
+
+bool Sessions::has_password(const Session& session, const SessionPassword& password) {
+  uint8_t difference = 0;
+  for (size_t i = 0; i < password.size(); ++i)
+    difference = static_cast<uint8_t>(difference | (session.password[i] ^ password[i]));
+  return difference == 0;
 }
 
 const Session* Sessions::find(SessionId id) const {

@@ -70,6 +70,8 @@ class Sessions {
   // All or none; one that is there already is not added again. Errors: kLimitReached (kCredentialsMax).
   Status add_credentials(Session& session, const Credentials& added);
 
+  // Takes the same time wherever they differ.
+  static bool has_password(const Session& session, const SessionPassword& password);
   // nullptr where there is none.
   const Session* find(SessionId id) const;
   Session* find(SessionId id);

@@ -253,6 +253,11 @@ const Credentials& StateMachine::credentials(SessionId id) const {
 
 size_t StateMachine::session_count() const { return impl_->sessions.size(); }
 
+bool StateMachine::has_password(SessionId id, const SessionPassword& password) const {
+  const Session* session = std::as_const(impl_->sessions).find(id);
+  return session != nullptr && Sessions::has_password(*session, password);
+}
+
 std::vector<std::string> StateMachine::ephemerals(SessionId id) const {
   std::vector<std::string> paths;
   const Tree& tree = impl_->tree;

@@ -178,6 +178,8 @@ class StateMachine {
   // In ascending order of id.
   std::vector<SessionView> sessions() const;
   size_t session_count() const;
+  // False where there is no such session, too.
+  bool has_password(SessionId id, const SessionPassword& password) const;
   // What ACLs are matched against for the session's requests; none where there is no such session. Valid
   // until the next apply.
   const Credentials& credentials(SessionId id) const;

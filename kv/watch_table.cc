@@ -378,6 +378,15 @@ size_t WatchTable::size(ConnectionId connection) const {
   return at == impl_->by_id.end() ? 0 : impl_->connections[at->second].watches.size();
 }
 
+void WatchTable::for_each(const Seen& seen) const {
+  for (const auto& [id, connection] : impl_->by_id) {
+    impl_->connections[connection].watches.for_each([&, owner = id](Ref ref) {
+      const Watch& watch = impl_->watches[ref];
+      seen(owner, watch.what(), impl_->paths.text(watch.path));
+    });
+  }
+}
+
 std::vector<ConnectionId> WatchTable::fed() const {
   std::vector<ConnectionId> fed;
   if (impl_->feeds == 0) return fed;

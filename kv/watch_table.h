@@ -82,6 +82,9 @@ class WatchTable {
   size_t size() const;
   // How many a connection has.
   size_t size(ConnectionId connection) const;
+  // Calls seen(connection, kind, path) for each, in no order.
+  using Seen = std::function<void(ConnectionId, WatchKind, std::string_view)>;
+  void for_each(const Seen& seen) const;
   // Connections that have a feed, in ascending order.
   std::vector<ConnectionId> fed() const;
   // What all takes in memory.

@@ -1,9 +1,12 @@
 // What clients ask of a server and what they are told, independent of the protocol they speak.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -117,8 +120,14 @@ struct LockListRequest {
   size_t max = 1000;
   std::string after;  // as lock::ListOptions has it
 };
-// This server's own view; needs no quorum.
-struct StatusRequest {};
+// This server's own view; needs no quorum. ZooKeeper's four-letter words ask for more of it.
+struct StatusRequest {
+  enum class Detail : uint8_t { kNone, kConnections, kWatches, kSessions };
+  // What is counted of ZooKeeper's clients begins anew, once this is answered: of all together, or of each.
+  enum class Reset : uint8_t { kNone, kServer, kConnections };
+  Detail detail = Detail::kNone;
+  Reset reset = Reset::kNone;
+};
 // Answered, with nothing, once this server has applied all that was committed when it was asked.
 struct SyncRequest {};
 // To the leader only; answered when leadership has moved.
@@ -144,6 +153,7 @@ struct ZookeeperConnect {
   zookeeper::ConnectRequest request;
   kv::SessionPassword fresh{};  // of the session, if it is a new one: 16 random bytes, drawn by the listener
   std::string address{};        // as OpenSessionRequest has it
+  std::array<uint8_t, 16> nonce{};  // as many random bytes, for a challenge of SASL
 };
 struct ZookeeperRequest {
   ConnectionId connection;
@@ -197,23 +207,63 @@ struct MemberStatus {
   std::string client_address;  // filled in by the shell, as far as it has heard of it
   std::optional<Index> match;  // on the leader: what is durable there
 };
+// From a request's arrival to its answer.
+struct LatencyFigures {
+  uint64_t count = 0, sum_ms = 0, min_ms = 0, max_ms = 0, last_ms = 0;
+
+  void add(uint64_t ms) {
+    min_ms = count == 0 || ms < min_ms ? ms : min_ms;
+    max_ms = ms > max_ms ? ms : max_ms;
+    last_ms = ms;
+    sum_ms += ms;
+    ++count;
+  }
+  double avg_ms() const { return count == 0 ? 0 : static_cast<double>(sum_ms) / static_cast<double>(count); }
+};
 // Of the requests of ZooKeeper's clients, since this server was started.
 struct ZookeeperFigures {
   size_t outstanding = 0;  // not answered yet
-  uint64_t answered = 0;
-  uint64_t latency_sum_ms = 0;
-  uint64_t latency_min_ms = 0, latency_max_ms = 0;
-
-  double latency_avg_ms() const {
-    return answered == 0 ? 0 : static_cast<double>(latency_sum_ms) / static_cast<double>(answered);
-  }
+  LatencyFigures latency;
 };
+// Of those of one connection, the session's opening among them.
+struct ZookeeperConnectionFigures {
+  std::string_view last_operation = "NA";  // ZooKeeper's four letters for it
+  int32_t last_xid = -1;
+  int64_t last_zxid = 0;       // of the answer
+  int64_t last_answer_ms = 0;  // of the monotonic clock
+  LatencyFigures latency;
+};
+// What StatusRequest::detail asks for.
+struct StatusDetail {
+  struct Connection {
+    ConnectionId id;
+    SessionId session;
+    uint32_t timeout_ms = 0;
+    size_t outstanding = 0;
+    ZookeeperConnectionFigures figures;
+  };
+  struct Watch {
+    SessionId session;  // 0: the connection has none
+    std::string path;
+  };
+  struct Session {
+    SessionId id;
+    uint32_t timeout_ms = 0;
+    std::vector<std::string> ephemerals;
+  };
+  std::vector<Connection> connections;  // those that speak ZooKeeper's protocol, by id
+  std::vector<Watch> watches;           // by session, then by path
+  std::vector<Session> sessions;        // of the cluster, by id
+  bool cut = false;                     // there is more than has room (kStatusDetailBytesMax)
+};
+inline constexpr size_t kStatusDetailBytesMax = 2 << 20;
 struct ServerStatus {
   ServerId id;
   ClusterId cluster;  // 0: not formed yet
   raft::RoleName role = raft::RoleName::kFollower;
   bool may_vote = true;
   bool receiving = false;      // the state is on its way from another server
+  bool read_only = false;      // there is no quorum: only reads of who asked for that are served
   Index checkpoint;            // the newest that is durable here; 0: none
   bool checkpointing = false;  // another one is being made
   Term term;
@@ -225,6 +275,7 @@ struct ServerStatus {
   ZookeeperFigures zookeeper;
   uint64_t state_hash = 0;
   std::vector<MemberStatus> members;
+  std::shared_ptr<const StatusDetail> detail;  // null unless it was asked for
 };
 
 using ReplyBody = std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,

@@ -164,6 +164,7 @@ Output Replica::Impl::take_output() {
              (writes.has_unsent() || barriers.due() <= now.instant || !proposals.empty() || expiry_confirmed);
       more = more && raft->leader() != ServerId();
     }
+    settle_read_only();
     settle_transfer();
     advance_state();
   }
@@ -237,49 +238,10 @@ Instant Replica::Impl::deadline() const {
     if (checkpoints.capturing()) at = std::min(at, now.instant);
     at = std::min({at, sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
     if (raft->leader() != ServerId()) at = std::min(at, barriers.due());
-    at = std::min(at, reap_deadline());
+    at = std::min({at, reap_deadline(), read_only_deadline()});
     if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());
   }
   return at;
-}
-
-ServerStatus Replica::Impl::status() const {
-  ServerStatus status;
-  status.id = options.raft.id;
-  status.nodes = state.node_count();
-  status.sessions = state.session_count();
-  status.connections = connections.size();
-  status.watches = watches.size();
-  status.ephemerals = state.ephemeral_count();
-  status.data_bytes = state.data_bytes();
-  status.zookeeper = zookeeper_figures;
-  status.state_hash = state.state_hash();
-  status.zxid = state.zxid();
-  status.applied = state.applied();
-  if (!raft) {
-    for (const PlannedMember& member : options.plan) {
-      status.members.push_back({member.id, raft::MemberRole::kVoter, member.address, {}, {}});
-    }
-    return status;
-  }
-  status.cluster = raft->configuration().cluster_id;
-  status.role = raft->role_name();
-  status.may_vote = raft->may_vote();
-  status.receiving = !has_state || receiver.under_way();
-  status.checkpoint = checkpoints.durable();
-  status.checkpointing = checkpoints.under_way();
-  status.term = raft->term();
-  status.leader = raft->leader();
-  status.last_index = raft->log().last_index();
-  status.committed = raft->committed();
-  const auto* leader = std::get_if<raft::Leader>(&raft->role());
-  for (const raft::Member& member : raft->configuration().members) {
-    MemberStatus view{member.id, member.role, member.address, {}, {}};
-    if (leader != nullptr && leader->progress.contains(member.id))
-      view.match = leader->progress.at(member.id).match;
-    status.members.push_back(std::move(view));
-  }
-  return status;
 }
 
 Replica::Replica(const ReplicaOptions& options, ReplicaRecovered recovered, uint64_t seed, const Now& now)

@@ -29,6 +29,7 @@
 #include "server/client_message.h"
 #include "server/formation.h"
 #include "server/peer_message.h"
+#include "server/replica_sasl.h"
 #include "server/store_job.h"
 
 namespace quorate::server {
@@ -74,6 +75,11 @@ struct ReplicaOptions {
 
   // Reads of ZooKeeper's clients are confirmed by the leader, as those of native clients always are.
   bool zookeeper_linearizable_reads = false;
+  // Whom ZooKeeper's clients may prove to be by SASL, the same on all servers. Empty: there is no SASL.
+  SaslUsers sasl_users;
+  // Without a leader for so long, ZooKeeper's clients that asked for it may read what this server has.
+  // Nothing: never.
+  std::optional<Duration> read_only_after;
 
   // A checkpoint is begun when so much of the state changed since the last, or the log grew by so much.
   size_t checkpoint_dirty_bytes = 16 << 20;

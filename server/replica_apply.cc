@@ -69,7 +69,7 @@ void Replica::Impl::deliver(const kv::Applied& applied) {
   if (!applied.changes.empty()) {
     kv::Fired fired = watches.fire(applied, [this](ConnectionId connection, const auto& acl) {
       const auto at = connections.find(connection);
-      return at != connections.end() && kv::may_see(acl, state.credentials(at->second.session));
+      return at != connections.end() && kv::may_see(acl, credentials_of(at->second.session));
     });
     const std::vector<bool> repeated = repeated_events(fired.events);
     for (size_t i = 0; i < fired.events.size(); ++i) {

@@ -14,7 +14,7 @@ void Replica::Impl::request(ClientRequest request) {
   Connection& connection = connections[request.connection];
   if (connection.closing) return;
   const Asker asker{request.connection, request.id};
-  if (std::holds_alternative<StatusRequest>(request.body)) return reply(asker, status());
+  if (const auto* asked = std::get_if<StatusRequest>(&request.body)) return tell_status(asker, *asked);
   if (!raft)
     return refuse(asker, ErrorCode::kNotMember,
                   "the cluster is not formed yet: start every server of the --cluster list");
@@ -66,6 +66,7 @@ void Replica::Impl::client_lost(ConnectionId connection) {
   if (at == connections.end()) return;
   if (at->second.zookeeper) zookeeper_figures.outstanding -= at->second.zookeeper->queue.size();
   if (at->second.session != SessionId()) writes.detach(at->second.session);
+  local_credentials.erase(at->second.session);
   watches.drop_connection(connection);
   if (transfer_asker && transfer_asker->connection == connection) transfer_asker.reset();
   connections.erase(at);

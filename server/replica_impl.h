@@ -4,7 +4,9 @@
 //   replica_clients.cc what clients ask
 //   replica_access.cc  who may: credentials, lists of permissions, quotas, limits of the whole
 //   replica_reads.cc   answers from the own tree, and watches
-//   replica_zookeeper*.cc clients of ZooKeeper's protocol: their queues, their reads, their watches
+//   replica_status.cc  what this server tells of itself
+//   replica_zookeeper*.cc clients of ZooKeeper's protocol: their queues, who they are, their reads, their
+//                      watches, and what they may do without a quorum
 //   replica_leader.cc  what only a leader does: proposals, barriers, expiry
 //   replica_state.cc   the state as a whole: its start, checkpoints, snapshots, agreement
 //   replica_reap.cc    the leader's care for containers and times to live
@@ -62,7 +64,6 @@ struct Replica::Impl {
   void step(Input input);
   Output take_output();
   Instant deadline() const;
-  ServerStatus status() const;
   void tick();
   void upkeep();
   void receive(PeerMessage message);
@@ -112,6 +113,14 @@ struct Replica::Impl {
   void reply(const Asker& asker, ReplyBody body);
   void refuse(const Asker& asker, ErrorCode code, std::string message);
 
+  // ---- replica_status.cc
+  ServerStatus status() const;
+  void tell_status(const Asker& asker, const StatusRequest& request);
+  StatusDetail status_detail(StatusRequest::Detail what) const;
+  void list_connections(StatusDetail& detail) const;
+  void list_watches(StatusDetail& detail) const;
+  void list_sessions(StatusDetail& detail) const;
+
   // ---- replica_zookeeper.cc
   void zookeeper_request(ZookeeperRequest request);
   void zookeeper_connect(ConnectionId id, ZookeeperConnect connect);
@@ -127,12 +136,30 @@ struct Replica::Impl {
   void zookeeper_advance(ConnectionId id, Connection& connection);
   void zookeeper_sign(ConnectionId id, Connection& connection);
   void zookeeper_hold_back(ConnectionId id, ZookeeperClient& client);
-  void zookeeper_count(const ZookeeperClient::Waiting& waiting);
+  void zookeeper_count(ZookeeperClient& client, const ZookeeperClient::Waiting& waiting);
   void zookeeper_drop(ConnectionId id, Connection& connection);
+  void zookeeper_tell_alive(ConnectionId id, ZookeeperClient& client, Zxid zxid);
   void zookeeper_upkeep();
   bool speaks_zookeeper(ConnectionId id) const {
     const auto at = connections.find(id);
     return at != connections.end() && at->second.zookeeper != nullptr;
+  }
+
+  // ---- replica_zookeeper_access.cc
+  bool offers_sasl(const zookeeper::RequestBody& body) const {
+    return !options.sasl_users.empty() && std::holds_alternative<zookeeper::Sasl>(body);
+  }
+  Result<std::optional<kv::AddCredentialOp>> zookeeper_prove(ZookeeperClient& client,
+                                                             ZookeeperClient::Waiting& waiting);
+
+  // ---- replica_zookeeper_read_only.cc
+  Instant read_only_deadline() const;
+  void settle_read_only();
+  void zookeeper_connect_read_only(ConnectionId id, Connection& connection);
+  void zookeeper_start_read_only(Connection& connection, ZookeeperClient::Waiting& waiting);
+  const kv::Credentials& credentials_of(SessionId session) const {
+    const auto local = local_credentials.find(session);
+    return local == local_credentials.end() ? state.credentials(session) : local->second;
   }
 
   // ---- replica_zookeeper_reads.cc
@@ -160,7 +187,7 @@ struct Replica::Impl {
 
   // ---- replica_access.cc
   // The state as the connection's session may see it.
-  kv::View view_of(SessionId session) const { return {state, state.credentials(session)}; }
+  kv::View view_of(SessionId session) const { return {state, credentials_of(session)}; }
   void add_credential(const Asker& asker, AddCredentialRequest request);
   Status admit(const kv::OperationView& operation) const;
   Status admit_session() const;
@@ -277,6 +304,13 @@ struct Replica::Impl {
   std::vector<std::pair<SessionId, uint64_t>> held_back_writes;
   uint64_t zookeeper_watch_seed;
   ZookeeperFigures zookeeper_figures;
+  Instant next_proof_warning{};
+  // Without a quorum, and for long enough to serve those who are content with that.
+  bool read_only = false;
+  Instant leaderless_since = kNever;
+  // Of the sessions that only this server knows.
+  std::unordered_map<SessionId, kv::Credentials> local_credentials;
+  uint64_t next_local_session = 1;
   Barriers barriers;
   uint64_t next_counter = 1;  // of openings, barriers and read contexts
   Instant next_upkeep = kNever;

@@ -40,6 +40,7 @@ void Replica::Impl::zookeeper_connect(ConnectionId id, ZookeeperConnect connect)
   connection.zookeeper = std::make_unique<ZookeeperClient>();
   connection.zookeeper->connect = std::move(connect);
   if (!raft || !has_state) return zookeeper_drop(id, connection);
+  if (read_only) return zookeeper_connect_read_only(id, connection);
   // A client that saw more than this server has: let this one catch up first.
   if (connection.zookeeper->connect.request.last_zxid_seen > number_of(state.zxid()))
     return barriers.add({{id, kZookeeperCatchUpId}, SessionId(), SyncRequest{}, now.instant});
@@ -66,6 +67,10 @@ void Replica::Impl::zookeeper_opened(ConnectionId id, Connection& connection, co
   client.timeout_ms = outcome.timeout_ms;
   client.next_number = outcome.next_number;
   client.last_sign = now.instant;
+  client.figures.last_operation = "SESS";
+  client.figures.last_xid = 0;
+  client.figures.last_zxid = number_of(outcome.zxid);
+  client.figures.last_answer_ms = to_ms(now.instant.time_since_epoch());
   zk::ConnectReply reply;
   reply.timeout_ms = static_cast<int32_t>(outcome.timeout_ms);
   reply.session = static_cast<int64_t>(outcome.session.value());
@@ -88,6 +93,7 @@ void Replica::Impl::zookeeper_drop(ConnectionId id, Connection& connection) {
   connection.zookeeper->phase = ZookeeperClient::Phase::kEnded;
   zookeeper_figures.outstanding -= connection.zookeeper->queue.size();
   connection.zookeeper->queue.clear();
+  local_credentials.erase(connection.session);
   output.close.push_back(id);
 }
 
@@ -95,6 +101,7 @@ void Replica::Impl::zookeeper_drop(ConnectionId id, Connection& connection) {
 // enough, and no oftener.
 void Replica::Impl::zookeeper_sign(ConnectionId id, Connection& connection) {
   ZookeeperClient& client = *connection.zookeeper;
+  if (client.read_only) return;
   if (now.instant - client.last_sign < std::chrono::milliseconds(client.timeout_ms) / 6) return;
   client.last_sign = now.instant;
   barriers.add({{id, kZookeeperSignId},
@@ -127,6 +134,7 @@ void Replica::Impl::zookeeper_request(ZookeeperRequest request) {
   if (std::holds_alternative<zk::Ping>(asked.body)) {
     client.last_sign = now.instant;
     if (!open) return;
+    if (client.read_only) return zookeeper_tell_alive(id, client, state.zxid());
     const Duration gather = ping_gather(connection.session);
     return barriers.add({{id, kZookeeperPingId}, connection.session, PingRequest{}, now.instant, gather});
   }
@@ -147,7 +155,9 @@ void Replica::Impl::zookeeper_hold_back(ConnectionId id, ZookeeperClient& client
 bool Replica::Impl::zookeeper_start(ConnectionId id, Connection& connection, uint64_t request) {
   ZookeeperClient::Waiting& waiting = *connection.zookeeper->find(request);
   const zk::RequestBody& body = waiting.request.body;
-  if (is_write(body) || std::holds_alternative<zk::Auth>(body)) {
+  if (connection.zookeeper->read_only) {
+    zookeeper_start_read_only(connection, waiting);
+  } else if (is_write(body) || std::holds_alternative<zk::Auth>(body) || offers_sasl(body)) {
     if (connection.zookeeper->unconfirmed > 0) return false;
     zookeeper_write(id, connection, request);
   } else if (std::holds_alternative<zk::Sync>(body) || options.zookeeper_linearizable_reads) {
@@ -158,22 +168,6 @@ bool Replica::Impl::zookeeper_start(ConnectionId id, Connection& connection, uin
   }
   return true;
 }
-
-namespace {
-
-// What an auth asks to replicate, or nothing where there is nothing to: the address is known.
-Result<std::optional<kv::Operation>> credential_of(zk::Auth& auth, const std::string& super_digest) {
-  if (auth.scheme == kv::kAddressScheme) return std::optional<kv::Operation>();
-  if (auth.scheme != "digest")
-    return {ErrorCode::kBadCredentials, "a credential of this scheme cannot be added; use digest"};
-  auto digest = kv::digest_id(auth.proof);
-  if (!digest.ok()) return Error{ErrorCode::kBadCredentials, digest.error().message};
-  const bool super = !super_digest.empty() && *digest == super_digest;
-  return std::optional<kv::Operation>(
-      kv::AddCredentialOp{{std::move(auth.scheme), std::move(*digest)}, super});
-}
-
-}  // namespace
 
 void Replica::Impl::zookeeper_write(ConnectionId id, Connection& connection, uint64_t request) {
   ZookeeperClient& client = *connection.zookeeper;
@@ -186,11 +180,12 @@ void Replica::Impl::zookeeper_write(ConnectionId id, Connection& connection, uin
     return;
   }
   std::optional<kv::Operation> operation;
-  if (auto* auth = std::get_if<zk::Auth>(&waiting.request.body)) {
-    auto credential = credential_of(*auth, options.super_digest);
-    if (!credential.ok()) return answer(credential.code());
-    if (!*credential) return answer(ErrorCode::kOk);
-    operation = std::move(*credential);
+  if (proves_somebody(waiting.request.body)) {
+    auto proved = zookeeper_prove(client, waiting);
+    if (!proved.ok()) return answer(proved.code());
+    if (!*proved && !waiting.reply) return answer(ErrorCode::kOk);
+    if (!*proved) return;
+    operation = std::move(**proved);
   } else {
     operation = operation_of(waiting.request.body);
   }
@@ -226,10 +221,7 @@ void Replica::Impl::zookeeper_answered(ConnectionId id, Connection& connection, 
     case kZookeeperPingId:
     case kZookeeperSignId:
       if (code != ErrorCode::kOk) return zookeeper_drop(id, connection);
-      if (reply.id == kZookeeperPingId) {
-        output.clients.push_back(
-            {id, zk::Reply{zk::kPingXid, number_of(reply.zxid), zk::ErrorCode::kOk, {}}});
-      }
+      if (reply.id == kZookeeperPingId) zookeeper_tell_alive(id, client, reply.zxid);
       return;
     default:
       break;
@@ -237,6 +229,11 @@ void Replica::Impl::zookeeper_answered(ConnectionId id, Connection& connection, 
   if (lost_with(code)) return zookeeper_drop(id, connection);
   zookeeper_outcome(client, reply.id, reply);
   zookeeper_advance(id, connection);
+}
+
+void Replica::Impl::zookeeper_tell_alive(ConnectionId id, ZookeeperClient& client, Zxid zxid) {
+  client.figures.last_operation = zookeeper_letters(zk::OpCode::kPing);
+  output.clients.push_back({id, zk::Reply{zk::kPingXid, number_of(zxid), zk::ErrorCode::kOk, {}}});
 }
 
 // A write has an outcome, or what a read or a sync waited for has happened.
@@ -256,19 +253,21 @@ void Replica::Impl::zookeeper_outcome(ZookeeperClient& client, uint64_t request,
   if (reply.error.ok() || (outcome != nullptr && !outcome->results.empty())) {
     answer.body = server::zookeeper_outcome(waiting->request.body, *outcome);
   } else {
-    const bool auth = std::holds_alternative<zk::Auth>(waiting->request.body);
-    answer.error = auth ? zk::ErrorCode::kAuthFailed : zookeeper_code(reply.error.code);
+    const bool proof = proves_somebody(waiting->request.body);
+    answer.error = proof ? zk::ErrorCode::kAuthFailed : zookeeper_code(reply.error.code);
   }
 }
 
-void Replica::Impl::zookeeper_count(const ZookeeperClient::Waiting& waiting) {
-  ZookeeperFigures& figures = zookeeper_figures;
+void Replica::Impl::zookeeper_count(ZookeeperClient& client, const ZookeeperClient::Waiting& waiting) {
   const auto ms = static_cast<uint64_t>(to_ms(now.instant - waiting.asked));
-  figures.latency_min_ms = figures.answered == 0 ? ms : std::min(figures.latency_min_ms, ms);
-  figures.latency_max_ms = std::max(figures.latency_max_ms, ms);
-  figures.latency_sum_ms += ms;
-  ++figures.answered;
-  --figures.outstanding;
+  zookeeper_figures.latency.add(ms);
+  --zookeeper_figures.outstanding;
+  ZookeeperConnectionFigures& figures = client.figures;
+  figures.latency.add(ms);
+  figures.last_operation = zookeeper_letters(zk::op_of(waiting.request.body));
+  if (waiting.request.xid >= 0) figures.last_xid = waiting.request.xid;
+  figures.last_zxid = waiting.reply->zxid;
+  figures.last_answer_ms = to_ms(now.instant.time_since_epoch());
 }
 
 // Answers what can be answered, and begins what can be begun by then.
@@ -300,9 +299,8 @@ void Replica::Impl::zookeeper_answer(ConnectionId id, Connection& connection) {
     }
     if (waiting.reply->zxid == 0) waiting.reply->zxid = number_of(state.zxid());
     const zk::OpCode op = zk::op_of(waiting.request.body);
-    const bool last = op == zk::OpCode::kCloseSession ||
-                      (op == zk::OpCode::kAuth && waiting.reply->error != zk::ErrorCode::kOk);
-    zookeeper_count(waiting);
+    const bool last = op == zk::OpCode::kCloseSession || waiting.reply->error == zk::ErrorCode::kAuthFailed;
+    zookeeper_count(client, waiting);
     output.clients.push_back({id, std::move(*waiting.reply)});
     client.queue.pop_front();
     ++client.front;

@@ -7,6 +7,10 @@
 // same reason no write is sent behind a sync, or a read, that the leader has still to confirm. (Only a client
 // that does not read its answers, so that they wait for room, may be shown a later write of its own.)
 //
+// While there is no quorum, and if that is switched on, a client that asked for it gets a session that only
+// this server knows, reads what this server has, and is refused everything else. The connection ends when
+// there is a leader again, so that the client looks for a session that can do more.
+//
 // A write acknowledges every outcome before its own number: the only server that wants the outcomes is this
 // one, which reads them off its own apply step, and over a lost connection nobody could ask for them again.
 #pragma once
@@ -42,12 +46,18 @@ struct ZookeeperClient {
   uint64_t next_number = 1;  // of the session's next write
   Instant last_sign{};       // when a sign of life was last sent on
   bool held_back = false;    // no more is read from it for the moment
+  // What it may ask for while there is no quorum; its session is this server's alone.
+  bool read_only = false;
+  // One exchange a connection: a challenge is answered once.
+  enum class Sasl : uint8_t { kNone, kChallenged, kDone };
+  Sasl sasl = Sasl::kNone;
 
   // Invariant: the request known to the rest of the replica as `front + i` is queue[i].
   std::deque<Waiting> queue;
   uint64_t front = 1;
   uint64_t next_start = 1;  // the first request that nothing was done about yet
   size_t unconfirmed = 0;   // syncs, and reads, that the leader was asked about
+  ZookeeperConnectionFigures figures;
 
   Waiting* find(uint64_t id) {
     return id >= front && id - front < queue.size() ? &queue[id - front] : nullptr;

@@ -113,7 +113,7 @@ struct Replica::Impl::ZookeeperServe {
   }
   Served operator()(const zk::WhoAmI&) const {
     zk::WhoAmIReply reply;
-    for (const kv::Credential& credential : self.state.credentials(session))
+    for (const kv::Credential& credential : self.credentials_of(session))
       reply.who.push_back(
           {credential.scheme, credential.id.substr(0, credential.scheme == "digest" ? credential.id.find(':')
                                                                                     : std::string::npos)});

@@ -80,6 +80,68 @@ zk::ErrorCode zookeeper_code(ErrorCode code) {
   return zk::ErrorCode::kSystemError;
 }
 
+std::string_view zookeeper_letters(zk::OpCode op) {
+  switch (op) {
+    case zk::OpCode::kCreate:
+    case zk::OpCode::kCreate2:
+    case zk::OpCode::kCreateContainer:
+    case zk::OpCode::kCreateTtl:
+      return "CREA";
+    case zk::OpCode::kDelete:
+      return "DELE";
+    case zk::OpCode::kExists:
+      return "EXIS";
+    case zk::OpCode::kGetData:
+      return "GETD";
+    case zk::OpCode::kSetData:
+      return "SETD";
+    case zk::OpCode::kGetAcl:
+      return "GETA";
+    case zk::OpCode::kSetAcl:
+      return "SETA";
+    case zk::OpCode::kGetChildren:
+    case zk::OpCode::kGetChildren2:
+      return "GETC";
+    case zk::OpCode::kSync:
+      return "SYNC";
+    case zk::OpCode::kPing:
+      return "PING";
+    case zk::OpCode::kCheck:
+      return "CHEC";
+    case zk::OpCode::kMulti:
+      return "MULT";
+    case zk::OpCode::kMultiRead:
+      return "MLTR";
+    case zk::OpCode::kReconfig:
+      return "RECO";
+    case zk::OpCode::kCheckWatches:
+      return "CHKW";
+    case zk::OpCode::kRemoveWatches:
+      return "REMW";
+    case zk::OpCode::kAddWatch:
+      return "ADDW";
+    case zk::OpCode::kSetWatches:
+      return "SETW";
+    case zk::OpCode::kSetWatches2:
+      return "STW2";
+    case zk::OpCode::kGetEphemerals:
+      return "GETE";
+    case zk::OpCode::kGetAllChildrenNumber:
+      return "GETACN";
+    case zk::OpCode::kWhoAmI:
+      return "HOMI";
+    case zk::OpCode::kCloseSession:
+      return "CLOS";
+    case zk::OpCode::kAuth:
+    case zk::OpCode::kSasl:
+    case zk::OpCode::kNotification:
+    case zk::OpCode::kDeleteContainer:
+    case zk::OpCode::kError:
+      break;
+  }
+  return "NA";
+}
+
 zk::Stat zookeeper_stat(const kv::Stat& stat) {
   const auto number = [](auto id) { return static_cast<int64_t>(id.value()); };
   return {number(stat.czxid), number(stat.mzxid), stat.ctime_ms,     stat.mtime_ms,
@@ -196,6 +258,10 @@ zk::MultiResult result_of(const zk::Multi::Part& part, const kv::OperationResult
 
 }  // namespace
 
+bool proves_somebody(const zk::RequestBody& request) {
+  return std::holds_alternative<zk::Auth>(request) || std::holds_alternative<zk::Sasl>(request);
+}
+
 bool is_write(const zk::RequestBody& request) {
   return std::holds_alternative<zk::Create>(request) || std::holds_alternative<zk::Delete>(request) ||
          std::holds_alternative<zk::SetData>(request) || std::holds_alternative<zk::SetAcl>(request) ||
@@ -220,6 +286,7 @@ zk::ReplyBody zookeeper_outcome(const zk::RequestBody& request, const kv::Outcom
     return created(create->op, outcome.path, outcome.stat);
   if (const auto* set = std::get_if<zk::SetData>(&request)) return stat_after(set->path, outcome.stat);
   if (const auto* set = std::get_if<zk::SetAcl>(&request)) return stat_after(set->path, outcome.stat);
+  if (const auto* sasl = std::get_if<zk::Sasl>(&request)) return zk::SaslReply{sasl->token};
   const auto* multi = std::get_if<zk::Multi>(&request);
   if (multi == nullptr) return std::monostate();
   CHECK(outcome.results.size() == multi->parts.size());

@@ -18,6 +18,9 @@ namespace quorate::server {
 // The one table of codes.
 zookeeper::ErrorCode zookeeper_code(ErrorCode code);
 
+// What ZooKeeper calls an operation where it shows what a connection did last; "NA" where it shows nothing.
+std::string_view zookeeper_letters(zookeeper::OpCode op);
+
 zookeeper::Stat zookeeper_stat(const kv::Stat& stat);
 zookeeper::Acl zookeeper_acl(const kv::Acl& acl);
 
@@ -25,6 +28,8 @@ zookeeper::Acl zookeeper_acl(const kv::Acl& acl);
 
 // True for what is replicated: a create, a set, a delete, a multi and the like, but not an auth.
 bool is_write(const zookeeper::RequestBody& request);
+// An auth or a step of SASL.
+bool proves_somebody(const zookeeper::RequestBody& request);
 // Takes what is large out of the request and leaves the rest, for the answer. REQUIRES: is_write(request).
 kv::Operation operation_of(zookeeper::RequestBody& request);
 

@@ -43,8 +43,13 @@ class ClientHub {
 
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
  public:
-  ClientConnection(ClientHub& hub, ConnectionId id, Socket socket)
-      : hub_(hub), id_(id), socket_(std::move(socket)), accepted_(std::chrono::steady_clock::now()) {}
+  ClientConnection(ClientHub& hub, ConnectionId id, Socket socket,
+                   std::shared_ptr<ListenerFigures::Connection> figures)
+      : hub_(hub),
+        id_(id),
+        socket_(std::move(socket)),
+        figures_(std::move(figures)),
+        accepted_(std::chrono::steady_clock::now()) {}
 
   void start() {
     boost::system::error_code ignored;
@@ -78,6 +83,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   ClientHub& hub_;
   const ConnectionId id_;
   Socket socket_;
+  const std::shared_ptr<ListenerFigures::Connection> figures_;
   const std::chrono::steady_clock::time_point accepted_;
   bool open_ = true;
   std::unique_ptr<Conversation> conversation_;  // null until its first bytes have told which it is
@@ -119,9 +125,10 @@ void ClientConnection::read() {
 }
 
 bool ClientConnection::handle_greeting() {
-  auto greeting =
-      greet(input_.bytes(), {id_, hub_.options().frame_bytes_max, remote_ip(socket_), &hub_.options().words},
-            hub_.codec(), hub_.figures());
+  const ClientListenerOptions& options = hub_.options();
+  auto greeting = greet(input_.bytes(),
+                        {id_, options.frame_bytes_max, remote_ip(socket_), &options.words, &options.facts},
+                        hub_.codec(), hub_.figures());
   if (!greeting.ok()) {
     fail(greeting.error().message);
     return false;
@@ -153,6 +160,7 @@ void ClientConnection::handle_input() {
 
 bool ClientConnection::handle_frame(std::string_view frame) {
   ++hub_.figures().received;
+  ++figures_->received;
   auto taken = conversation_->take(frame);
   if (!taken.ok()) {
     fail(taken.error().message);
@@ -171,6 +179,7 @@ bool ClientConnection::handle_frame(std::string_view frame) {
 void ClientConnection::send(const ClientMessage& message) {
   if (!open_ || closing_ || !conversation_) return;
   ++hub_.figures().sent;
+  ++figures_->sent;
   conversation_->encode(message, output_);
   if (conversation_->ended()) closing_ = true;
   announce_output();
@@ -256,6 +265,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   }
   void closed(ConnectionId id) override {
     connections_.erase(id);
+    figures_.connections.erase(id);
     if (const auto address = addresses_.extract(id)) {
       if (--per_address_[address.mapped()] == 0) per_address_.erase(address.mapped());
     }
@@ -336,7 +346,12 @@ void ClientListener::Impl::admit(Socket socket) {
   }
   refusing_ = false;
   last_id_ = last_id_.next();
-  auto connection = std::make_shared<ClientConnection>(*this, last_id_, std::move(socket));
+  auto figures = std::make_shared<ListenerFigures::Connection>();
+  figures->address = remote_name(socket);
+  figures->since_ms = sample_now().wall_ms;
+  figures_.connections[last_id_] = figures;
+  auto connection =
+      std::make_shared<ClientConnection>(*this, last_id_, std::move(socket), std::move(figures));
   connections_[last_id_] = connection;
   if (!address.empty()) {
     addresses_[last_id_] = address;

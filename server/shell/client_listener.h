@@ -19,6 +19,7 @@
 #include "server/client_message.h"
 #include "server/shell/address.h"
 #include "server/shell/client_codec.h"
+#include "server/shell/four_letter_words.h"
 
 namespace boost::asio {
 class io_context;
@@ -38,6 +39,7 @@ struct ClientListenerOptions {
   size_t output_bytes_crowded = 2 << 20;
   // Four-letter words that are answered.
   std::set<std::string> words{"envi", "isro", "mntr", "ruok", "srvr", "stat"};
+  ServerFacts facts;  // that these words tell
   // From the connect to the whole magic.
   Duration magic_timeout = std::chrono::seconds(10);
   // From the first bytes of a frame to its last.

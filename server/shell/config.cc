@@ -9,6 +9,7 @@
 
 #include "server/shell/config_file.h"
 #include "server/shell/four_letter_words.h"
+#include "server/shell/sasl_users.h"
 #include "server/shell/zoo_cfg.h"
 
 namespace quorate::server {
@@ -16,6 +17,9 @@ namespace quorate::server {
 namespace {
 
 constexpr int kExitUsage = 2;
+
+// As long as ZooKeeper's servers look for a leader before they serve without.
+constexpr Duration kReadOnlyAfter = std::chrono::seconds(2);
 
 constexpr const char* kFooter =
     "TIME is a number with a unit: 150ms, 10s, 2m, 1h. SIZE too: 1000B, 512KiB, 64MiB, 1GiB.\n"
@@ -196,7 +200,8 @@ const std::vector<Flag>& flags() {
       {"client-frame-bytes-max", "SIZE", "one request (default 3MiB)",
        [](C& c, S& text) { return set_bytes(c.clients.frame_bytes_max, text); }},
       {"four-letter-words", "LIST",
-       "ZooKeeper's four-letter words that are answered, or * for all (default srvr,ruok,isro,mntr,envi,stat)",
+       "ZooKeeper's four-letter words that are answered, or * for all (default "
+       "srvr,ruok,isro,mntr,envi,stat)",
        [](C& c, S& text) {
          auto words = parse_four_letter_words(text);
          if (!words.ok()) return Status(words.error());
@@ -207,6 +212,23 @@ const std::vector<Flag>& flags() {
        [](C& c, S& text) {
          if (text != "local" && text != "linearizable") return Status(bad("choose local or linearizable"));
          return c.zookeeper_linearizable_reads = text == "linearizable", Status();
+       }},
+      {"read-only-mode", "HOW",
+       "on: without a leader for 2s, ZooKeeper's clients that ask for it may read what this server has "
+       "(default "
+       "off)",
+       [](C& c, S& text) {
+         if (text != "on" && text != "off") return Status(bad("choose on or off"));
+         c.read_only_after = text == "on" ? std::optional(kReadOnlyAfter) : std::nullopt;
+         return Status();
+       }},
+      {"sasl-users", "FILE",
+       "whom ZooKeeper's clients may prove to be by SASL DIGEST-MD5: a name:password a line, the same on all "
+       "servers (default: no SASL)",
+       [](C& c, S& text) {
+         auto users = read_sasl_users(text);
+         if (!users.ok()) return Status(users.error());
+         return c.sasl_users = std::move(*users), Status();
        }},
       {"client-output-bytes-max", "SIZE", "answers that a client has not read (default 8MiB)",
        [](C& c, S& text) { return set_bytes(c.clients.output_bytes_max, text); }},
@@ -251,6 +273,8 @@ Status check_whole(ServerConfig& config, bool has_id, bool has_cluster) {
   if (config.session_timeout_min_ms > config.session_timeout_max_ms) {
     return bad("--session-timeout-min is above --session-timeout-max");
   }
+  if (config.read_only_after && config.zookeeper_linearizable_reads)
+    return bad("--read-only-mode needs --zookeeper-reads local: without a leader no read is linearizable");
   if (config.wal.segment_bytes % 4096 != 0 || config.wal.segment_bytes < (4 << 20)) {
     return bad("--segment-bytes must be a multiple of 4KiB and at least 4MiB");
   }

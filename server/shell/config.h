@@ -49,6 +49,8 @@ struct ServerConfig {
   // As ReplicaOptions has them.
   std::string super_digest;
   bool zookeeper_linearizable_reads = ReplicaOptions().zookeeper_linearizable_reads;
+  SaslUsers sasl_users;
+  std::optional<Duration> read_only_after;
   uint64_t nodes_max = ReplicaOptions().nodes_max;
   uint64_t data_bytes_max = ReplicaOptions().data_bytes_max;
   uint64_t sessions_max = ReplicaOptions().sessions_max;

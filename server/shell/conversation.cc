@@ -39,7 +39,7 @@ class NativeConversation final : public Conversation {
 }  // namespace
 
 Result<Greeting> greet(std::string_view bytes, const ConversationOptions& options, ClientCodec& codec,
-                       const ListenerFigures& figures) {
+                       ListenerFigures& figures) {
   if (bytes.size() < kGreetingBytes) return Greeting();
   if (is_four_letter_word(bytes.substr(0, kGreetingBytes)))
     return Greeting{four_letter_conversation(options, figures), 0};

@@ -38,12 +38,14 @@ class Conversation {
 };
 
 struct ListenerFigures;
+struct ServerFacts;
 
 struct ConversationOptions {
   ConnectionId connection;
   size_t frame_bytes_max = kClientFrameBytesMax;
   std::string address{};                         // where the connection comes from
   const std::set<std::string>* words = nullptr;  // four-letter words that are allowed
+  const ServerFacts* facts = nullptr;            // what they tell; both outlive the conversation
 };
 
 // What has to be read before it is known which language it is.
@@ -56,6 +58,6 @@ struct Greeting {
   size_t consumed = 0;
 };
 Result<Greeting> greet(std::string_view bytes, const ConversationOptions& options, ClientCodec& codec,
-                       const ListenerFigures& figures);
+                       ListenerFigures& figures);
 
 }  // namespace quorate::server

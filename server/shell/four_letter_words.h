@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -26,16 +27,33 @@ bool is_four_letter_word(std::string_view bytes);
 
 // What the listener has counted and knows of itself, all protocols together.
 struct ListenerFigures {
+  struct Connection {
+    std::string address;   // "10.0.0.1:4711"
+    int64_t since_ms = 0;  // of the wall clock
+    uint64_t received = 0, sent = 0;
+  };
   uint64_t received = 0;  // requests
   uint64_t sent = 0;      // answers and events
   std::string address;    // of the client port
+  std::map<ConnectionId, std::shared_ptr<Connection>> connections;
+};
+
+// What does not change while a server runs.
+struct ServerFacts {
+  std::string log_folder, state_folder;
+  uint32_t session_timeout_min_ms = 0, session_timeout_max_ms = 0;
+  size_t connections_per_address_max = 0;  // 0: no such limit
 };
 
 // REQUIRES: is_four_letter_word(word). The figures outlive the conversation.
 std::unique_ptr<Conversation> four_letter_conversation(const ConversationOptions& options,
-                                                       const ListenerFigures& figures);
+                                                       ListenerFigures& figures);
 
-// The answer, from this server's own view.
-std::string answer_word(std::string_view word, const ServerStatus& status, const ListenerFigures& figures);
+// What a word has to be told of the replica, and what it has to do there.
+StatusRequest status_for(std::string_view word);
+
+// The answer, from this server's own view; `status` as status_for(word) asks for it. (four_letter_texts.cc)
+std::string answer_word(std::string_view word, const ServerStatus& status, const ListenerFigures& figures,
+                        const ServerFacts& facts);
 
 }  // namespace quorate::server

@@ -34,6 +34,11 @@ int refuse(const Error& error) {
   return kExitRefused;
 }
 
+ServerFacts facts_of(const ServerConfig& config) {
+  return {config.data + "/wal", config.data + "/state", config.session_timeout_min_ms,
+          config.session_timeout_max_ms, config.clients.connections_per_address_max};
+}
+
 int run(ServerConfig config) {
   if (config.rebuild_state) {
     const auto rebuilt = rebuild_state(config);
@@ -46,6 +51,7 @@ int run(ServerConfig config) {
   // One thread runs it; the locks stay, because the resolver's thread hands its answers in.
   boost::asio::io_context loop(1);
   PeerTransport peers(loop, config.peers, random_number());
+  config.clients.facts = facts_of(config);
   ClientListener clients(loop, config.clients);
   if (config.listen_peer) {
     if (const Status bound = peers.listen(*config.listen_peer); !bound.ok()) return refuse(bound.error());

@@ -246,6 +246,8 @@ DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folde
   options.replica.log_kept_bytes = config.log_kept_bytes;
   options.replica.super_digest = config.super_digest;
   options.replica.zookeeper_linearizable_reads = config.zookeeper_linearizable_reads;
+  options.replica.sasl_users = config.sasl_users;
+  options.replica.read_only_after = config.read_only_after;
   options.replica.nodes_max = config.nodes_max;
   options.replica.data_bytes_max = config.data_bytes_max;
   options.replica.sessions_max = config.sessions_max;

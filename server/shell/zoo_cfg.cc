@@ -110,14 +110,17 @@ class Reader {
       given_[key] = {value, line_};
       return {};
     }
-    const auto reason = kReasons.find(key);
-    cfg_.ignored.push_back(
-        fmt::format("{}={}: {}", key, value,
-                    reason != kReasons.end() ? reason->second
-                    : key.starts_with("autopurge.")
-                        ? "old checkpoints and logs are removed as soon as they are not needed"
-                        : "there is no such setting here"));
+    cfg_.ignored.push_back(fmt::format("{}={}: {}", key, value, reason_of(key)));
     return {};
+  }
+
+  static std::string reason_of(const std::string& key) {
+    if (const auto reason = kReasons.find(key); reason != kReasons.end()) return reason->second;
+    if (key.starts_with("autopurge."))
+      return "old checkpoints and logs are removed as soon as they are not needed";
+    if (key.starts_with("authProvider.") || key.starts_with("kerberos.") || key.starts_with("jaas"))
+      return "users of SASL DIGEST-MD5 are in the file of --sasl-users; a JAAS file is not read";
+    return "there is no such setting here";
   }
 
   Status take_server(const std::string& key, const std::string& value) {
@@ -233,6 +236,11 @@ class Reader {
       {"extendedTypesEnabled", "containers and nodes with a time to live are always there"},
       {"secureClientPort", "TLS is not served yet"},
       {"admin.enableServer", "there is no admin server"},
+      {"admin.serverPort", "there is no admin server"},
+      {"peerType", "the role stands in the lines of the servers"},
+      {"readonlymode.enabled", "say --read-only-mode on"},
+      {"sessionRequireClientSASLAuth",
+       "clients without SASL are served: lists of permissions say what they may do"},
   };
 
   ZooCfg cfg_;

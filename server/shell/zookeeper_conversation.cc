@@ -64,8 +64,9 @@ class ZookeeperConversation final : public Conversation {
     auto request = zookeeper::decode_connect_request(frame);
     if (!request.ok()) return request.error();
     connected_ = true;
-    ZookeeperConnect connect{*request, {}, options_.address};
-    if (request->session == 0) CHECK(getentropy(connect.fresh.data(), connect.fresh.size()) == 0);
+    ZookeeperConnect connect{*request, {}, options_.address, {}};
+    CHECK(getentropy(connect.fresh.data(), connect.fresh.size()) == 0);
+    CHECK(getentropy(connect.nonce.data(), connect.nonce.size()) == 0);
     return Taken(ZookeeperRequest{options_.connection, std::move(connect)});
   }
 

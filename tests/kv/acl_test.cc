@@ -30,6 +30,9 @@ TEST(ValidateAcl, TakesEveryScheme) {
                                                      {1, "ip", "10.0.0.0/8"},
                                                      {1, "ip", "2001:db8::1"},
                                                      {1, "x509", "CN=alice"},
+                                                     {1, "sasl", "alice"},
+                                                     {1, "sasl", "alice@REALM"},
+                                                     {1, "sasl", "alice/host@REALM"},
                                                      {0, "world", "anyone"}}) {
     EXPECT_TRUE(validate_acl({entry}).ok()) << entry.scheme << " " << entry.id;
   }
@@ -45,7 +48,11 @@ TEST(ValidateAcl, RefusesWhatNoSchemeAllows) {
                                                      {1, "ip", ""},
                                                      {1, "x509", ""},
                                                      {1, "super", ""},
-                                                     {1, "sasl", "alice"},
+                                                     {1, "sasl", ""},
+                                                     {1, "sasl", "alice@REALM@REALM"},
+                                                     {1, "sasl", "alice/a/b@REALM"},
+                                                     {1, "sasl", "alice@REALM/host"},
+                                                     {1, "kerberos", "alice"},
                                                      {1, "", "anyone"},
                                                      {32, "world", "anyone"},
                                                      {0xffffffff, "world", "anyone"},
@@ -117,6 +124,9 @@ TEST(Permits, TakesAnyOfSeveralPermissions) {
 TEST(Permits, NeedsTheSameScheme) {
   EXPECT_FALSE(permits(one(1, "digest", "same"), {{"x509", "same"}}, kRead));
   EXPECT_TRUE(permits(one(1, "x509", "same"), {{"x509", "same"}}, kRead));
+  EXPECT_FALSE(permits(one(1, "x509", "same"), {{"sasl", "same"}}, kRead));
+  EXPECT_TRUE(permits(one(1, "sasl", "same"), {{"sasl", "same"}}, kRead));
+  EXPECT_FALSE(permits(one(1, "sasl", "same"), {{"sasl", "other"}}, kRead));
 }
 
 TEST(Permits, TakesAddressesOfANetwork) {
@@ -217,11 +227,11 @@ TEST(DigestId, IsAnIdThatAListMayName) {
 }
 
 TEST(ValidateCredential, TakesWhatASessionCanHave) {
-  for (const Credential& credential : {kAlice, kHost, kSuper, Credential{"x509", "CN=a"}}) {
+  for (const Credential& credential : {kAlice, kHost, kSuper, Credential{"x509", "CN=a"}, Credential{"sasl", "a"}}) {
     EXPECT_TRUE(validate_credential(credential).ok()) << credential.scheme;
   }
   for (const Credential& credential :
-       {Credential{"world", "anyone"}, Credential{"auth", ""}, Credential{"sasl", "a"},
+       {Credential{"world", "anyone"}, Credential{"auth", ""}, Credential{"sasl", ""},
         Credential{"ip", "10.0.0.0/8"}, Credential{"ip", "host"}, Credential{"digest", "alice"},
         Credential{"super", "x"}, Credential{"x509", ""}}) {
     EXPECT_EQ(validate_credential(credential).code(), ErrorCode::kInvalidArgument) << credential.scheme;

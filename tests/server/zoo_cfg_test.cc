@@ -93,6 +93,21 @@ TEST(ZooCfg, WhatHasNoEffectIsNamedWithTheReason) {
   EXPECT_EQ(cfg->ignored[3], "foo.bar=7: there is no such setting here");
 }
 
+// What ZooKeeper says with these is said with a flag here.
+TEST(ZooCfg, WhatHasAFlagOfItsOwnPointsToIt) {
+  const auto cfg = parse_zoo_cfg(
+      "dataDir=/d\nclientPort=1\nauthProvider.1=org.x.SASLAuthenticationProvider\n"
+      "jaasLoginRenew=3600000\nreadonlymode.enabled=true\n",
+      std::nullopt);
+  ASSERT_TRUE(cfg.ok()) << cfg.error().message;
+  ASSERT_EQ(cfg->ignored.size(), 3u);
+  for (const size_t i : {0U, 1U}) {
+    EXPECT_NE(cfg->ignored[i].find("--sasl-users"), std::string::npos) << cfg->ignored[i];
+    EXPECT_NE(cfg->ignored[i].find("a JAAS file is not read"), std::string::npos) << cfg->ignored[i];
+  }
+  EXPECT_NE(cfg->ignored[2].find("--read-only-mode on"), std::string::npos) << cfg->ignored[2];
+}
+
 TEST(ZooCfg, MistakesNameTheLineAndTheRemedy) {
   expect_refused("clientPort=1\n", std::nullopt, "dataDir is missing");
   expect_refused("dataDir=/d\n", std::nullopt, "clientPort is missing");

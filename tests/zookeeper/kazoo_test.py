@@ -2,15 +2,17 @@
 in the middle. Usage: kazoo_test.py PATH-OF-QUORATED [unittest's arguments]"""
 
 import logging
+import os
 import sys
+import tempfile
 import threading
 import unittest
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import (AuthFailedError, BadArgumentsError, BadVersionError, InvalidACLError, NoAuthError,
-                              NoChildrenForEphemeralsError, NodeExistsError, NoNodeError, NotEmptyError,
+                              NoChildrenForEphemeralsError, NodeExistsError, NoNodeError, NotEmptyError, NotReadOnlyCallError,
                               RolledBackError, RuntimeInconsistency)
-from kazoo.protocol.states import EventType, KazooState
+from kazoo.protocol.states import EventType, KazooState, KeeperState
 from kazoo.recipe.cache import TreeCache, TreeEvent
 from kazoo.security import make_digest_acl, make_acl, OPEN_ACL_UNSAFE
 
@@ -21,9 +23,11 @@ ATTEMPTS = dict(connection_retry=dict(max_tries=-1, max_delay=0.5), command_retr
 
 
 class KazooCase(unittest.TestCase):
+    FLAGS = ()
+
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(QUORATED)
+        cls.cluster = Cluster(QUORATED, flags=cls.FLAGS)
         cls.addClassCleanup(cls.cluster.stop)
 
     def client(self, server=None, **options):
@@ -354,6 +358,126 @@ class Sessions(KazooCase):
         stranger.start(timeout=30)
         self.addCleanup(stranger.stop)
         self.assertNotEqual(stranger.client_id[0], self.zk.client_id[0])
+
+
+class Words(KazooCase):
+    """Four-letter words: what stands in their texts is tests/server/four_letter_words_test.cc's to say."""
+    FLAGS = ("--four-letter-words", "*")
+
+    def test_every_word_has_an_answer(self):
+        words = ("conf", "cons", "crst", "dirs", "dump", "envi", "gtmk", "isro", "mntr", "ruok", "srst", "srvr", "stat",
+                 "wchc", "wchp", "wchs")
+        for server in self.cluster.ids():
+            for word in words:
+                with self.subTest(server=server, word=word):
+                    answer = self.cluster.word(server, word)
+                    self.assertTrue(answer)
+                    self.assertNotIn("not", answer)
+
+    def test_a_client_is_seen_by_them(self):
+        zk = self.client(server=2)
+        zk.create(self.root + "/e", ephemeral=True)
+        zk.exists(self.root + "/watched", watch=print)
+        session = "0x%x" % zk.client_id[0]
+        cons = [line for line in self.cluster.word(2, "cons").splitlines() if "sid=" + session in line]
+        self.assertEqual(len(cons), 1)
+        self.assertIn(",lop=EXIS,", cons[0])
+        self.assertIn(",to=10000,", cons[0])
+        self.assertIn("%s\n\t%s/watched\n" % (session, self.root), self.cluster.word(2, "wchc"))
+        self.assertIn("%s/watched\n\t%s\n" % (self.root, session), self.cluster.word(2, "wchp"))
+        self.assertIn("%s:\n\t%s/e\n" % (session, self.root), self.cluster.word(1, "dump"))
+        address = cons[0].split("[")[0].strip()
+        self.assertIn(address, self.cluster.word(2, "stat"))
+        self.assertNotIn(address, self.cluster.word(1, "stat"))
+
+    def test_counts_begin_anew(self):
+        self.zk.get_children("/")
+        for server in self.cluster.ids():
+            self.cluster.word(server, "srst")
+            text = self.cluster.word(server, "srvr")
+            self.assertIn("Latency min/avg/max: 0/0.0/0\n", text)
+            self.assertIn("Received: 1\n", text)
+
+
+def sasl_users():
+    file = tempfile.NamedTemporaryFile("w", prefix="quorate-sasl-users-", delete=False)
+    with file:
+        file.write("# for tests\nanna:secret\nben:other\n")
+    unittest.addModuleCleanup(os.unlink, file.name)
+    return file.name
+
+
+class Sasl(KazooCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.FLAGS = ("--sasl-users", sasl_users())
+        super().setUpClass()
+
+    def as_user(self, name, password, **options):
+        return self.client(sasl_options=dict(mechanism="DIGEST-MD5", username=name, password=password), **options)
+
+    def test_a_user_has_what_is_the_user_s(self):
+        anna, ben = self.as_user("anna", "secret"), self.as_user("ben", "other")
+        path = self.root + "/anna"
+        anna.create(path, b"x", acl=[make_acl("sasl", "anna", all=True)])
+        self.assertEqual(anna.get(path)[0], b"x")
+        for other in (self.zk, ben):
+            self.assertRaises(NoAuthError, other.get, path)
+        self.assertEqual(self.as_user("anna", "secret", server=3).get(path)[0], b"x")
+
+    def test_all_who_are_known_by_auth(self):
+        anna = self.as_user("anna", "secret")
+        anna.create(self.root + "/a", acl=[make_acl("auth", "", all=True)])
+        self.assertEqual(anna.get_acls(self.root + "/a")[0], [make_acl("sasl", "anna", all=True)])
+
+    def test_a_wrong_password_is_refused(self):
+        for name, password in (("anna", "wrong"), ("nobody", "secret")):
+            client = KazooClient(hosts=self.cluster.addresses(),
+                                 sasl_options=dict(mechanism="DIGEST-MD5", username=name, password=password))
+            self.addCleanup(client.close)
+            self.addCleanup(client.stop)
+            states = []
+            client.add_listener(lambda _, states=states, client=client: states.append(client.client_state))
+            # kazoo counts as started before it has proved anything.
+            client.start(timeout=30)
+            until(lambda: KeeperState.AUTH_FAILED in states, "%s is refused" % name)
+
+    def test_it_is_proved_again_after_a_reconnect(self):
+        anna = self.as_user("anna", "secret")
+        anna.create(self.root + "/a", b"x", acl=[make_acl("sasl", "anna", all=True)])
+        connected = threading.Event()
+        anna.add_listener(lambda state: connected.set() if state == KazooState.CONNECTED else None)
+        self.cluster.kill(self.cluster.leader())
+        self.assertEqual(anna.retry(anna.get, self.root + "/a")[0], b"x")
+        for server in self.cluster.ids():
+            if server not in self.cluster.processes:
+                self.cluster.start(server)
+
+
+class ReadOnly(KazooCase):
+    FLAGS = ("--read-only-mode", "on")
+
+    def test_a_server_alone_is_read(self):
+        self.zk.set(self.root, b"before")
+        self.zk.sync(self.root)
+        survivor = self.cluster.leader()
+        reader = self.client(server=survivor, read_only=True)
+        states = []
+        reader.add_listener(lambda _: states.append(reader.client_state))
+        for server in self.cluster.ids():
+            if server != survivor:
+                self.cluster.kill(server)
+        until(lambda: KeeperState.CONNECTED_RO in states, "read-only")
+        self.assertEqual(self.cluster.word(survivor, "isro"), "ro")
+        self.assertIn("Mode: read-only\n", self.cluster.word(survivor, "srvr"))
+        self.assertEqual(reader.get(self.root)[0], b"before")
+        self.assertRaises(NotReadOnlyCallError, reader.set, self.root, b"after")
+        for server in self.cluster.ids():
+            if server != survivor:
+                self.cluster.start(server)
+        until(lambda: reader.client_state == KeeperState.CONNECTED, "read-write again")
+        reader.retry(reader.set, self.root, b"after")
+        self.assertEqual(self.cluster.word(survivor, "isro"), "rw")
 
 
 class Failover(KazooCase):
