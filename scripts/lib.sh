@@ -59,6 +59,8 @@ PACKAGES=(
 )
 # Clients of ZooKeeper and ZooKeeper itself, which the tests try and compare with.
 PACKAGES_CLIENTS=(python3-kazoo zookeeper)
+# What scripts/bench --peers measures beside Quorate.
+PACKAGES_PEERS=(zookeeper etcd-server)
 # What the fuzzers need beside it; `scripts/test --full` also builds all of it with clang.
 PACKAGES_FUZZ=(clang libclang-rt-14-dev)
 

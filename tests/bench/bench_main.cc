@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/bench/disturbance.h"
@@ -22,6 +23,7 @@
 #include "tests/bench/null_cluster.h"
 #include "tests/bench/null_frame.h"
 #include "tests/bench/null_server.h"
+#include "tests/bench/peers.h"
 #include "tests/bench/quorate_cluster.h"
 #include "tests/bench/report.h"
 #include "tests/bench/sessions.h"
@@ -34,20 +36,30 @@ constexpr Duration kFloorTime = std::chrono::seconds(1);
 constexpr Duration kIdleTime = std::chrono::seconds(10);
 constexpr Duration kSessionsTime = std::chrono::seconds(15);
 constexpr Duration kSettleTime = std::chrono::seconds(1);
+constexpr Duration kSystemWarmUp = std::chrono::seconds(5);
+constexpr int kFailoverRounds = 20;
+const std::vector<uint32_t> kPeersClients{1, 64, 1024};
+constexpr std::pair<Work, uint32_t> kPeersLocks[] = {
+    {Work::kLock, 1}, {Work::kLock, 256}, {Work::kHandOver, 100}};
 
 struct Options {
   std::string quorated;  // empty: only the floors and the nulls
   std::string folder;
   double seconds = 5;
-  std::vector<uint32_t> clients{1, 16, 64, 256, 1024};
+  std::vector<uint32_t> clients;  // empty: as many as the kind of run has by itself
   std::vector<std::string> only;
   std::string attach = "leader";
-  int rounds = 20;
+  int rounds = 0;  // 0: as many as the kind of run has by itself
   uint32_t sessions = 20'000;
   bool json = false;
+  bool peers = false;
+  std::string java = "/usr/bin/java", zookeeper_jar, etcd;
 
   bool wants(std::string_view part) const {
     return only.empty() || std::find(only.begin(), only.end(), part) != only.end();
+  }
+  Duration measure() const {
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
   }
 };
 
@@ -90,6 +102,10 @@ class Bench {
   bool wants_loads() const {
     return std::any_of(std::begin(kWorks), std::end(kWorks),
                        [&](Work work) { return options_.wants(work_name(work)); });
+  }
+
+  std::vector<uint32_t> clients() const {
+    return options_.clients.empty() ? std::vector<uint32_t>{1, 16, 64, 256, 1024} : options_.clients;
   }
 
   void floors() {
@@ -140,7 +156,7 @@ class Bench {
     load.shape = shape;
     load.work = work;
     load.warm_up = kWarmUp;
-    load.measure = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.seconds));
+    load.measure = options_.measure();
     return load;
   }
 
@@ -165,7 +181,7 @@ class Bench {
     start_cluster();
     for (const Work work : kWorks) {
       if (!options_.wants(work_name(work))) continue;
-      for (const uint32_t clients : options_.clients) row(work, clients);
+      for (const uint32_t clients : clients()) row(work, clients);
     }
     null_server_ = {};
     null_cluster_ = {};
@@ -214,7 +230,8 @@ class Bench {
   }
 
   void failover() {
-    auto times = measure_failover(*cluster_, options_.rounds, progress);
+    auto times =
+        measure_failover(*cluster_, options_.rounds == 0 ? kFailoverRounds : options_.rounds, progress);
     if (times.ok()) {
       report_.failover = std::move(*times);
     } else {
@@ -242,6 +259,34 @@ class Bench {
   bool complete_ = true;
 };
 
+// Prints what was measured, also when something failed on the way. False if it did.
+bool run_peers(const Options& options) {
+  PeersOptions peers;
+  peers.quorated = options.quorated;
+  peers.java = options.java;
+  peers.zookeeper_jar = options.zookeeper_jar;
+  peers.etcd = options.etcd;
+  peers.folder = options.folder;
+  for (const Work work : {Work::kSet, Work::kGet}) {
+    if (!options.wants(work_name(work))) continue;
+    for (const uint32_t clients : options.clients.empty() ? kPeersClients : options.clients)
+      peers.loads.emplace_back(work, clients);
+  }
+  for (const auto& [work, clients] : kPeersLocks) {
+    if (options.wants(work_name(work))) peers.loads.emplace_back(work, clients);
+  }
+  if (options.rounds != 0) peers.rounds = options.rounds;
+  peers.attach_all = options.attach == "all";
+  peers.system_warm_up = kSystemWarmUp;
+  peers.warm_up = kWarmUp;
+  peers.measure = options.measure();
+  PeersReport report;
+  const Status done = measure_peers(peers, report, progress);
+  if (!done.ok()) progress("FAILED: " + done.error().message);
+  std::cout << (options.json ? as_json(report) : as_table(report));
+  return done.ok();
+}
+
 int run(int argc, char** argv) {
   Options options;
   CLI::App app{"Measures a three-server Quorate cluster beside the machine's own floors."};
@@ -260,17 +305,21 @@ int run(int argc, char** argv) {
   app.add_option("--only", options.only, "parts to run, a list; without it all")
       ->delimiter(',')
       ->check(CLI::IsMember({"set", "get", "mixed", "lock", "failover", "idle", "sessions", "floors",
-                             "checkpoint", "snapshot"}));
+                             "checkpoint", "snapshot", "handover"}));
   app.add_option("--attach", options.attach, "which server the clients connect to")
       ->check(CLI::IsMember({"leader", "all"}))
       ->capture_default_str();
-  app.add_option("--rounds", options.rounds, "how often the leader is killed")
-      ->check(CLI::Range(1, 1000))
-      ->capture_default_str();
+  app.add_option("--rounds", options.rounds,
+                 "how often the leader is killed (20), or each system is measured with --peers (3)")
+      ->check(CLI::Range(1, 1000));
   app.add_option("--sessions", options.sessions,
                  "how many sessions are kept alive, as far as there are descriptors")
       ->check(CLI::Range(1U, 1'000'000U))
       ->capture_default_str();
+  app.add_flag("--peers", options.peers, "in place of all else: beside the peers that are named");
+  app.add_option("--zookeeper", options.zookeeper_jar, "ZooKeeper's jar");
+  app.add_option("--java", options.java, "the program that runs it");
+  app.add_option("--etcd", options.etcd, "etcd's program");
   app.add_flag("--json", options.json, "one JSON object in place of the table");
   try {
     app.parse(argc, argv);
@@ -282,6 +331,7 @@ int run(int argc, char** argv) {
              "' is no program that can be run: build quorated, or name another --quorated.");
     return 2;
   }
+  if (options.peers) return run_peers(options) && std::cout.flush() ? 0 : 1;
   Bench bench(options);
   const bool complete = bench.run();
   std::cout << (options.json ? as_json(bench.report()) : as_table(bench.report()));

@@ -43,7 +43,7 @@ struct Heard {
   size_t bytes = 0;  // taken from the front of the input
   uint32_t slot = 0;
   ErrorCode code = ErrorCode::kOk;
-  std::string_view why = {};  // into the input
+  std::string_view why = {};  // into the input, or of the conversation; until the next message is heard
 };
 
 class Conversation {
@@ -57,8 +57,8 @@ class Conversation {
   virtual bool open(std::string& out) = 0;
   // Appends one request. REQUIRES: no request of this slot is under way.
   virtual void request(const Request& request, std::string& out) = 0;
-  // Parses the first message of `in`.
-  virtual Heard hear(std::string_view in) = 0;
+  // Parses the first message of `in`, and appends what has to be said because of it.
+  virtual Heard hear(std::string_view in, std::string& out) = 0;
   // Appends a farewell. True if kFarewell must be heard before the connection is closed.
   virtual bool close(std::string& out) = 0;
 };

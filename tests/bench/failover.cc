@@ -45,7 +45,7 @@ class Probe {
     const uint64_t until = now_ns() + kWriteMaxNs;
     while (now_ns() < until) {
       if (!out_.flush(fd_.get())) return Error{ErrorCode::kUnavailable, "a survivor closed its connection"};
-      const Heard heard = conversation_.hear(in_.bytes());
+      const Heard heard = conversation_.hear(in_.bytes(), out_.bytes());
       const std::string why(heard.why);
       in_.consume(heard.bytes);
       switch (heard.kind) {

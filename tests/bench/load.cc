@@ -112,7 +112,7 @@ class Run {
   void advance(uint64_t now) {
     if (failure_) return;
     if (now - last_heard_ns_ > kSilenceMaxNs) {
-      fail(ErrorCode::kTimeout, "no answer for 10 s");
+      fail(ErrorCode::kTimeout, "no answer for 10 s, to " + what_is_awaited());
       return;
     }
     if (stage_ == Stage::kOpening) enter_when_ready();
@@ -135,6 +135,11 @@ class Run {
       }
     }
     if (stage_ == Stage::kClosing && awaited_ == 0) stage_ = Stage::kDone;
+  }
+
+  std::string what_is_awaited() const {
+    if (awaited_ == 0) return std::to_string(busy_) + " requests";
+    return std::to_string(awaited_) + (stage_ == Stage::kOpening ? " openings" : " farewells");
   }
 
   void await(Connection& connection) {
@@ -177,6 +182,8 @@ class Run {
         return {random_.below(10) == 0 ? Step::kSet : Step::kGet, key, slot};
       case Work::kLock:
         return {Step::kAcquire, key, slot};
+      case Work::kHandOver:
+        return {Step::kAcquire, 0, slot};
       default:
         return {Step::kSet, key, slot};
     }
@@ -199,17 +206,23 @@ class Run {
     }
     Slot& slot = connection.slots[slot_number];
     if (slot.request.step == Step::kAcquire) {
+      if (options_.work == Work::kHandOver) handed_over(now);
       slot.request.step = Step::kRelease;
       connection.conversation->request(slot.request, connection.out.bytes());
       return;
     }
-    if (stage_ == Stage::kMeasuring) {
+    if (stage_ == Stage::kMeasuring && options_.work != Work::kHandOver) {
       result_.latency.record(now - slot.started_ns);
       if (options_.keeps_samples) result_.samples.push_back({slot.started_ns, now - slot.started_ns});
     }
     slot.busy = false;
     --busy_;
     if (options_.rate == 0) begin(connection, slot_number, now);
+  }
+
+  void handed_over(uint64_t now) {
+    if (stage_ == Stage::kMeasuring && held_from_ns_ != 0) result_.latency.record(now - held_from_ns_);
+    held_from_ns_ = now;
   }
 
   // ---- a given rate
@@ -269,7 +282,7 @@ class Run {
     const uint64_t now = now_ns();
     last_heard_ns_ = now;
     while (!failure_ && connection.fd.valid()) {
-      const Heard heard = connection.conversation->hear(connection.in.bytes());
+      const Heard heard = connection.conversation->hear(connection.in.bytes(), connection.out.bytes());
       if (heard.kind == Heard::Kind::kIncomplete) break;
       take(connection, heard, now);
       connection.in.consume(heard.bytes);
@@ -335,6 +348,7 @@ class Run {
   uint64_t busy_ = 0;     // Invariant: the number of busy slots.
   uint32_t prepared_ = 0;
   uint64_t swept_ = 0;
+  uint64_t held_from_ns_ = 0;  // since when the lock has been held; 0: never
   // Of a given rate: what was begun since, and where the search for a free slot goes on.
   Fd ticks_;
   uint64_t paced_from_ns_ = 0;
@@ -347,7 +361,8 @@ class Run {
 }  // namespace
 
 std::string_view work_name(Work work) {
-  static constexpr std::array<std::string_view, 6> kNames{"prepare", "sweep", "set", "get", "mixed", "lock"};
+  static constexpr std::array<std::string_view, 7> kNames{"prepare", "sweep", "set",     "get",
+                                                          "mixed",   "lock",  "handover"};
   return kNames[static_cast<size_t>(work)];
 }
 

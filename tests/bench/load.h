@@ -30,6 +30,9 @@ enum class Work : uint8_t {
   kGet,
   kMixed,  // 90 % get, 10 % set
   kLock,   // acquire and release one of kKeys locks, counted as a pair
+  // All wait for the first lock, and whoever has it gives it back at once: from the moment in which one
+  // client knows that it holds to that of the next.
+  kHandOver,
 };
 std::string_view work_name(Work work);
 

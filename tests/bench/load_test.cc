@@ -47,7 +47,7 @@ TEST(Shape, ClientsBeyond256ShareConnections) {
 TEST(Load, DrivesEveryWorkOverTheNullServer) {
   auto server = start_null_server();
   ASSERT_TRUE(server.ok());
-  for (const Work work : {Work::kSet, Work::kGet, Work::kMixed, Work::kLock}) {
+  for (const Work work : {Work::kSet, Work::kGet, Work::kMixed, Work::kLock, Work::kHandOver}) {
     auto result = run_load(options_for(server->port, work, {4, 4}));
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_GT(result->operations, 0U) << work_name(work);
@@ -104,8 +104,8 @@ class Meddler final : public Conversation {
     ++requests_;
     null_.request(request, out);
   }
-  Heard hear(std::string_view in) override {
-    Heard heard = null_.hear(in);
+  Heard hear(std::string_view in, std::string& out) override {
+    Heard heard = null_.hear(in, out);
     if (heard.kind != Heard::Kind::kDone || ++heard_ % 10 != 0) return heard;
     answer_.bytes = heard.bytes;
     answer_.slot = heard.slot;

@@ -1,7 +1,6 @@
 #include "tests/bench/native_conversation.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -100,18 +99,6 @@ Heard broken(std::string_view why) { return {Heard::Kind::kBroken, 0, 0, ErrorCo
 
 }  // namespace
 
-std::string bench_node_path(uint32_t key) {
-  char path[32];
-  std::snprintf(path, sizeof(path), "/bench/k%04u", key);
-  return path;
-}
-
-std::string bench_lock_path(uint32_t key) {
-  char path[32];
-  std::snprintf(path, sizeof(path), "/bench/locks/l%04u", key);
-  return path;
-}
-
 void AnsweredNumbers::answered(uint64_t number) {
   CHECK(number >= floor_ && number < next_);
   CHECK_MSG(number - floor_ < 64, "more than 64 writes of a session under way");
@@ -183,7 +170,7 @@ bool NativeConversation::close(std::string& out) {
   return true;
 }
 
-Heard NativeConversation::hear(std::string_view in) {
+Heard NativeConversation::hear(std::string_view in, std::string&) {
   if (in.size() < 4) return {};
   uint32_t length = 0;
   std::memcpy(&length, in.data(), sizeof(length));

@@ -13,14 +13,12 @@
 #include <vector>
 
 #include "tests/bench/conversation.h"
+#include "tests/bench/keys.h"
 
 namespace quorate::bench {
 
 inline constexpr std::string_view kNativeMagic = "QUORATE1";
 inline constexpr uint32_t kSessionTimeoutMs = 30'000;
-
-std::string bench_node_path(uint32_t key);
-std::string bench_lock_path(uint32_t key);
 
 // Which numbers of a session's writes have been answered: all below floor(), and some above it. At most 64
 // numbers are under way at once.
@@ -48,7 +46,7 @@ class NativeConversation final : public Conversation {
   void request(const Request& request, std::string& out) override;
   // Sends the refused request of a slot again: a write keeps its number, so that it is applied once.
   void retry(uint32_t slot, std::string& out);
-  Heard hear(std::string_view in) override;
+  Heard hear(std::string_view in, std::string& out) override;
   bool close(std::string& out) override;
 
  private:

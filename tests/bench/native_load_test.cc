@@ -164,7 +164,8 @@ TEST_P(NativeLoad, RunsToItsEnd) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Every, NativeLoad,
-                         testing::Values(Work::kPrepare, Work::kSet, Work::kGet, Work::kMixed, Work::kLock),
+                         testing::Values(Work::kPrepare, Work::kSet, Work::kGet, Work::kMixed, Work::kLock,
+                                         Work::kHandOver),
                          [](const auto& work) { return std::string(work_name(work.param)); });
 
 }  // namespace

@@ -57,7 +57,7 @@ class NullConversation final : public Conversation {
   void request(const Request& request, std::string& out) override {
     put_null_frame(request, null_step_writes(request.step) ? kValueBytes : 0, out);
   }
-  Heard hear(std::string_view in) override {
+  Heard hear(std::string_view in, std::string&) override {
     const auto frame = take_null_frame(in);
     if (!frame) return {};
     if (frame->bytes == 0) return {Heard::Kind::kBroken, 0, 0, ErrorCode::kMalformed, "a bad frame length"};

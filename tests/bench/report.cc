@@ -1,60 +1,9 @@
 #include "tests/bench/report.h"
 
-#include <algorithm>
-#include <cstdarg>
-#include <cstdio>
+#include "tests/bench/report_text.h"
 
 namespace quorate::bench {
 namespace {
-
-__attribute__((format(printf, 1, 2))) std::string format(const char* pattern, ...) {
-  char text[256];
-  va_list arguments;
-  va_start(arguments, pattern);
-  std::vsnprintf(text, sizeof(text), pattern, arguments);
-  va_end(arguments);
-  return text;
-}
-
-// "1,234,567"
-std::string with_commas(double value) {
-  const std::string digits = format("%.0f", value);
-  std::string text;
-  for (size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
-// Three digits that matter, in us, ms or s.
-std::string time_text(double us) {
-  if (us < 999.5) return format("%.0f us", us);
-  if (us < 9'995) return format("%.2f ms", us / 1e3);
-  if (us < 99'950) return format("%.1f ms", us / 1e3);
-  if (us < 999'500) return format("%.0f ms", us / 1e3);
-  return format("%.2f s", us / 1e6);
-}
-
-using Cells = std::vector<std::string>;
-
-// Columns as wide as their widest cell: the first one to the left, the others to the right.
-std::string aligned(const std::vector<Cells>& table) {
-  std::vector<size_t> widths(table.front().size());
-  for (const Cells& row : table) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const Cells& row : table) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const std::string gap(widths[i] - row[i].size(), ' ');
-      text += i == 0 ? row[i] + gap : "  " + gap + row[i];
-    }
-    text.erase(text.find_last_not_of(' ') + 1);
-    text += '\n';
-  }
-  return text;
-}
 
 void add_figures(Cells& cells, const Figures& f) {
   cells.insert(cells.end(),
@@ -85,8 +34,6 @@ const Row* find_row(const Report& report, Work work, uint32_t clients) {
   }
   return nullptr;
 }
-
-std::string verdict(bool met) { return met ? "met" : "missed"; }
 
 void add_session_aims(const SessionsFigures& figures, std::vector<Cells>& table) {
   for (const IdleSessions& idle : figures.idle) {
@@ -176,20 +123,6 @@ std::string sessions_text(const SessionsFigures& figures) {
                               time_text(figures.p99_during_us).c_str());
 }
 
-std::string json_figures(const Figures& f) {
-  return format(R"({"ops_per_s": %.1f, "p50_us": %.1f, "p99_us": %.1f, "p999_us": %.1f})", f.rate, f.p50_us,
-                f.p99_us, f.p999_us);
-}
-
-std::string json_string(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out + "\"";
-}
-
 std::string json_sessions(const SessionsFigures& figures) {
   std::string text = "{\"idle\": [";
   for (size_t i = 0; i < figures.idle.size(); ++i) {
@@ -222,11 +155,6 @@ std::string json_disturbance(const Disturbance& figures) {
 
 }  // namespace
 
-Figures figures_of(const LoadResult& result) {
-  const auto us = [&](double share) { return static_cast<double>(result.latency.percentile(share)) / 1000; };
-  return {result.rate(), us(0.5), us(0.99), us(0.999)};
-}
-
 std::string as_table(const Report& report) {
   std::string text = "machine: " + report.machine.describe() + "\n";
   text += format("load: %zu-byte values, %u keys, %.1f s after 1 s of warm-up, clients attached to %s\n",
@@ -258,10 +186,7 @@ std::string as_table(const Report& report) {
 }
 
 std::string as_json(const Report& report) {
-  std::string text = "{\"machine\": " + format("{\"cores\": %d, ", report.machine.cores) +
-                     "\"cpu\": " + json_string(report.machine.cpu) +
-                     ", \"kernel\": " + json_string(report.machine.kernel) +
-                     ", \"file_system\": " + json_string(report.machine.file_system) + "}";
+  std::string text = "{\"machine\": " + json_machine(report.machine);
   text += format(", \"seconds\": %.3f, \"attach\": ", report.seconds) + json_string(report.attach);
   if (report.floors) {
     text += format(R"(, "floors": {"f_us": %.1f, "r_us": %.1f, "l_us": %.1f})", report.floors->f_us,

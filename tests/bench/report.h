@@ -9,18 +9,11 @@
 #include "tests/bench/disturbance.h"
 #include "tests/bench/failover.h"
 #include "tests/bench/floors.h"
-#include "tests/bench/load.h"
 #include "tests/bench/machine.h"
+#include "tests/bench/report_text.h"
 #include "tests/bench/sessions.h"
 
 namespace quorate::bench {
-
-// One load, summed up. Times in microseconds.
-struct Figures {
-  double rate = 0;  // operations a second
-  double p50_us = 0, p99_us = 0, p999_us = 0;
-};
-Figures figures_of(const LoadResult& result);
 
 struct Row {
   Work work = Work::kSet;

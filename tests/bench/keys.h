@@ -1,0 +1,25 @@
+// The paths that the load works on, the same in every protocol.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace quorate::bench {
+
+inline constexpr const char* kBenchFolder = "/bench";
+inline constexpr const char* kBenchLocksFolder = "/bench/locks";
+
+inline std::string bench_node_path(uint32_t key) {
+  char path[32];
+  std::snprintf(path, sizeof(path), "/bench/k%04u", key);
+  return path;
+}
+
+inline std::string bench_lock_path(uint32_t key) {
+  char path[32];
+  std::snprintf(path, sizeof(path), "/bench/locks/l%04u", key);
+  return path;
+}
+
+}  // namespace quorate::bench
