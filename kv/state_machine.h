@@ -256,6 +256,7 @@ class StateMachine {
   std::optional<std::string> check_consistency() const;
 
  private:
+  friend class StateImport;
   friend class StateLoader;
   struct Impl;
   std::unique_ptr<Impl> impl_;
