@@ -59,6 +59,8 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
                        Action& action);
 void add_permission_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action);
+void add_tree_command(CLI::App& app, const Globals& globals, Action& action);
+void add_txn_command(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
 
 int run_under_lock(const Globals& globals, const std::string& path, std::optional<milliseconds> wait,
@@ -68,6 +70,11 @@ int run_under_lock(const Globals& globals, const std::string& path, std::optiona
 Result<milliseconds> parse_duration(std::string_view text);
 // DATA itself, "-" for standard input, "@FILE". Errors: kIo, kTooLarge.
 Result<std::string> read_data(const std::string& argument);
+
+// "SCHEME:ID:PERMISSIONS", the permissions as letters of "rwcda". Errors: kInvalidArgument.
+Result<client::AclEntry> parse_acl_entry(const std::string& text);
+Result<client::Acl> parse_acl(const std::vector<std::string>& entries);
+std::string permission_letters(uint32_t permissions);
 
 // USER:PASSWORD in each line; empty lines and those that begin with # say nothing. Errors: kIo,
 // kInvalidArgument, which never has the password in it.

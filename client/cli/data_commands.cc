@@ -25,6 +25,7 @@ struct Arguments {
   bool recursive = false;
   uint64_t since = 0;
   std::string ttl;
+  std::vector<std::string> acl;
 };
 
 // An ephemeral node lives as long as its session: hold it until somebody ends us.
@@ -40,16 +41,19 @@ int hold(const std::string& path, Client& client, Signals& signals) {
 int create(const Globals& globals, const Arguments& args) {
   const Result<std::string> data = read_data(args.data);
   if (!data.ok()) return report("", data.error());
-  Signals signals;
-  client::Options options = globals.client_options();
-  options.on_session_lost = [&signals] { signals.wake(); };
-  Client client(options);
   client::CreateOptions create_options = args.create;
   if (!args.ttl.empty()) {
     const Result<milliseconds> ttl = parse_duration(args.ttl);
     if (!ttl.ok()) return report("", ttl.error());
     create_options.ttl = *ttl;
   }
+  const Result<client::Acl> acl = parse_acl(args.acl);
+  if (!acl.ok()) return report("", acl.error());
+  create_options.acl = *acl;
+  Signals signals;
+  client::Options options = globals.client_options();
+  options.on_session_lost = [&signals] { signals.wake(); };
+  Client client(options);
   const Result<client::Created> made = client.create(args.path, *data, create_options);
   if (made.code() == ErrorCode::kNoNode)
     return fail(kAnswerIsNo, args.path + ": its parent does not exist (make it too with: quorate create -p " +
@@ -198,6 +202,11 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
                     "the node goes some time after the last of its children");
   command->add_option("--ttl", args->ttl, "the node goes when it was not set for so long and has no children")
       ->type_name("TIME");
+  command
+      ->add_option("--acl", args->acl,
+                   "who may do what, SCHEME:ID:PERMISSIONS as setacl takes them; may be given several times")
+      ->allow_extra_args(false)
+      ->type_name("ENTRY");
 
   add("get", "write a node's data to standard output, byte by byte as it is", get);
 
@@ -222,7 +231,7 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
                 });
   command->add_flag("-R,--recursive", args->recursive, "each change of the node and of all below it");
   command
-      ->add_option("--since", args->since,
+      ->add_option("--since,--from", args->since,
                    "begin behind this zxid, not now; the last field of each line is one")
       ->type_name("ZXID");
 }

@@ -114,6 +114,8 @@ int main(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
   const std::vector<std::string> command = cut_command(arguments);
   add_data_commands(app, globals, action);
+  add_tree_command(app, globals, action);
+  add_txn_command(app, globals, action);
   add_permission_commands(app, globals, action);
   add_lock_commands(app, globals, command, action);
   add_cluster_commands(app, globals, action);

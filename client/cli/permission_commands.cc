@@ -13,8 +13,6 @@ namespace {
 using client::Quota;
 using client::QuotaLimits;
 
-constexpr std::string_view kLetters = "rwcda";
-
 struct Arguments {
   std::string path;
   int32_t version = client::kAnyVersion;
@@ -23,44 +21,11 @@ struct Arguments {
   bool soft = false, hard = false;
 };
 
-// SCHEME:ID:PERMISSIONS, the permissions as letters of "rwcda".
-Result<client::AclEntry> parse_acl_entry(const std::string& text) {
-  const size_t first = text.find(':');
-  const size_t last = text.rfind(':');
-  client::AclEntry entry;
-  bool good = first != std::string::npos && first < last;
-  for (size_t i = good ? last + 1 : text.size(); i < text.size(); ++i) {
-    const size_t bit = kLetters.find(text[i]);
-    good = good && bit != std::string_view::npos;
-    if (good) entry.permissions |= 1U << bit;
-  }
-  if (!good) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + text +
-                     "' is no entry of a list of permissions: write SCHEME:ID:rwcda, "
-                     "for example world:anyone:r"};
-  }
-  entry.scheme = text.substr(0, first);
-  entry.id = text.substr(first + 1, last - first - 1);
-  return entry;
-}
-
-std::string letters(uint32_t permissions) {
-  std::string out;
-  for (size_t bit = 0; bit < kLetters.size(); ++bit)
-    if ((permissions >> bit & 1U) != 0) out += kLetters[bit];
-  return out;
-}
-
 int set_acl(const Globals& globals, const Arguments& args) {
-  client::Acl acl;
-  for (const std::string& text : args.acl) {
-    const Result<client::AclEntry> entry = parse_acl_entry(text);
-    if (!entry.ok()) return report("", entry.error());
-    acl.push_back(*entry);
-  }
+  const Result<client::Acl> acl = parse_acl(args.acl);
+  if (!acl.ok()) return report("", acl.error());
   Client client(globals.client_options());
-  const Result<client::Stat> stat = client.set_acl(args.path, acl, args.version);
+  const Result<client::Stat> stat = client.set_acl(args.path, *acl, args.version);
   if (stat.code() == ErrorCode::kBadVersion)
     return fail(kAnswerIsNo, args.path + ": the list has another version (see aversion in: quorate stat " +
                                  args.path + ")");
@@ -79,12 +44,12 @@ int get_acl(const Globals& globals, const Arguments& args) {
         {"path", args.path}, {"acl", nlohmann::json::array()}, {"stat", stat_json(found->stat)}};
     for (const client::AclEntry& entry : found->acl)
       out["acl"].push_back(
-          {{"scheme", entry.scheme}, {"id", entry.id}, {"permissions", letters(entry.permissions)}});
+          {{"scheme", entry.scheme}, {"id", entry.id}, {"permissions", permission_letters(entry.permissions)}});
     print_json(out);
     return kDone;
   }
   for (const client::AclEntry& entry : found->acl)
-    print_line(entry.scheme + ":" + entry.id + ":" + letters(entry.permissions));
+    print_line(entry.scheme + ":" + entry.id + ":" + permission_letters(entry.permissions));
   return kDone;
 }
 
