@@ -62,6 +62,7 @@ void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action)
 void add_tree_command(CLI::App& app, const Globals& globals, Action& action);
 void add_txn_command(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
+void add_import_commands(CLI::App& app, const Globals& globals, Action& action);
 
 int run_under_lock(const Globals& globals, const std::string& path, std::optional<milliseconds> wait,
                    const std::vector<std::string>& command);

@@ -120,6 +120,7 @@ int main(int argc, char** argv) {
   add_lock_commands(app, globals, command, action);
   add_cluster_commands(app, globals, action);
   add_snapshot_commands(app, globals, action);
+  add_import_commands(app, globals, action);
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

@@ -39,8 +39,8 @@ const std::vector<Layer>& layers() {
       // The commands that work on the folder of a stopped server.
       {"client/cli/",
        false,
-       {"base/", "proto/", "raft/", "kv/", "lock/", "server/store_job", "server/storage/", "client/",
-        "client/cli/"}},
+       {"base/", "proto/", "proto/zookeeper", "raft/", "kv/", "lock/", "server/store_job", "server/storage/",
+        "client/", "client/cli/"}},
       {"client/", false, {"base/", "proto/", "kv/", "lock/", "client/"}},
   };
   return rows;

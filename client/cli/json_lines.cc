@@ -1,0 +1,307 @@
+#include "client/cli/json_lines.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "client/cli/progress.h"
+#include "kv/command.h"
+#include "kv/path.h"
+
+namespace quorate::cli {
+
+namespace {
+
+// One entry of the log each, well below what a multi may have.
+constexpr size_t kBatchNodesMax = 500;
+constexpr size_t kBatchBytesMax = 1 << 20;
+
+// ---- a node as a line
+
+struct Line {
+  std::string path, data;
+  client::Acl acl;  // empty: open to all
+};
+
+std::optional<std::string> from_base64(std::string_view text) {
+  std::string bytes;
+  uint32_t group = 0;
+  size_t digits = 0, padding = 0;
+  for (const char c : text) {
+    uint32_t value = 0;
+    if (c >= 'A' && c <= 'Z') {
+      value = static_cast<uint32_t>(c - 'A');
+    } else if (c >= 'a' && c <= 'z') {
+      value = static_cast<uint32_t>(c - 'a') + 26;
+    } else if (c >= '0' && c <= '9') {
+      value = static_cast<uint32_t>(c - '0') + 52;
+    } else if (c == '+' || c == '/') {
+      value = c == '+' ? 62 : 63;
+    } else if (c == '=') {
+      ++padding;
+    } else {
+      return std::nullopt;
+    }
+    if (padding > 0 && c != '=') return std::nullopt;
+    group = group << 6 | value;
+    if (++digits % 4 != 0) continue;
+    for (int shift = 16; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(group >> shift & 0xff));
+    group = 0;
+  }
+  if (digits % 4 != 0 || padding > 2) return std::nullopt;
+  bytes.resize(bytes.size() - padding);
+  return bytes;
+}
+
+bool is_open(const client::Acl& acl) {
+  return acl.size() == 1 && acl[0] == client::AclEntry{client::kAllPermissions, "world", "anyone"};
+}
+
+std::string line_of(const std::string& path, const std::string& data, const client::Acl& acl) {
+  nlohmann::json line{{"path", path}};
+  put_data(line, data);
+  if (!is_open(acl)) {
+    line["acl"] = nlohmann::json::array();
+    for (const client::AclEntry& entry : acl)
+      line["acl"].push_back(entry.scheme + ":" + entry.id + ":" + permission_letters(entry.permissions));
+  }
+  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<Line> parse_line(const std::string& text) {
+  const auto wrong = [](const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; };
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  if (!json.is_object()) return wrong("it is no JSON object");
+  Line line;
+  std::vector<std::string> acl;
+  for (const auto& [key, value] : json.items()) {
+    if (key == "acl" && value.is_array()) {
+      for (const nlohmann::json& entry : value) {
+        if (!entry.is_string()) return wrong("acl is a list of SCHEME:ID:PERMISSIONS");
+        acl.push_back(entry.get<std::string>());
+      }
+    } else if (!value.is_string()) {
+      return wrong("'" + key + "' is not what export writes");
+    } else if (key == "path") {
+      line.path = value.get<std::string>();
+    } else if (key == "data") {
+      line.data = value.get<std::string>();
+    } else if (key == "data_base64") {
+      auto bytes = from_base64(value.get_ref<const std::string&>());
+      if (!bytes) return wrong("data_base64 is no base64");
+      line.data = std::move(*bytes);
+    } else {
+      return wrong("'" + key + "' is not what export writes");
+    }
+  }
+  if (Status valid = kv::validate_path(line.path); !valid.ok()) return valid.error();
+  if (line.data.size() > kv::kDataBytesMax) return wrong(line.path + " has more bytes than a node can hold");
+  auto entries = parse_acl(acl);
+  if (!entries.ok()) return entries.error();
+  line.acl = std::move(*entries);
+  return line;
+}
+
+// ---- export
+
+class Exporter {
+ public:
+  Exporter(const Globals& globals, std::ostream& out) : client_(globals.client_options()), out_(out) {}
+
+  // Parents before their children, siblings in byte order. A node that goes meanwhile is passed over.
+  Status export_below(const std::string& path) {
+    const auto node = client_.get(path);
+    if (!node.ok()) return node.error();
+    if (node->stat.ephemeral_owner.value() != 0) return {};
+    const auto acl = client_.get_acl(path);
+    if (!acl.ok()) return acl.error();
+    // Whoever may not administer a node is shown "x" for each digest, which is nobody's.
+    for (const client::AclEntry& entry : acl->acl)
+      if (entry.scheme == "digest" && entry.id.ends_with(":x"))
+        return Error{ErrorCode::kDenied,
+                     path +
+                         ": its list of permissions is shown without its digests; ask as somebody who may "
+                         "administer it (--credentials)"};
+    out_ << line_of(path, node->data, acl->acl) << '\n';
+    if (!out_) return Error{ErrorCode::kIo, "cannot write: the disk is full, or the pipe is closed"};
+    ++nodes;
+    progress_.show([this] { return std::to_string(nodes) + " nodes"; });
+    if (node->stat.children == 0) return {};
+    std::vector<std::string> names;
+    Status listed = client_.for_each_child(path, [&](const std::string& name) {
+      names.push_back(name);
+      return true;
+    });
+    std::sort(names.begin(), names.end());
+    for (size_t i = 0; i < names.size() && listed.ok(); ++i) {
+      listed = export_below(kv::join_path(path, names[i]));
+      if (listed.code() == ErrorCode::kNoNode) listed = {};
+    }
+    return listed;
+  }
+
+  uint64_t nodes = 0;
+
+ private:
+  Client client_;
+  std::ostream& out_;
+  Progress progress_;
+};
+
+// ---- import
+
+struct Batch {
+  client::Multi multi;
+  size_t bytes = 0;
+};
+
+class LineImporter {
+ public:
+  LineImporter(const Globals& globals, const ImportLinesArguments& args)
+      : args_(args), client_(globals.client_options()) {}
+
+  Status add(const Line& line) {
+    if (line.path == "/" && !args_.overwrite) {  // every tree has it
+      ++skipped;
+      return {};
+    }
+    if (args_.skip || args_.overwrite) {
+      const auto there = client_.exists(line.path);
+      if (!there.ok()) return there.error();
+      if (there->has_value()) return add_existing(line);
+    }
+    batch_.multi.create(line.path, line.data, {.acl = line.acl});
+    ++made;
+    return added(line);
+  }
+  Status flush() {
+    if (batch_.multi.operations().empty()) return {};
+    const client::MultiResult done = client_.run(batch_.multi);
+    if (!done.ok()) return problem(done);
+    written += batch_.multi.operations().size();
+    batch_ = {};
+    progress_.show([this] { return std::to_string(made + overwritten) + " nodes"; });
+    return {};
+  }
+
+  uint64_t made = 0, overwritten = 0, skipped = 0;
+  uint64_t written = 0;  // operations
+
+ private:
+  Status add_existing(const Line& line) {
+    if (args_.skip) {
+      ++skipped;
+      return {};
+    }
+    batch_.multi.set(line.path, line.data);
+    batch_.multi.set_acl(
+        line.path, line.acl.empty() ? client::Acl{{client::kAllPermissions, "world", "anyone"}} : line.acl);
+    ++overwritten;
+    return added(line);
+  }
+  Status added(const Line& line) {
+    batch_.bytes += line.path.size() + line.data.size();
+    const bool full = batch_.multi.operations().size() >= kBatchNodesMax || batch_.bytes >= kBatchBytesMax;
+    return full ? flush() : Status();
+  }
+  // Of the first operation that was refused, with its path.
+  Status problem(const client::MultiResult& done) const {
+    for (size_t i = 0; i < done.results.size(); ++i) {
+      const Error& error = done.results[i].error;
+      if (error.ok() || error.code == ErrorCode::kNotAttempted) continue;
+      const std::string path =
+          std::visit([](const auto& op) { return op.path; }, batch_.multi.operations()[i]);
+      if (error.code == ErrorCode::kNodeExists)
+        return Error{error.code, path +
+                                     " is there already: --skip leaves such nodes as they are, --overwrite "
+                                     "replaces what is in them"};
+      if (error.code == ErrorCode::kNoNode)
+        return Error{error.code, path + " has no parent: make it first (quorate create -p)"};
+      return Error{error.code, path + ": " + error.message};
+    }
+    return done.error;
+  }
+
+  const ImportLinesArguments& args_;
+  Client client_;
+  Batch batch_;
+  Progress progress_;
+};
+
+Result<std::vector<Line>> read_lines(const std::string& file) {
+  std::ifstream opened;
+  if (file != "-") {
+    opened.open(file, std::ios::binary);
+    if (!opened) return Error{ErrorCode::kIo, "cannot read " + file};
+  }
+  std::istream& in = file == "-" ? std::cin : opened;
+  std::vector<Line> lines;
+  std::string text;
+  for (size_t number = 1; std::getline(in, text); ++number) {
+    if (text.empty()) continue;
+    auto line = parse_line(text);
+    if (!line.ok())
+      return Error{ErrorCode::kInvalidArgument,
+                   "line " + std::to_string(number) + ": " + line.error().message};
+    lines.push_back(std::move(*line));
+  }
+  if (in.bad()) return Error{ErrorCode::kIo, "cannot read " + file};
+  return lines;
+}
+
+}  // namespace
+
+int export_lines(const Globals& globals, const ExportArguments& args) {
+  std::ofstream file;
+  if (args.file != "-") {
+    if (std::ifstream(args.file).good())
+      return fail(kAnswerIsNo, args.file + " exists already; give another name, or move that file away");
+    file.open(args.file, std::ios::binary);
+    if (!file) return fail(kWrongUsage, "cannot write " + args.file);
+  }
+  Exporter exporter(globals, args.file == "-" ? std::cout : file);
+  Status done = exporter.export_below(args.path);
+  if (args.file != "-") file.close();
+  if (done.ok() && !file) done = Error{ErrorCode::kIo, "cannot write " + args.file + ": the disk is full"};
+  if (!done.ok()) {
+    if (args.file != "-") (void)std::remove(args.file.c_str());
+    return report(done.code() == ErrorCode::kNoNode ? args.path : "", done.error());
+  }
+  std::cout.flush();
+  if (args.file == "-") return kDone;
+  if (globals.json)
+    print_json({{"file", args.file}, {"nodes", exporter.nodes}});
+  else
+    print_line(args.file + " holds " + std::to_string(exporter.nodes) + " nodes");
+  return kDone;
+}
+
+int import_lines(const Globals& globals, const ImportLinesArguments& args) {
+  // All of it before the first is written.
+  const auto lines = read_lines(args.file);
+  if (!lines.ok()) return report(lines.code() == ErrorCode::kIo ? "" : args.file, lines.error());
+  LineImporter importer(globals, args);
+  Status done;
+  for (size_t i = 0; i < lines->size() && done.ok(); ++i) done = importer.add((*lines)[i]);
+  if (done.ok()) done = importer.flush();
+  if (!done.ok()) {
+    std::string what = done.error().message;
+    if (importer.written > 0) what += " (what stands before in the file may be written already)";
+    return fail(exit_code(done.code()), what);
+  }
+  if (globals.json)
+    print_json(
+        {{"made", importer.made}, {"overwritten", importer.overwritten}, {"skipped", importer.skipped}});
+  else
+    print_line(std::to_string(importer.made) + " nodes made, " + std::to_string(importer.overwritten) +
+               " overwritten, " + std::to_string(importer.skipped) + " skipped");
+  return kDone;
+}
+
+}  // namespace quorate::cli
