@@ -100,6 +100,17 @@ Result<std::string> read_data(const std::string& argument) {
   return data;
 }
 
+std::vector<std::string> split_list(const std::string& list) {
+  std::vector<std::string> parts(1);
+  for (const char c : list) {
+    if (c == ',')
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  return parts;
+}
+
 Result<std::vector<client::Credential>> read_credentials(const std::string& file) {
   const Result<std::string> text = read_data("@" + file);
   if (!text.ok()) return text.error();

@@ -64,6 +64,10 @@ void add_txn_command(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_import_commands(CLI::App& app, const Globals& globals, Action& action);
 
+void add_completion_command(CLI::App& app, Action& action);
+// What the last of `words` (behind the program's name) may become, a line each; nothing is parsed before.
+int complete(const CLI::App& app, Globals globals, const std::vector<std::string>& words);
+
 int run_under_lock(const Globals& globals, const std::string& path, std::optional<milliseconds> wait,
                    const std::vector<std::string>& command);
 
@@ -76,6 +80,9 @@ Result<std::string> read_data(const std::string& argument);
 Result<client::AclEntry> parse_acl_entry(const std::string& text);
 Result<client::Acl> parse_acl(const std::vector<std::string>& entries);
 std::string permission_letters(uint32_t permissions);
+
+// "a,b" -> a, b.
+std::vector<std::string> split_list(const std::string& list);
 
 // USER:PASSWORD in each line; empty lines and those that begin with # say nothing. Errors: kIo,
 // kInvalidArgument, which never has the password in it.

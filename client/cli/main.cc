@@ -19,17 +19,6 @@ constexpr const char* kFooter =
     "Exit codes: 0 done; 1 the answer is no (no node, another version); 2 wrong usage; 3 no server\n"
     "reachable or no quorum; 4 outcome unknown; 5 denied. Those of lock run: quorate lock run --help.";
 
-std::vector<std::string> split(const std::string& list) {
-  std::vector<std::string> parts(1);
-  for (const char c : list) {
-    if (c == ',')
-      parts.emplace_back();
-    else
-      parts.back() += c;
-  }
-  return parts;
-}
-
 std::string duration_problem(const std::string& text) {
   const Result<milliseconds> parsed = parse_duration(text);
   if (!parsed.ok()) return parsed.error().message;
@@ -121,6 +110,10 @@ int main(int argc, char** argv) {
   add_cluster_commands(app, globals, action);
   add_snapshot_commands(app, globals, action);
   add_import_commands(app, globals, action);
+  add_completion_command(app, action);
+  // Before anything of it is held against the rules: a line that is being typed breaks most of them.
+  if (argc > 1 && std::string_view(argv[1]) == "__complete")
+    return complete(app, globals, {argv + 2, argv + argc});
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -134,7 +127,7 @@ int main(int argc, char** argv) {
     }
     return fail(kWrongUsage, usage_problem(app, error) + " (see: " + command_names + " --help)");
   }
-  if (!endpoints.empty()) globals.endpoints = split(endpoints);
+  if (!endpoints.empty()) globals.endpoints = split_list(endpoints);
   globals.session_timeout = *parse_duration(session_timeout);
   globals.request_timeout = *parse_duration(request_timeout);
   if (!credentials.empty()) {
