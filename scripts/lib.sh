@@ -58,7 +58,7 @@ PACKAGES=(
   ccache                         # speed only
 )
 # Clients of ZooKeeper and ZooKeeper itself, which the tests try and compare with.
-PACKAGES_CLIENTS=(python3-kazoo zookeeper)
+PACKAGES_CLIENTS=(python3-kazoo python3-pure-sasl zookeeper)
 # What scripts/bench --peers measures beside Quorate.
 PACKAGES_PEERS=(zookeeper etcd-server)
 # What the fuzzers need beside it; `scripts/test --full` also builds all of it with clang.

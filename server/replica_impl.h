@@ -125,6 +125,7 @@ struct Replica::Impl {
   void zookeeper_request(ZookeeperRequest request);
   void zookeeper_connect(ConnectionId id, ZookeeperConnect connect);
   void zookeeper_attach(ConnectionId id, Connection& connection);
+  uint32_t zookeeper_timeout_ms(const zookeeper::ConnectRequest& request) const;
   void zookeeper_opened(ConnectionId id, Connection& connection, const kv::Outcome& outcome);
   void zookeeper_refuse_session(ConnectionId id, Connection& connection);
   bool zookeeper_start(ConnectionId id, Connection& connection, uint64_t request);
@@ -154,6 +155,7 @@ struct Replica::Impl {
 
   // ---- replica_zookeeper_read_only.cc
   Instant read_only_deadline() const;
+  Duration leaderless_for() const;
   void settle_read_only();
   void zookeeper_connect_read_only(ConnectionId id, Connection& connection);
   void zookeeper_start_read_only(Connection& connection, ZookeeperClient::Waiting& waiting);
@@ -305,9 +307,9 @@ struct Replica::Impl {
   uint64_t zookeeper_watch_seed;
   ZookeeperFigures zookeeper_figures;
   Instant next_proof_warning{};
+  Instant leaderless_since = kNever;
   // Without a quorum, and for long enough to serve those who are content with that.
   bool read_only = false;
-  Instant leaderless_since = kNever;
   // Of the sessions that only this server knows.
   std::unordered_map<SessionId, kv::Credentials> local_credentials;
   uint64_t next_local_session = 1;

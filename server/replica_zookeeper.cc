@@ -14,6 +14,10 @@ namespace zk = zookeeper;
 
 namespace {
 
+// Who connects to a server that has known no leader for longer is sent away at once, to look for another: an
+// election takes less.
+constexpr Duration kLeaderlessMax = std::chrono::seconds(1);
+
 // What is found out about a session while nothing of it can be answered any more.
 bool lost_with(ErrorCode code) {
   switch (code) {
@@ -41,6 +45,7 @@ void Replica::Impl::zookeeper_connect(ConnectionId id, ZookeeperConnect connect)
   connection.zookeeper->connect = std::move(connect);
   if (!raft || !has_state) return zookeeper_drop(id, connection);
   if (read_only) return zookeeper_connect_read_only(id, connection);
+  if (leaderless_for() >= kLeaderlessMax) return zookeeper_drop(id, connection);
   // A client that saw more than this server has: let this one catch up first.
   if (connection.zookeeper->connect.request.last_zxid_seen > number_of(state.zxid()))
     return barriers.add({{id, kZookeeperCatchUpId}, SessionId(), SyncRequest{}, now.instant});
@@ -53,11 +58,16 @@ void Replica::Impl::zookeeper_attach(ConnectionId id, Connection& connection) {
   const kv::Origin origin{options.raft.id, options.raft.boot, next_counter};
   const Asker asker{id, kZookeeperConnectId};
   if (request.session == 0) {
-    const auto timeout_ms = static_cast<uint32_t>(std::max(request.timeout_ms, 0));
+    const uint32_t timeout_ms = zookeeper_timeout_ms(request);
     return open_session(asker, kv::OpenSession{origin, timeout_ms, connect.fresh, connect.address});
   }
   open_session(asker, kv::AttachSession{origin, SessionId(static_cast<uint64_t>(request.session)),
                                         request.password, connect.address});
+}
+
+uint32_t Replica::Impl::zookeeper_timeout_ms(const zk::ConnectRequest& request) const {
+  return std::clamp(static_cast<uint32_t>(std::max(request.timeout_ms, 0)), options.session_timeout_min_ms,
+                    options.session_timeout_max_ms);
 }
 
 void Replica::Impl::zookeeper_opened(ConnectionId id, Connection& connection, const kv::Outcome& outcome) {

@@ -1,8 +1,10 @@
 // Who ZooKeeper's clients are: what an auth or an exchange of SASL proves. What is proved is replicated with
 // the session; the proofs themselves stay here.
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "base/sha1.h"
 #include "server/replica_impl.h"
 
 namespace quorate::server {
@@ -14,16 +16,25 @@ namespace {
 // Between two lines about proofs that failed.
 constexpr Duration kProofWarningInterval = std::chrono::seconds(10);
 
+// As ZooKeeper makes it, of whatever it is given: the user is what stands before the first colon, if there is
+// one, and the digest is of all.
+std::string digest_id_of(std::string_view proof) {
+  const auto digest = sha1(proof);
+  return std::string(proof.substr(0, proof.find(':'))) + ":" +
+         base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+}
+
 // Nothing where there is nothing to replicate: the address is known.
 Result<std::optional<kv::AddCredentialOp>> credential_of(const zk::Auth& auth,
                                                          const std::string& super_digest) {
   if (auth.scheme == kv::kAddressScheme) return std::optional<kv::AddCredentialOp>();
   if (auth.scheme != "digest")
     return {ErrorCode::kBadCredentials, "a credential of this scheme cannot be added; use digest"};
-  auto digest = kv::digest_id(auth.proof);
-  if (!digest.ok()) return Error{ErrorCode::kBadCredentials, digest.error().message};
-  const bool super = !super_digest.empty() && *digest == super_digest;
-  return std::optional(kv::AddCredentialOp{{auth.scheme, std::move(*digest)}, super});
+  kv::Credential credential{auth.scheme, digest_id_of(auth.proof)};
+  if (Status valid = kv::validate_credential(credential); !valid.ok())
+    return Error{ErrorCode::kBadCredentials, valid.error().message};
+  const bool super = !super_digest.empty() && credential.id == super_digest;
+  return std::optional(kv::AddCredentialOp{std::move(credential), super});
 }
 
 }  // namespace

@@ -47,10 +47,13 @@ Instant Replica::Impl::read_only_deadline() const {
   return leaderless_since + *options.read_only_after;
 }
 
+Duration Replica::Impl::leaderless_for() const {
+  return leaderless_since == kNever ? Duration() : now.instant - leaderless_since;
+}
+
 // Both ways end the connections that asked for it: here they find a session that can do less, elsewhere, or
 // later, one that can do more.
 void Replica::Impl::settle_read_only() {
-  if (!options.read_only_after) return;
   const auto drop_connections = [this](const auto& concerned) {
     for (auto& [id, connection] : connections) {
       if (connection.zookeeper && concerned(*connection.zookeeper)) zookeeper_drop(id, connection);
@@ -63,7 +66,7 @@ void Replica::Impl::settle_read_only() {
     return drop_connections([](const ZookeeperClient& client) { return client.read_only; });
   }
   if (leaderless_since == kNever) leaderless_since = now.instant;
-  if (read_only || now.instant < read_only_deadline()) return;
+  if (read_only || !options.read_only_after || leaderless_for() < *options.read_only_after) return;
   read_only = true;
   log(LogLevel::kWarning, "there is no leader: clients that asked for it are served read-only");
   drop_connections(
@@ -99,8 +102,7 @@ void Replica::Impl::zookeeper_connect_read_only(ConnectionId id, Connection& con
   local_credentials[local] = std::move(credentials);
   client.phase = ZookeeperClient::Phase::kOpen;
   client.read_only = true;
-  client.timeout_ms = std::clamp(static_cast<uint32_t>(std::max(request.timeout_ms, 0)),
-                                 options.session_timeout_min_ms, options.session_timeout_max_ms);
+  client.timeout_ms = zookeeper_timeout_ms(request);
   zk::ConnectReply reply;
   reply.timeout_ms = static_cast<int32_t>(client.timeout_ms);
   reply.session = static_cast<int64_t>(asked != 0 ? asked : local.value());

@@ -166,6 +166,19 @@ TEST_F(ReplicaReadOnly, AnElectionIsNoWantOfAQuorum) {
   EXPECT_FALSE(closed(survivor, kOne));
 }
 
+// Not after the time that requests wait for a leader: it is known that there is none.
+TEST_F(ReplicaReadOnly, WhoeverConnectsWithoutALeaderIsSentAwayAtOnce) {
+  form();
+  for (const auto& [id, node] : cluster->nodes()) {
+    if (id != follower) cluster->cut(id);
+  }
+  hello(follower, kOne, {});
+  EXPECT_FALSE(closed(follower, kOne)) << "there may be an election going on";
+  cluster->advance(std::chrono::seconds(2));
+  hello(follower, kTwo, {});
+  EXPECT_TRUE(closed(follower, kTwo));
+}
+
 TEST_F(ReplicaReadOnly, IsOffUnlessItIsAskedFor) {
   form();
   for (const auto& [id, node] : cluster->nodes()) {

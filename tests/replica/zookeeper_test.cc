@@ -313,6 +313,24 @@ TEST_F(ReplicaZookeeper, TheNodesOfZooKeeperItself) {
   EXPECT_TRUE(data_of(call(leader, kOne, zk::GetData{"/zookeeper/config", true})).starts_with("server.1="));
 }
 
+TEST_F(ReplicaZookeeper, TimeoutsAreNegotiatedWithinTheLimits) {
+  ReplicaOptions options;
+  options.session_timeout_min_ms = 4'000;
+  options.session_timeout_max_ms = 40'000;
+  form(1, options);
+  uint64_t connection = 10;
+  for (const auto& [asked, granted] : std::vector<std::pair<int32_t, int32_t>>{{-1, 4'000},
+                                                                               {1, 4'000},
+                                                                               {4'000, 4'000},
+                                                                               {10'000, 10'000},
+                                                                               {40'001, 40'000},
+                                                                               {INT32_MAX, 40'000}}) {
+    zk::ConnectRequest request;
+    request.timeout_ms = asked;
+    EXPECT_EQ(open(leader, ConnectionId(connection++), request).timeout_ms, granted) << asked;
+  }
+}
+
 TEST_F(ReplicaZookeeper, CredentialsCountFromTheNextRequestOn) {
   form(1);
   open(leader, kOne);
@@ -324,6 +342,12 @@ TEST_F(ReplicaZookeeper, CredentialsCountFromTheNextRequestOn) {
   EXPECT_EQ(call(leader, kTwo, zk::GetData{"/mine", false}).error, zk::ErrorCode::kNoAuth);
   const auto who = std::get<zk::WhoAmIReply>(call(leader, kOne, zk::WhoAmI{}).body).who;
   EXPECT_EQ(who, (std::vector<zk::WhoAmIReply::Who>{{"ip", "10.0.0.1"}, {"digest", "anna"}}));
+  // As ZooKeeper, a proof without a colon is a user, and a password, too.
+  EXPECT_EQ(call(leader, kTwo, zk::Auth{0, "digest", "word"}).error, zk::ErrorCode::kOk);
+  zk::Create word = create("/word");
+  word.acl = {{31, "digest", "word:PLzZCtxLGSqHpiWFC38jHK3fDrM="}};
+  EXPECT_EQ(call(leader, kTwo, word).error, zk::ErrorCode::kOk);
+  EXPECT_EQ(call(leader, kTwo, zk::GetData{"/word", false}).error, zk::ErrorCode::kOk);
   EXPECT_EQ(call(leader, kTwo, zk::Auth{0, "nothing", "x"}).error, zk::ErrorCode::kAuthFailed);
   EXPECT_TRUE(closed(leader, kTwo));
 }
