@@ -16,13 +16,13 @@ std::string_view OutputQueue::view(const Piece& piece) {
 void OutputQueue::copy(std::string_view bytes) {
   if (bytes.empty()) return;
   bytes_ += bytes.size();
-  if (!pieces_.empty()) {
-    if (auto* own = std::get_if<std::string>(&pieces_.back())) {
-      own->append(bytes);
-      return;
-    }
-  }
-  pieces_.emplace_back(std::in_place_type<std::string>, bytes);
+  last_string().append(bytes);
+}
+
+std::string& OutputQueue::last_string() {
+  if (pieces_.empty() || !std::holds_alternative<std::string>(pieces_.back()))
+    pieces_.emplace_back(std::in_place_type<std::string>);
+  return std::get<std::string>(pieces_.back());
 }
 
 void OutputQueue::share(const Bytes& bytes) {

@@ -3,7 +3,7 @@
 //
 // Thread safety: none.
 //
-// Invariant: bytes() is the sum of what copy() and share() added and consume() took.
+// Invariant: bytes() is the sum of what copy(), write() and share() added and consume() took.
 #pragma once
 
 #include <sys/uio.h>
@@ -25,6 +25,14 @@ inline constexpr size_t kShareBytesMin = 1024;
 class OutputQueue {
  public:
   void copy(std::string_view bytes);
+  // `append` appends to the string that it is given, which holds what came before.
+  template <class Append>
+  void write(const Append& append) {
+    std::string& own = last_string();
+    const size_t before = own.size();
+    append(own);
+    bytes_ += own.size() - before;
+  }
   // As a view, joined with the piece before where it lies directly behind it in its block.
   void share(const Bytes& bytes);
 
@@ -39,6 +47,8 @@ class OutputQueue {
  private:
   using Piece = std::variant<std::string, Bytes>;
   static std::string_view view(const Piece& piece);
+  // The last piece, a new one if that is no string.
+  std::string& last_string();
 
   std::deque<Piece> pieces_;
   size_t front_offset_ = 0;

@@ -71,9 +71,7 @@ class ZookeeperConversation final : public Conversation {
   }
 
   void encode(const ClientMessage& message, OutputQueue& out) override {
-    std::string bytes;
-    std::visit(Encoder{bytes}, message.body);
-    out.copy(bytes);
+    out.write([&message](std::string& bytes) { std::visit(Encoder{bytes}, message.body); });
   }
 
  private:

@@ -28,7 +28,7 @@ RC_GTEST_PROP(OutputQueue, GivesBackWhatWasPutInWhateverThePieces, ()) {
   const Bytes block(some_bytes(8000));
   size_t shared = 0;  // of the block, so that neighbours are joined
   for (int step = *rc::gen::inRange(1, 40); step > 0; --step) {
-    switch (*rc::gen::inRange(0, 3)) {
+    switch (*rc::gen::inRange(0, 4)) {
       case 0: {
         const std::string bytes = some_bytes(*rc::gen::inRange<size_t>(0, 50));
         queue.copy(bytes);
@@ -41,6 +41,12 @@ RC_GTEST_PROP(OutputQueue, GivesBackWhatWasPutInWhateverThePieces, ()) {
         queue.share(block.slice(shared, size));
         model += block.view().substr(shared, size);
         shared += size;
+        break;
+      }
+      case 2: {
+        const std::string bytes = some_bytes(*rc::gen::inRange<size_t>(0, 50));
+        queue.write([&bytes](std::string& out) { out += bytes; });
+        model += bytes;
         break;
       }
       default: {
