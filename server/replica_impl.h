@@ -39,6 +39,8 @@
 
 namespace quorate::server {
 
+struct ReservedNode;
+
 // Committed entries applied in one take_output(), so that a long replay at the start does not keep heartbeats
 // waiting.
 inline constexpr size_t kApplySliceEntries = 8192;
@@ -169,7 +171,8 @@ struct Replica::Impl {
   struct ZookeeperServe;
   zookeeper::Reply zookeeper_read(ConnectionId id, SessionId session, const zookeeper::Request& request);
   ZookeeperServed zookeeper_serve(ConnectionId id, SessionId session, const zookeeper::RequestBody& body);
-  Result<zookeeper::StatReply> zookeeper_exists(std::string_view path) const;
+  std::optional<ReservedNode> zookeeper_reserved(SessionId session, std::string_view path) const;
+  Result<zookeeper::StatReply> zookeeper_exists(SessionId session, std::string_view path) const;
   Result<zookeeper::DataReply> zookeeper_data(SessionId session, std::string_view path) const;
   Result<zookeeper::ChildrenReply> zookeeper_children(SessionId session, std::string_view path,
                                                       bool with_stat) const;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "server/replica_impl.h"
+#include "server/replica_zookeeper_quotas.h"
 #include "server/replica_zookeeper_words.h"
 
 namespace quorate::server {
@@ -185,12 +186,19 @@ void Replica::Impl::zookeeper_write(ConnectionId id, Connection& connection, uin
   const auto answer = [&waiting](ErrorCode code) {
     waiting.reply = zk::Reply{waiting.request.xid, 0, zookeeper_code(code), {}};
   };
-  if (auto refusal = reserved_refusal(waiting.request)) {
+  std::optional<kv::Operation> operation;
+  const zk::RequestBody& body = waiting.request.body;
+  if (auto quota = quota_write(body, state, view_of(connection.session))) {
+    if (const auto* code = std::get_if<zk::ErrorCode>(&*quota)) {
+      waiting.reply = zk::Reply{waiting.request.xid, 0, *code, {}};
+      if (*code == zk::ErrorCode::kOk) waiting.reply->body = server::zookeeper_outcome(body, {});
+      return;
+    }
+    operation = std::move(std::get<kv::SetQuotaOp>(*quota));
+  } else if (auto refusal = reserved_refusal(waiting.request)) {
     waiting.reply = std::move(*refusal);
     return;
-  }
-  std::optional<kv::Operation> operation;
-  if (proves_somebody(waiting.request.body)) {
+  } else if (proves_somebody(waiting.request.body)) {
     auto proved = zookeeper_prove(client, waiting);
     if (!proved.ok()) return answer(proved.code());
     if (!*proved && !waiting.reply) return answer(ErrorCode::kOk);

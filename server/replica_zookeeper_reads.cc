@@ -4,6 +4,7 @@
 
 #include "kv/path.h"
 #include "server/replica_impl.h"
+#include "server/replica_zookeeper_quotas.h"
 #include "server/replica_zookeeper_words.h"
 
 namespace quorate::server {
@@ -22,6 +23,9 @@ struct Replica::Impl::ZookeeperServed {
 };
 
 namespace {
+
+// More are not counted for a client: nobody else is answered meanwhile.
+constexpr int64_t kDescendantsMax = 200'000;
 
 // What a name takes in an answer beside its bytes.
 constexpr size_t kNameBytes = 4;
@@ -76,7 +80,7 @@ struct Replica::Impl::ZookeeperServe {
   }
 
   Served operator()(const zk::Exists& asked) const {
-    auto stat = self.zookeeper_exists(asked.path);
+    auto stat = self.zookeeper_exists(session, asked.path);
     const bool watchable = stat.ok() || stat.code() == ErrorCode::kNoNode;
     return watched(std::move(stat), kv::WatchKind::kData, asked.path, asked.watch && watchable);
   }
@@ -150,9 +154,21 @@ Replica::Impl::ZookeeperServed Replica::Impl::zookeeper_serve(ConnectionId id, S
   return std::visit(ZookeeperServe{*this, id, session}, body);
 }
 
-Result<zk::StatReply> Replica::Impl::zookeeper_exists(std::string_view path) const {
+std::optional<ReservedNode> Replica::Impl::zookeeper_reserved(SessionId session,
+                                                              std::string_view path) const {
+  const kv::View view = view_of(session);
+  if (is_quota_path(path)) return quota_node(path, state, view);
+  auto node = reserved_node(path, raft->configuration());
+  if (node && path == kQuotaRoot) {
+    node->children = quota_roots(state, view);
+    node->stat.num_children = static_cast<int32_t>(node->children.size());
+  }
+  return node;
+}
+
+Result<zk::StatReply> Replica::Impl::zookeeper_exists(SessionId session, std::string_view path) const {
   if (is_reserved(path)) {
-    if (const auto node = reserved_node(path, raft->configuration())) return zk::StatReply{node->stat};
+    if (const auto node = zookeeper_reserved(session, path)) return zk::StatReply{node->stat};
   }
   const auto node = state.get(path);
   if (!node.ok()) return node.error();
@@ -163,7 +179,7 @@ Result<zk::StatReply> Replica::Impl::zookeeper_exists(std::string_view path) con
 
 Result<zk::DataReply> Replica::Impl::zookeeper_data(SessionId session, std::string_view path) const {
   if (is_reserved(path)) {
-    if (auto node = reserved_node(path, raft->configuration()))
+    if (auto node = zookeeper_reserved(session, path))
       return zk::DataReply{std::move(node->data), node->stat};
   }
   const auto node = view_of(session).get(path);
@@ -177,7 +193,7 @@ Result<zk::ChildrenReply> Replica::Impl::zookeeper_children(SessionId session, s
                                                             bool with_stat) const {
   zk::ChildrenReply reply;
   if (is_reserved(path)) {
-    if (auto node = reserved_node(path, raft->configuration())) {
+    if (auto node = zookeeper_reserved(session, path)) {
       reply.names = std::move(node->children);
       if (with_stat) reply.stat = node->stat;
       return reply;
@@ -203,7 +219,7 @@ Result<zk::ChildrenReply> Replica::Impl::zookeeper_children(SessionId session, s
 
 Result<zk::AclReply> Replica::Impl::zookeeper_permissions(SessionId session, std::string_view path) const {
   if (is_reserved(path)) {
-    if (const auto node = reserved_node(path, raft->configuration())) {
+    if (const auto node = zookeeper_reserved(session, path)) {
       kv::Acl acl = kv::open_acl();
       if (!node->may_write) acl.front().permissions = kv::kRead;
       return zk::AclReply{zookeeper_acl(acl), node->stat};
@@ -219,7 +235,7 @@ Result<zk::AclReply> Replica::Impl::zookeeper_permissions(SessionId session, std
 // All below it, to any depth: walked, as ZooKeeper does.
 Result<int32_t> Replica::Impl::zookeeper_descendants(SessionId session, const std::string& path) const {
   if (is_reserved(path)) {
-    if (const auto node = reserved_node(path, raft->configuration()))
+    if (const auto node = zookeeper_reserved(session, path))
       return static_cast<int32_t>(node->children.size());
   }
   if (const auto node = view_of(session).get(path); !node.ok()) return node.error();
@@ -232,6 +248,10 @@ Result<int32_t> Replica::Impl::zookeeper_descendants(SessionId session, const st
     const auto children = state.children(parent);
     if (!children.ok()) continue;
     count += static_cast<int64_t>(children->size());
+    if (count > kDescendantsMax) {
+      return {ErrorCode::kTooManyNodes, "there are more than " + std::to_string(kDescendantsMax) +
+                                            " nodes below it: count those of its children"};
+    }
     for (const kv::Child& child : *children) {
       if (child.kind != kv::NodeKind::kEphemeral) parents.push_back(kv::join_path(parent, child.name));
     }

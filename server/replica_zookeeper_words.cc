@@ -282,8 +282,11 @@ kv::Operation operation_of(zk::RequestBody& request) {
 }
 
 zk::ReplyBody zookeeper_outcome(const zk::RequestBody& request, const kv::Outcome& outcome) {
-  if (const auto* create = std::get_if<zk::Create>(&request))
-    return created(create->op, outcome.path, outcome.stat);
+  if (const auto* create = std::get_if<zk::Create>(&request)) {
+    // One of the tree has its path from the outcome: it may be a sequential one.
+    const bool reserved = is_reserved(create->path);
+    return created(create->op, reserved ? create->path : outcome.path, outcome.stat);
+  }
   if (const auto* set = std::get_if<zk::SetData>(&request)) return stat_after(set->path, outcome.stat);
   if (const auto* set = std::get_if<zk::SetAcl>(&request)) return stat_after(set->path, outcome.stat);
   if (const auto* sasl = std::get_if<zk::Sasl>(&request)) return zk::SaslReply{sasl->token};
