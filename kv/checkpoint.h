@@ -15,7 +15,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "kv/quotas.h"
-#include "kv/record.h"
+#include "kv/record_list.h"
 #include "kv/sessions.h"
 #include "kv/state_machine.h"
 
@@ -107,23 +107,23 @@ Result<ChangeKey> decode_change_key(std::string_view key);
 // What one call of capture() may still append.
 class Slice {
  public:
-  Slice(size_t bytes_max, std::vector<Record>& out) : bytes_max_(bytes_max), out_(out) {}
+  Slice(size_t bytes_max, RecordList& out) : bytes_max_(bytes_max), out_(out) {}
 
   bool full() const { return bytes_ >= bytes_max_; }
-  void put(Record record) {
+  void put(const Record& record) {
     bytes_ += record.key.size() + (record.value ? record.value->size() : 0);
-    out_.push_back(std::move(record));
+    out_.push_back(record);
   }
   // Moves all of them, however many. Those were copied in time, so their memory is used already.
-  void put_all(std::vector<Record>& records) {
-    for (Record& record : records) put(std::move(record));
-    records.clear();
+  void put_all(RecordList& records) {
+    bytes_ += records.bytes();
+    out_.take(records);
   }
 
  private:
   const size_t bytes_max_;
   size_t bytes_ = 0;
-  std::vector<Record>& out_;
+  RecordList& out_;
 };
 
 }  // namespace quorate::kv

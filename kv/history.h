@@ -16,7 +16,7 @@
 #include "base/ids.h"
 #include "kv/acl_table.h"
 #include "kv/checkpoint.h"
-#include "kv/record.h"
+#include "kv/record_list.h"
 #include "kv/state_machine.h"
 
 namespace quorate::kv {
@@ -132,7 +132,7 @@ class ChangeHistory {
   uint64_t frozen_ = 0;  // of the capture under way: changes from here to captured_end_ are to come
   std::vector<Forgotten> frozen_erased_;
   uint32_t frozen_erased_place_ = 0;  // in the last of these
-  std::vector<Record> early_;
+  RecordList early_;
 
   uint32_t loaded_places_ = 0;  // of the entry that was loaded last
 };

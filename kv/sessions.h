@@ -18,7 +18,7 @@
 
 #include "kv/acl.h"
 #include "kv/command.h"
-#include "kv/record.h"
+#include "kv/record_list.h"
 #include "kv/state_machine.h"
 
 namespace quorate::kv {
@@ -148,7 +148,7 @@ class Sessions {
   Zxid captured_through_;
   std::vector<SessionId> frozen_;  // of the capture under way: still to be captured
   std::vector<SessionId> frozen_erased_;
-  std::vector<Record> early_;
+  RecordList early_;
 };
 
 }  // namespace quorate::kv

@@ -42,7 +42,7 @@ void StateMachine::begin_capture() {
   state.history.begin_capture();
 }
 
-bool StateMachine::capture(size_t bytes_max, std::vector<Record>& out) {
+bool StateMachine::capture(size_t bytes_max, RecordList& out) {
   Impl& state = *impl_;
   CHECK_MSG(state.capturing, "no capture was begun");
   Slice slice(bytes_max, out);

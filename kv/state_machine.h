@@ -25,7 +25,7 @@
 #include "base/time.h"
 #include "kv/acl.h"
 #include "kv/command.h"
-#include "kv/record.h"
+#include "kv/record_list.h"
 
 namespace quorate::kv {
 
@@ -212,7 +212,7 @@ class StateMachine {
   void begin_capture();
   // Appends records, about `bytes_max` of them at most; true when these were the last. In their order: a
   // later record of a key wins. REQUIRES: a capture is under way.
-  bool capture(size_t bytes_max, std::vector<Record>& out);
+  bool capture(size_t bytes_max, RecordList& out);
   // The next capture gives the whole state, for a store that has nothing yet. REQUIRES: no capture is under
   // way.
   void mark_all_changed();

@@ -43,7 +43,7 @@ struct StateMachine::Impl {
 
   // A capture is under way. These come first: the state's own record, and the quotas, which are few.
   bool capturing = false;
-  std::vector<Record> capture_first;
+  RecordList capture_first;
 };
 
 }  // namespace quorate::kv

@@ -37,7 +37,7 @@
 #include "kv/path_table.h"
 #include "kv/queue.h"
 #include "kv/quotas.h"
-#include "kv/record.h"
+#include "kv/record_list.h"
 
 namespace quorate::kv {
 
@@ -310,7 +310,7 @@ class Tree {
   size_t frozen_at_ = 0;
   std::string frozen_erased_;
   size_t frozen_erased_at_ = 0;
-  std::vector<Record> early_;
+  RecordList early_;
 
   // The nodes below are in scrub_sum_, as they are at this moment.
   Ref scrub_next_ = 0;

@@ -83,7 +83,7 @@ class Checkpoints {
   StoreJobs& jobs_;
   Phase phase_ = Phase::kNone;
   StateName name_;
-  std::vector<kv::Record> records_;
+  kv::RecordList records_;
   uint64_t job_ = 0;
   size_t log_bytes_ = 0;  // applied since the last was begun
   Index wanted_;

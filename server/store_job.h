@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/result.h"
-#include "kv/record.h"
+#include "kv/record_list.h"
 #include "kv/state_machine.h"
 
 namespace quorate::server {
@@ -37,7 +37,7 @@ Result<StateName> decode_state_name(std::string_view bytes);
 // Makes one checkpoint of what changed, atomically; durable when it is answered.
 struct WriteCheckpoint {
   StateName name;
-  std::vector<kv::Record> records;
+  kv::RecordList records;
 };
 // A part of a consistent snapshot of the store: the records behind `after`, in ascending order of key, about
 // `bytes_max` of them but at least one. The first read with an id opens a snapshot of the newest checkpoint;

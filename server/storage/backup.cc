@@ -15,12 +15,15 @@ constexpr size_t kFrameBytes = 1 << 20;
 
 // Everything there is in the state, by key.
 std::vector<kv::Record> all_records(kv::StateMachine& state) {
-  std::vector<kv::Record> records;
+  kv::RecordList captured;
   state.mark_all_changed();
   state.begin_capture();
-  while (!state.capture(std::numeric_limits<size_t>::max(), records)) {
+  while (!state.capture(std::numeric_limits<size_t>::max(), captured)) {
   }
-  std::erase_if(records, [](const kv::Record& record) { return !record.value.has_value(); });
+  std::vector<kv::Record> records;
+  for (const kv::RecordView& record : captured) {
+    if (record.value) records.push_back({std::string(record.key), std::string(*record.value)});
+  }
   std::stable_sort(records.begin(), records.end(),
                    [](const kv::Record& a, const kv::Record& b) { return a.key < b.key; });
   return records;
@@ -104,7 +107,9 @@ Result<StateName> restore_backup(FileSystem& fs, StateStores& stores, const Rest
   // The identity comes last: a folder without one is not taken for a restored one.
   auto opened = StateFolder::open(fs, stores, target.directory + "/state", kv::Limits{});
   if (!opened.ok()) return opened.error();
-  StoreJob job{1, WriteCheckpoint{name, all_records(state)}};
+  WriteCheckpoint checkpoint{name, {}};
+  for (const kv::Record& record : all_records(state)) checkpoint.records.push_back(record);
+  StoreJob job{1, std::move(checkpoint)};
   const auto written = opened->folder->run(job);
   if (!written.ok()) return written.error();
   if (!written->error.ok()) return written->error;

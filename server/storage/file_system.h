@@ -33,6 +33,9 @@ class File {
   virtual Result<size_t> read_into(uint64_t offset, size_t size, char* buffer) = 0;
   // Data that was written before is durable when this returns (fdatasync).
   virtual Status sync() = 0;
+  // Asks for these bytes to be on their way to the disk before it returns; nothing is promised of them until
+  // sync(). A long file that is written so leaves no burst to its sync, behind which others would wait.
+  virtual void settle(uint64_t offset, uint64_t size) = 0;
   virtual Result<uint64_t> size() = 0;
 };
 

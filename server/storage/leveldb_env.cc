@@ -105,6 +105,7 @@ class LevelDbWritableFile final : public leveldb::WritableFile {
     if (buffer_.empty()) return leveldb::Status::OK();
     if (leveldb::Status allowed = env_.may_change(); !allowed.ok()) return allowed;
     const Status written = file_->write_at(size_, buffer_);
+    if (written.ok()) file_->settle(size_, buffer_.size());
     env_.bytes_written_ += buffer_.size();
     size_ += buffer_.size();
     buffer_.clear();

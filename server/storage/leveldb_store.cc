@@ -52,9 +52,9 @@ class Database {
     return settle(opened);
   }
 
-  Status write(std::span<const kv::Record> records) {
+  Status write(const kv::RecordList& records) {
     leveldb::WriteBatch batch;
-    for (const kv::Record& record : records) {
+    for (const kv::RecordView& record : records) {
       if (record.value) {
         batch.Put(slice(record.key), slice(*record.value));
       } else {
@@ -139,7 +139,7 @@ class LevelDbStore final : public StateStore {
  public:
   explicit LevelDbStore(std::shared_ptr<Database> database) : database_(std::move(database)) {}
 
-  Status write(std::span<const kv::Record> records) override { return database_->write(records); }
+  Status write(const kv::RecordList& records) override { return database_->write(records); }
   Result<std::unique_ptr<StateSnapshot>> snapshot() override {
     return std::unique_ptr<StateSnapshot>(std::make_unique<Snapshot>(database_));
   }

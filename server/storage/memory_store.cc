@@ -50,19 +50,19 @@ class MemoryStores::Store final : public StateStore {
   }
   ~Store() override { content_->open = false; }
 
-  Status write(std::span<const kv::Record> records) override {
+  Status write(const kv::RecordList& records) override {
     std::optional<Error> error;
     if (fault_->remaining > 0 && --fault_->remaining == 0) error = fault_->error;
     if (error && !fault_->happens) return *error;
     if (content_->records.use_count() > 1) content_->records = std::make_shared<Records>(*content_->records);
-    for (const kv::Record& record : records) {
-      content_->bytes_written += record.key.size() + (record.value ? record.value->size() : 0);
+    for (const kv::RecordView& record : records) {
       if (record.value) {
-        (*content_->records)[record.key] = *record.value;
+        (*content_->records)[std::string(record.key)] = *record.value;
       } else {
-        content_->records->erase(record.key);
+        content_->records->erase(std::string(record.key));
       }
     }
+    content_->bytes_written += records.bytes();
     return error ? Status(*error) : Status();
   }
   Result<std::unique_ptr<StateSnapshot>> snapshot() override {

@@ -104,9 +104,8 @@ class PosixFile final : public File {
   Result<size_t> read_into(uint64_t offset, size_t size, char* buffer) override {
     size_t have = 0;
     while (have < size) {
-      const ssize_t n = retry_on_signal([&] {
-        return ::pread(fd_.get(), buffer + have, size - have, static_cast<off_t>(offset + have));
-      });
+      const ssize_t n = retry_on_signal(
+          [&] { return ::pread(fd_.get(), buffer + have, size - have, static_cast<off_t>(offset + have)); });
       if (n < 0) return failed("read", path_, errno);
       if (n == 0) break;
       have += static_cast<size_t>(n);
@@ -119,6 +118,12 @@ class PosixFile final : public File {
   Status sync() override {
     if (::fdatasync(fd_.get()) != 0) return failed("sync", path_, errno);
     return {};
+  }
+
+  // What fails here is told by sync().
+  void settle(uint64_t offset, uint64_t size) override {
+    ::sync_file_range(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(size),
+                      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
   }
 
   Result<uint64_t> size() override {

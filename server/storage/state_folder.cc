@@ -138,7 +138,7 @@ class Folder final : public StateFolder {
 
   Status reopen();
   Status remember_members(const StateName& name);
-  Status write(std::unique_ptr<StateStore>& store, std::span<const kv::Record> records);
+  Status write(std::unique_ptr<StateStore>& store, const kv::RecordList& records);
   Result<std::unique_ptr<StateStore>> make_store(uint64_t number);
   Result<OpenSnapshot*> find_snapshot(const ReadSnapshot& job);
   Status drop_received();
@@ -225,7 +225,7 @@ Status Folder::reopen() {
 }
 
 // A store is not used again after an error.
-Status Folder::write(std::unique_ptr<StateStore>& store, std::span<const kv::Record> records) {
+Status Folder::write(std::unique_ptr<StateStore>& store, const kv::RecordList& records) {
   const Status written = store->write(records);
   if (written.ok()) return {};
   if (&store == &store_) snapshots_.clear();
@@ -309,7 +309,7 @@ Result<StoreDone> Folder::run(uint64_t id, const BeginReceive& job) {
 
 Result<StoreDone> Folder::run(uint64_t id, const ReceiveRecords& job) {
   if (!receiving_) return answer(id, ErrorCode::kUnavailable, "no state is being received");
-  std::vector<kv::Record> records;
+  kv::RecordList records;
   std::string last_key = receiving_->last_key;
   const Status split =
       split_records(job.records.view(), [&](std::string_view key, std::string_view value) -> Status {
@@ -355,7 +355,7 @@ Result<StoreDone> Folder::run(uint64_t id, const FinishReceive&) {
     if (auto reopened = run(id, std::get<ReceiveRecords>(last.body)); !reopened.ok()) return reopened;
   }
   const kv::Record name{kStateNameKey, encode_state_name(receiving_->name)};
-  if (Status written = write(receiving_->store, {&name, 1}); !written.ok()) return written.error();
+  if (Status written = write(receiving_->store, {name}); !written.ok()) return written.error();
   auto loaded = load_state(*receiving_->store, limits_);
   if (!loaded.ok()) {
     if (loaded.code() != ErrorCode::kCorruption && loaded.code() != ErrorCode::kUnsupported)

@@ -9,13 +9,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
-#include "kv/record.h"
+#include "kv/record_list.h"
 
 namespace quorate::server {
 
@@ -34,7 +33,7 @@ class StateStore {
   virtual ~StateStore() = default;
   // In this order, as one: a later record of a key wins. Durable when it returns. After an error it may have
   // happened or not, as a whole.
-  virtual Status write(std::span<const kv::Record> records) = 0;
+  virtual Status write(const kv::RecordList& records) = 0;
   virtual Result<std::unique_ptr<StateSnapshot>> snapshot() = 0;
   // All bytes written to files so far, compaction included.
   virtual uint64_t bytes_written() const = 0;

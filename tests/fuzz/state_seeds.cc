@@ -9,16 +9,16 @@ namespace quorate::fuzz {
 namespace {
 
 std::string capture(kv::StateMachine& state) {
-  std::vector<kv::Record> records;
+  kv::RecordList records;
   state.begin_capture();
   while (!state.capture(1 << 20, records)) {
   }
   std::map<std::string, std::string> newest;
-  for (const kv::Record& record : records) {
+  for (const kv::RecordView& record : records) {
     if (record.value) {
-      newest[record.key] = *record.value;
+      newest[std::string(record.key)] = *record.value;
     } else {
-      newest.erase(record.key);
+      newest.erase(std::string(record.key));
     }
   }
   std::string run;

@@ -8,15 +8,11 @@
 namespace quorate::kv {
 namespace {
 
-size_t bytes_of(const std::vector<Record>& records) {
-  size_t bytes = 0;
-  for (const Record& record : records) bytes += record.key.size() + (record.value ? record.value->size() : 0);
-  return bytes;
-}
+size_t bytes_of(const RecordList& records) { return records.bytes(); }
 
-size_t count_of(const std::vector<Record>& records, char kind) {
+size_t count_of(const RecordList& records, char kind) {
   size_t count = 0;
-  for (const Record& record : records) count += record.key.front() == kind ? 1 : 0;
+  for (const RecordView& record : records) count += record.key.front() == kind ? 1 : 0;
   return count;
 }
 
@@ -48,7 +44,7 @@ class Rich : public Machine {
 
 TEST(Capture, OfAnEmptyStateHasTheRootAlone) {
   StateMachine state;
-  const std::vector<Record> records = capture_all(state);
+  const RecordList records = capture_all(state);
   EXPECT_EQ(count_of(records, kMetaKey), 1U);
   EXPECT_EQ(count_of(records, kNodeKey), 1U);
   EXPECT_EQ(records.size(), 2U);
@@ -62,9 +58,9 @@ TEST(Capture, HasNothingTwiceWhereNothingChanged) {
   EXPECT_GT(machine.state.dirty_bytes(), 500U);
   (void)capture_all(machine.state);
   EXPECT_EQ(machine.state.dirty_bytes(), 0U);
-  const std::vector<Record> again = capture_all(machine.state);
+  const RecordList again = capture_all(machine.state);
   ASSERT_EQ(again.size(), 1U);
-  EXPECT_EQ(again[0].key, meta_key());
+  EXPECT_EQ((*again.begin()).key, meta_key());
 }
 
 TEST(Capture, WhatCameAndWentInBetweenLeavesNoRecord) {
@@ -75,14 +71,14 @@ TEST(Capture, WhatCameAndWentInBetweenLeavesNoRecord) {
   (void)machine.run(session, create("/t", "some data"));
   EXPECT_GT(machine.state.dirty_bytes(), before);
   (void)machine.run(session, DeleteOp{"/t", -1});
-  const std::vector<Record> records = capture_all(machine.state);
-  for (const Record& record : records) EXPECT_NE(record.key, node_key("/t"));
+  const RecordList records = capture_all(machine.state);
+  for (const RecordView& record : records) EXPECT_NE(record.key, node_key("/t"));
   EXPECT_EQ(count_of(records, kNodeKey), 1U);  // the root, whose counts changed
 }
 
 TEST(Capture, IsOneAtATime) {
   StateMachine state;
-  std::vector<Record> records;
+  RecordList records;
   EXPECT_DEATH((void)state.capture(1, records), "no capture was begun");
   state.begin_capture();
   EXPECT_DEATH(state.begin_capture(), "one capture at a time");
@@ -96,7 +92,7 @@ TEST(Capture, SlicesKeepToTheirBytes) {
   machine.state.begin_capture();
   size_t slices = 0;
   for (bool complete = false; !complete; ++slices) {
-    std::vector<Record> records;
+    RecordList records;
     complete = machine.state.capture(1'000, records);
     EXPECT_LE(bytes_of(records), 1'000U + 200U);
   }
@@ -117,7 +113,7 @@ TEST(Capture, AThousandChangesAmongManyNodesCostWhatChanged) {
     changed += path(i * 7).size() + 100;
   }
   const size_t expected = machine.state.dirty_bytes();
-  const std::vector<Record> records = capture_all(machine.state);
+  const RecordList records = capture_all(machine.state);
   EXPECT_EQ(count_of(records, kNodeKey), 1'000U);
   EXPECT_EQ(count_of(records, kChangeKey), 1'000U);
   EXPECT_EQ(count_of(records, kSessionKey), 1U);

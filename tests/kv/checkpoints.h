@@ -13,19 +13,19 @@ namespace quorate::kv {
 
 using Store = std::map<std::string, std::string>;
 
-inline void write(Store& store, const std::vector<Record>& records) {
-  for (const Record& record : records) {
+inline void write(Store& store, const RecordList& records) {
+  for (const RecordView& record : records) {
     if (record.value) {
-      store[record.key] = *record.value;
+      store[std::string(record.key)] = *record.value;
     } else {
-      store.erase(record.key);
+      store.erase(std::string(record.key));
     }
   }
 }
 
 // A whole capture at once.
-inline std::vector<Record> capture_all(StateMachine& state) {
-  std::vector<Record> records;
+inline RecordList capture_all(StateMachine& state) {
+  RecordList records;
   state.begin_capture();
   while (!state.capture(1 << 20, records)) continue;
   return records;

@@ -44,13 +44,13 @@ size_t capture(Machine& machine, Store& store) {
   double taken = seconds_since(begin);
   slowest = taken;
   for (bool complete = false; !complete;) {
-    std::vector<Record> records;
+    RecordList records;
     const auto slice = std::clock();
     complete = machine.state.capture(64 << 10, records);
     const double of_slice = seconds_since(slice);
     taken += of_slice;
     slowest = std::max(slowest, of_slice);
-    for (const Record& record : records)
+    for (const RecordView& record : records)
       bytes += record.key.size() + (record.value ? record.value->size() : 0);
     write(store, records);
   }

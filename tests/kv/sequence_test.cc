@@ -15,16 +15,16 @@ namespace {
 using Records = std::map<std::string, std::string>;
 
 Records captured(StateMachine& state) {
-  std::vector<Record> slice;
+  RecordList slice;
   state.begin_capture();
   while (!state.capture(1 << 20, slice)) {
   }
   Records records;
-  for (const Record& record : slice) {
+  for (const RecordView& record : slice) {
     if (record.value) {
-      records[record.key] = *record.value;
+      records[std::string(record.key)] = *record.value;
     } else {
-      records.erase(record.key);
+      records.erase(std::string(record.key));
     }
   }
   return records;

@@ -93,7 +93,7 @@ class Server {
   bool capturing_ = false;
   Index begun_at_, captured_;
   std::string expected_;
-  std::vector<Record> records_;
+  RecordList records_;
 };
 
 void compare(const Applied& a, const Applied& b) {

@@ -14,12 +14,12 @@ namespace {
 
 using Store = std::map<std::string, std::string>;
 
-void write(Store& store, const std::vector<Record>& records) {
-  for (const Record& record : records) {
+void write(Store& store, const RecordList& records) {
+  for (const RecordView& record : records) {
     if (record.value.has_value()) {
-      store[record.key] = *record.value;
+      store[std::string(record.key)] = *record.value;
     } else {
-      store.erase(record.key);
+      store.erase(std::string(record.key));
     }
   }
 }
@@ -109,7 +109,7 @@ RC_GTEST_PROP(KvCheckpoint, GivesTheStateAtItsBeginningWhateverComesMeanwhile, (
   std::vector<std::string> log;
   std::optional<uint64_t> hash_at_begin;
   std::string told_at_begin;
-  std::vector<Record> records;
+  RecordList records;
   for (const Step& step : *histories()) {
     if (!hash_at_begin && step[1] % 8 == 0) {
       told_at_begin = told(state);
@@ -147,7 +147,7 @@ RC_GTEST_PROP(KvCheckpoint, AMachineThatIsBuiltAgainAndAgainEndsInTheSameState, 
     twin.apply(twin.applied().next(), payload);
     state.apply(state.applied().next(), payload);
     if (step[1] % 5 != 0) continue;
-    std::vector<Record> records;
+    RecordList records;
     state.begin_capture();
     while (!state.capture(100, records)) {
     }
@@ -167,7 +167,7 @@ RC_GTEST_PROP(KvCheckpoint, ADamagedRecordIsRefused, ()) {
   StateMachine state(limits);
   History history(state);
   for (const Step& step : *histories()) state.apply(state.applied().next(), entry(history, step));
-  std::vector<Record> records;
+  RecordList records;
   state.begin_capture();
   while (!state.capture(1000, records)) {
   }
@@ -212,7 +212,7 @@ RC_GTEST_PROP(KvCheckpoint, BeginningAnewKeepsTheTreeAndClosesTheSessions, ()) {
   RC_ASSERT(state.zxid() == Zxid(base));
   RC_ASSERT(state.session_count() == 0u);
   RC_ASSERT(!state.check_consistency().has_value());
-  std::vector<Record> records;
+  RecordList records;
   state.begin_capture();
   while (!state.capture(100, records)) {
   }

@@ -37,11 +37,11 @@ std::optional<ReceivedState> FakeStore::load(const Version& version) const {
 void FakeStore::run(const WriteCheckpoint& job, StoreDone&) {
   if (!in_use_) in_use_.emplace();
   in_use_->name = job.name;
-  for (const kv::Record& record : job.records) {
+  for (const kv::RecordView& record : job.records) {
     if (record.value) {
-      in_use_->records[record.key] = *record.value;
+      in_use_->records[std::string(record.key)] = *record.value;
     } else {
-      in_use_->records.erase(record.key);
+      in_use_->records.erase(std::string(record.key));
     }
   }
   ++checkpoints_;

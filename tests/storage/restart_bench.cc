@@ -90,9 +90,7 @@ class Bench {
     machine_.state.begin_capture();
     while (!machine_.state.capture(64 << 10, job.records)) {
     }
-    size_t bytes = 0;
-    for (const kv::Record& record : job.records)
-      bytes += record.key.size() + (record.value ? record.value->size() : 0);
+    const size_t bytes = job.records.bytes();
     StoreJob store_job{1, std::move(job)};
     const auto done = folder_->run(store_job);
     CHECK_MSG(done.ok(), done.ok() ? "" : done.error().message);

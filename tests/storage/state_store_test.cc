@@ -155,8 +155,9 @@ struct Story {
       batches.push_back(random_batch(random, i == 5 ? 300 : 40, 900));
       after.push_back(after.back());
       apply_batch(after.back(), batches.back());
-      batches.back().push_back({kHashKey, std::to_string(hash_of(after.back()))});
-      apply_batch(after.back(), {batches.back().back()});
+      const kv::Record hash{kHashKey, std::to_string(hash_of(after.back()))};
+      batches.back().push_back(hash);
+      apply_batch(after.back(), {hash});
     }
     if (Status opened = open(IfMissing::kMake); !opened.ok()) return opened;
     return go_on();
@@ -219,10 +220,7 @@ TEST(LevelDbStore, TheStoryHasFlushesAndCompactionsInIt) {
   }
   EXPECT_FALSE(tables.empty());
   size_t bytes = 0;
-  for (const Batch& batch : story.batches) {
-    for (const kv::Record& record : batch)
-      bytes += record.key.size() + (record.value ? record.value->size() : 0);
-  }
+  for (const Batch& batch : story.batches) bytes += batch.bytes();
   EXPECT_GT(story.store->bytes_written(), 2 * bytes) << "log, flush, compaction";
   EXPECT_EQ(story.store->bytes_written(), disk.stats().bytes_written);
 }

@@ -18,17 +18,17 @@
 namespace quorate::storage_test {
 
 using Content = std::map<std::string, std::string>;
-using Batch = std::vector<kv::Record>;
+using Batch = kv::RecordList;
 
 // Small, so that a short story has flushes and compactions in it.
 inline server::LevelDbOptions small_store() { return {64 << 10, 64 << 10, true}; }
 
 inline void apply_batch(Content& content, const Batch& batch) {
-  for (const kv::Record& record : batch) {
+  for (const kv::RecordView& record : batch) {
     if (record.value) {
-      content[record.key] = *record.value;
+      content[std::string(record.key)] = *record.value;
     } else {
-      content.erase(record.key);
+      content.erase(std::string(record.key));
     }
   }
 }

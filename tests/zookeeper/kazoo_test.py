@@ -299,6 +299,8 @@ class Recipes(KazooCase):
         parties = [zk.Party(self.root + "/p", "m%d" % i) for i, zk in enumerate(clients)]
         for party in parties:
             party.join()
+        # The others may be attached to other servers: a read there may be behind without a sync.
+        clients[0].sync(self.root + "/p")
         self.assertEqual(sorted(parties[0]), ["m0", "m1", "m2"])
         parties[1].leave()
         clients[2].stop()
