@@ -18,7 +18,7 @@ namespace quorate::cli {
 namespace {
 
 // What the command line said; CLI11 writes into it while it parses.
-struct Arguments {
+struct DataArguments {
   std::string path, data;
   int32_t version = client::kAnyVersion;
   client::CreateOptions create;
@@ -38,7 +38,7 @@ int hold(const std::string& path, Client& client, Signals& signals) {
   }
 }
 
-int create(const Globals& globals, const Arguments& args) {
+int create(const Globals& globals, const DataArguments& args) {
   const Result<std::string> data = read_data(args.data);
   if (!data.ok()) return report("", data.error());
   client::CreateOptions create_options = args.create;
@@ -77,7 +77,7 @@ int write_exactly(std::string_view bytes) {
   return kDone;
 }
 
-int get(const Globals& globals, const Arguments& args) {
+int get(const Globals& globals, const DataArguments& args) {
   Client client(globals.client_options());
   const Result<client::Node> node = client.get(args.path);
   if (!node.ok()) return report(args.path, node.error());
@@ -93,7 +93,7 @@ int get(const Globals& globals, const Arguments& args) {
   return code;
 }
 
-int set(const Globals& globals, const Arguments& args) {
+int set(const Globals& globals, const DataArguments& args) {
   const Result<std::string> data = read_data(args.data);
   if (!data.ok()) return report("", data.error());
   Client client(globals.client_options());
@@ -103,7 +103,7 @@ int set(const Globals& globals, const Arguments& args) {
   return kDone;
 }
 
-int remove(const Globals& globals, const Arguments& args) {
+int remove(const Globals& globals, const DataArguments& args) {
   Client client(globals.client_options());
   const Status done = client.remove(args.path, args.version);
   if (done.code() == ErrorCode::kNoNode)
@@ -113,7 +113,7 @@ int remove(const Globals& globals, const Arguments& args) {
   return kDone;
 }
 
-int remove_all(const Globals& globals, const Arguments& args) {
+int remove_all(const Globals& globals, const DataArguments& args) {
   Client client(globals.client_options());
   const Status done = client.remove_all(args.path);
   if (done.code() == ErrorCode::kNoNode)
@@ -144,7 +144,7 @@ Status list_tree(Client& client, const std::string& path, std::vector<std::strin
   return {};
 }
 
-int list(const Globals& globals, const Arguments& args) {
+int list(const Globals& globals, const DataArguments& args) {
   Client client(globals.client_options());
   std::vector<std::string> lines;
   const Status done =
@@ -157,7 +157,7 @@ int list(const Globals& globals, const Arguments& args) {
   return kDone;
 }
 
-int stat(const Globals& globals, const Arguments& args) {
+int stat(const Globals& globals, const DataArguments& args) {
   Client client(globals.client_options());
   const Result<std::optional<client::Stat>> found = client.exists(args.path);
   if (!found.ok()) return report(args.path, found.error());
@@ -179,8 +179,8 @@ int stat(const Globals& globals, const Arguments& args) {
 }  // namespace
 
 void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
-  const auto args = std::make_shared<Arguments>();
-  const auto add = [&](const char* name, const char* what, int (*run)(const Globals&, const Arguments&)) {
+  const auto args = std::make_shared<DataArguments>();
+  const auto add = [&](const char* name, const char* what, int (*run)(const Globals&, const DataArguments&)) {
     CLI::App* command = app.add_subcommand(name, what);
     command->add_option("PATH", args->path, "the node's path, for example /services/a")
         ->type_name("")
@@ -226,7 +226,7 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
 
   add("stat", "show what is known of a node", stat);
   command = add("watch", "print each change of a node and of its list of children, until a signal",
-                [](const Globals& g, const Arguments& a) {
+                [](const Globals& g, const DataArguments& a) {
                   return watch(g, {a.path, a.recursive, a.since});
                 });
   command->add_flag("-R,--recursive", args->recursive, "each change of the node and of all below it");

@@ -9,13 +9,13 @@ namespace quorate::cli {
 
 namespace {
 
-struct Arguments {
+struct ImportSources {
   ImportArguments zookeeper;
   ImportLinesArguments lines;
 };
 
 void add_import(CLI::App& app, const Globals& globals, Action& action) {
-  const auto args = std::make_shared<Arguments>();
+  const auto args = std::make_shared<ImportSources>();
   CLI::App* command = app.add_subcommand(
       "import", "make the nodes that a file of JSON lines names, or read a ZooKeeper ensemble into a file");
   command

@@ -13,7 +13,7 @@ namespace {
 using client::Quota;
 using client::QuotaLimits;
 
-struct Arguments {
+struct PermissionArguments {
   std::string path;
   int32_t version = client::kAnyVersion;
   std::vector<std::string> acl;
@@ -21,7 +21,7 @@ struct Arguments {
   bool soft = false, hard = false;
 };
 
-int set_acl(const Globals& globals, const Arguments& args) {
+int set_acl(const Globals& globals, const PermissionArguments& args) {
   const Result<client::Acl> acl = parse_acl(args.acl);
   if (!acl.ok()) return report("", acl.error());
   Client client(globals.client_options());
@@ -35,7 +35,7 @@ int set_acl(const Globals& globals, const Arguments& args) {
 }
 
 // As setacl takes them.
-int get_acl(const Globals& globals, const Arguments& args) {
+int get_acl(const Globals& globals, const PermissionArguments& args) {
   Client client(globals.client_options());
   const Result<client::NodeAcl> found = client.get_acl(args.path);
   if (!found.ok()) return report(args.path, found.error());
@@ -43,8 +43,9 @@ int get_acl(const Globals& globals, const Arguments& args) {
     nlohmann::json out{
         {"path", args.path}, {"acl", nlohmann::json::array()}, {"stat", stat_json(found->stat)}};
     for (const client::AclEntry& entry : found->acl)
-      out["acl"].push_back(
-          {{"scheme", entry.scheme}, {"id", entry.id}, {"permissions", permission_letters(entry.permissions)}});
+      out["acl"].push_back({{"scheme", entry.scheme},
+                            {"id", entry.id},
+                            {"permissions", permission_letters(entry.permissions)}});
     print_json(out);
     return kDone;
   }
@@ -70,7 +71,7 @@ Status set_limit(std::optional<int64_t>& limit, const std::string& text) {
   return {};
 }
 
-int set_quota(const Globals& globals, const Arguments& args) {
+int set_quota(const Globals& globals, const PermissionArguments& args) {
   if (args.count.empty() && args.bytes.empty())
     return fail(kWrongUsage, "say what to limit: --count N, --bytes N, or both (none takes a limit away)");
   Client client(globals.client_options());
@@ -93,7 +94,7 @@ nlohmann::json limit_json(const std::optional<int64_t>& limit) {
 
 std::string limit_text(const std::optional<int64_t>& limit) { return limit ? std::to_string(*limit) : "-"; }
 
-int show_quota(const Globals& globals, const Arguments& args) {
+int show_quota(const Globals& globals, const PermissionArguments& args) {
   Client client(globals.client_options());
   const Result<std::optional<Quota>> found = client.get_quota(args.path);
   if (!found.ok()) return report(args.path, found.error());
@@ -124,9 +125,9 @@ int show_quota(const Globals& globals, const Arguments& args) {
 }  // namespace
 
 void add_permission_commands(CLI::App& app, const Globals& globals, Action& action) {
-  const auto args = std::make_shared<Arguments>();
+  const auto args = std::make_shared<PermissionArguments>();
   const auto add = [&](CLI::App& to, const char* name, const char* what,
-                       int (*run)(const Globals&, const Arguments&)) {
+                       int (*run)(const Globals&, const PermissionArguments&)) {
     CLI::App* command = to.add_subcommand(name, what);
     command->add_option("PATH", args->path, "the node's path, for example /services/a")
         ->type_name("")

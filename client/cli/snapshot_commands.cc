@@ -17,7 +17,7 @@ namespace {
 
 using server::LoadedBackup;
 
-struct Arguments {
+struct SnapshotArguments {
   std::string file, data, cluster, cluster_id;
   uint32_t id = 0;
 };
@@ -43,12 +43,12 @@ nlohmann::json backup_json(const std::string& file, const LoadedBackup& backup) 
 
 std::string backup_text(const LoadedBackup& backup) {
   return "cluster " + hex_id(backup.name.cluster.value()) + " up to log index " +
-         std::to_string(backup.name.index.value()) + ", zxid " + std::to_string(backup.state->zxid().value()) + ": " +
-         std::to_string(backup.state->node_count()) + " nodes, " + std::to_string(backup.state->session_count()) +
-         " sessions";
+         std::to_string(backup.name.index.value()) + ", zxid " +
+         std::to_string(backup.state->zxid().value()) + ": " + std::to_string(backup.state->node_count()) +
+         " nodes, " + std::to_string(backup.state->session_count()) + " sessions";
 }
 
-int verify(const Globals& globals, const Arguments& args) {
+int verify(const Globals& globals, const SnapshotArguments& args) {
   server::PosixFileSystem fs;
   const auto backup = server::load_backup(fs, args.file, {});
   if (!backup.ok()) return report("", backup.error());
@@ -60,7 +60,7 @@ int verify(const Globals& globals, const Arguments& args) {
   return kDone;
 }
 
-int save_stopped(const Globals& globals, const Arguments& args) {
+int save_stopped(const Globals& globals, const SnapshotArguments& args) {
   server::PosixFileSystem fs;
   server::LevelDbStores stores(fs);
   auto loaded = server::load_stopped_server(fs, stores, args.data, {});
@@ -87,10 +87,11 @@ bool lists(const std::string& cluster, uint32_t id) {
   return false;
 }
 
-int restore(const Globals& globals, const Arguments& args) {
+int restore(const Globals& globals, const SnapshotArguments& args) {
   if (!lists(args.cluster, args.id))
-    return fail(kWrongUsage, "server " + std::to_string(args.id) + " is not in --cluster: name all servers of the new "
-                             "cluster there, as quorated is started with");
+    return fail(kWrongUsage, "server " + std::to_string(args.id) +
+                                 " is not in --cluster: name all servers of the new "
+                                 "cluster there, as quorated is started with");
   ClusterId cluster(random_id());
   if (!args.cluster_id.empty()) {
     uint64_t given = 0;
@@ -130,11 +131,13 @@ int restore(const Globals& globals, const Arguments& args) {
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* snapshot = app.add_subcommand("snapshot", "make, check and restore backups");
   snapshot->require_subcommand(1);
-  const auto args = std::make_shared<Arguments>();
+  const auto args = std::make_shared<SnapshotArguments>();
 
-  CLI::App* save = snapshot->add_subcommand("save", "write everything that is acknowledged by now into a file");
+  CLI::App* save =
+      snapshot->add_subcommand("save", "write everything that is acknowledged by now into a file");
   save->add_option("FILE", args->file, "a new file")->required()->type_name("");
-  save->add_option("--data", args->data, "the data folder of a stopped server, instead of asking a running one")
+  save->add_option("--data", args->data,
+                   "the data folder of a stopped server, instead of asking a running one")
       ->type_name("DIR");
   save->callback([&, args] {
     action = [&globals, args] {
@@ -142,7 +145,8 @@ void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action
     };
   });
 
-  CLI::App* check = snapshot->add_subcommand("verify", "read a backup and compare all its checksums and its hash");
+  CLI::App* check =
+      snapshot->add_subcommand("verify", "read a backup and compare all its checksums and its hash");
   check->add_option("FILE", args->file, "the backup")->required()->type_name("");
   check->callback([&, args] { action = [&globals, args] { return verify(globals, *args); }; });
 
@@ -153,7 +157,8 @@ void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action
       ->required()
       ->type_name("ID=HOST:PORT,...");
   back->add_option("--data", args->data, "a new folder")->required()->type_name("DIR");
-  back->add_option("--cluster-id", args->cluster_id, "what the first server's restore has printed")->type_name("ID");
+  back->add_option("--cluster-id", args->cluster_id, "what the first server's restore has printed")
+      ->type_name("ID");
   back->callback([&, args] { action = [&globals, args] { return restore(globals, *args); }; });
 }
 

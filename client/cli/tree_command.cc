@@ -11,7 +11,7 @@ namespace quorate::cli {
 
 namespace {
 
-struct Arguments {
+struct TreeArguments {
   std::string path = "/";
   uint32_t depth = UINT32_MAX;
 };
@@ -68,7 +68,7 @@ nlohmann::json tree_json(const Branch& branch) {
   return out;
 }
 
-int tree(const Globals& globals, const Arguments& args) {
+int tree(const Globals& globals, const TreeArguments& args) {
   Client client(globals.client_options());
   Grower grower(client);
   Branch root{args.path, {}, false};
@@ -87,7 +87,7 @@ int tree(const Globals& globals, const Arguments& args) {
 }  // namespace
 
 void add_tree_command(CLI::App& app, const Globals& globals, Action& action) {
-  const auto args = std::make_shared<Arguments>();
+  const auto args = std::make_shared<TreeArguments>();
   CLI::App* command = app.add_subcommand("tree", "draw a node and all that is below it");
   command->add_option("PATH", args->path, "where to begin")->capture_default_str()->type_name("");
   command->add_option("--depth", args->depth, "so many levels below it; /... says that there are more")
