@@ -23,6 +23,10 @@ function(quorate_precompile name set)
   target_compile_options(${name} PRIVATE -fpch-preprocess -Wno-array-bounds -Wno-stringop-overflow)
 endfunction()
 
+set(QUORATE_STANDARD_HEADERS
+    <algorithm> <array> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <set> <span> <string> <string_view> <unordered_map>
+    <utility> <variant> <vector>)
+
 # One static library a folder. A target links what its folder may include (docs/architecture.md), nothing else.
 # Its sources are compiled over the precompiled SET, or over the standard library's headers.
 #
@@ -41,27 +45,31 @@ function(quorate_library name)
   target_link_libraries(${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
   if(NOT ARG_HEADERS)
     set(ARG_HEADERS quorate_standard_headers)
-    quorate_precompiled_set(quorate_standard_headers
-      HEADERS <algorithm> <array> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <set> <span> <string> <string_view>
-              <unordered_map> <utility> <variant> <vector>)
+    quorate_precompiled_set(quorate_standard_headers HEADERS ${QUORATE_STANDARD_HEADERS})
   endif()
   quorate_precompile(${name} ${ARG_HEADERS})
 endfunction()
 
-# One test program, registered with CTest as a whole.
+# One test program, registered with CTest as a whole. A header of the project that all its files include can be precompiled with the
+# test libraries': worth its seconds from about ten files on.
 #
-#   quorate_test(NAME SOURCES a_test.cc LINKS quorate_raft ...)
+#   quorate_test(NAME SOURCES a_test.cc LINKS quorate_raft ... [HEADERS server/replica.h])
 function(quorate_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;HEADERS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} rapidcheck GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE QUORATE_TEST_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
   # The code under test is built as it ships; the tests around it build a quarter faster with less.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
-  quorate_precompiled_set(quorate_test_headers
-    LINKS rapidcheck GTest::gtest
+  set(set quorate_test_headers)
+  if(ARG_HEADERS)
+    set(set ${name}_headers)
+    list(TRANSFORM ARG_HEADERS PREPEND ${PROJECT_SOURCE_DIR}/)
+  endif()
+  quorate_precompiled_set(${set}
+    LINKS rapidcheck GTest::gtest ${ARG_LINKS}
     HEADERS <gtest/gtest.h> <rapidcheck/gtest.h> <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <set>
-            <string> <string_view> <unordered_map> <variant> <vector>)
-  quorate_precompile(${name} quorate_test_headers)
+            <string> <string_view> <unordered_map> <variant> <vector> ${ARG_HEADERS})
+  quorate_precompile(${name} ${set})
   add_test(NAME ${name} COMMAND ${name})
 endfunction()

@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/one_of.h"
+
 namespace quorate::zookeeper {
 
 enum class OpCode : int32_t {
@@ -261,10 +263,12 @@ struct Unknown {
   friend bool operator==(const Unknown&, const Unknown&) = default;
 };
 
-using RequestBody =
-    std::variant<Create, Delete, Exists, GetData, SetData, GetAcl, SetAcl, GetChildren, Sync, Ping, Multi,
-                 MultiRead, Reconfig, CheckWatches, RemoveWatches, AddWatch, Auth, Sasl, SetWatches,
-                 GetEphemerals, GetAllChildrenNumber, WhoAmI, CloseSession, Unknown, Check>;
+struct RequestBody
+    : std::variant<Create, Delete, Exists, GetData, SetData, GetAcl, SetAcl, GetChildren, Sync, Ping, Multi,
+                   MultiRead, Reconfig, CheckWatches, RemoveWatches, AddWatch, Auth, Sasl, SetWatches,
+                   GetEphemerals, GetAllChildrenNumber, WhoAmI, CloseSession, Unknown, Check> {
+  QUORATE_ONE_OF(RequestBody);
+};
 
 struct Request {
   int32_t xid = 0;
@@ -336,8 +340,10 @@ struct SaslReply {
   friend bool operator==(const SaslReply&, const SaslReply&) = default;
 };
 
-using ReplyBody = std::variant<std::monostate, CreateReply, StatReply, DataReply, AclReply, ChildrenReply,
-                               PathReply, MultiReply, EphemeralsReply, CountReply, WhoAmIReply, SaslReply>;
+struct ReplyBody : std::variant<std::monostate, CreateReply, StatReply, DataReply, AclReply, ChildrenReply,
+                                PathReply, MultiReply, EphemeralsReply, CountReply, WhoAmIReply, SaslReply> {
+  QUORATE_ONE_OF(ReplyBody);
+};
 
 struct Reply {
   int32_t xid = 0;

@@ -6,6 +6,10 @@
 #include "proto/zookeeper_fields.h"
 
 namespace quorate::zookeeper {
+
+QUORATE_ONE_OF_MEMBERS(RequestBody)
+QUORATE_ONE_OF_MEMBERS(ReplyBody)
+
 namespace {
 
 constexpr size_t kLengthBytes = 4;

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/one_of.h"
 #include "raft/entry.h"
 
 namespace quorate::raft {
@@ -83,8 +84,10 @@ struct SnapshotResponse {
 // Leadership transfer: stand now (Ongaro 3.10).
 struct TimeoutNow {};
 
-using Body = std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, Heartbeat,
-                          HeartbeatResponse, SnapshotRequest, SnapshotResponse, TimeoutNow>;
+struct Body : std::variant<VoteRequest, VoteResponse, AppendRequest, AppendResponse, Heartbeat,
+                           HeartbeatResponse, SnapshotRequest, SnapshotResponse, TimeoutNow> {
+  QUORATE_ONE_OF(Body);
+};
 
 struct Message {
   ServerId from;

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/one_of.h"
 #include "base/result.h"
 #include "kv/command.h"
 #include "kv/view.h"
@@ -135,12 +136,14 @@ struct TransferRequest {
   ServerId target;  // 0: the most advanced
 };
 
-using RequestBody =
-    std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest, GetRequest,
-                 ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
-                 LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
-                 AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest,
-                 SnapshotPartRequest, SyncRequest>;
+struct RequestBody
+    : std::variant<OpenSessionRequest, AttachSessionRequest, PingRequest, WriteRequest, GetRequest,
+                   ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
+                   LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
+                   AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest,
+                   SnapshotPartRequest, SyncRequest> {
+  QUORATE_ONE_OF(RequestBody);
+};
 
 struct ClientRequest {
   ConnectionId connection;
@@ -278,9 +281,11 @@ struct ServerStatus {
   std::shared_ptr<const StatusDetail> detail;  // null unless it was asked for
 };
 
-using ReplyBody = std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,
-                               lock::LockView, LockListReply, ServerStatus, kv::View::AclView, kv::Quota,
-                               ChangesReply, ChildrenPageReply, MultiReadReply, SnapshotPartReply>;
+struct ReplyBody : std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,
+                                lock::LockView, LockListReply, ServerStatus, kv::View::AclView, kv::Quota,
+                                ChangesReply, ChildrenPageReply, MultiReadReply, SnapshotPartReply> {
+  QUORATE_ONE_OF(ReplyBody);
+};
 
 struct ClientReply {
   uint64_t id = 0;
@@ -306,11 +311,13 @@ struct ProgressEvent {
 
 // To a connection that speaks ZooKeeper's protocol go WatchEvents, those without a zxid as ZooKeeper's
 // setWatches fires them, and the last two.
+struct MessageBody : std::variant<ClientReply, kv::WatchEvent, GrantEvent, SessionEndEvent, kv::FeedBatch,
+                                  ProgressEvent, zookeeper::ConnectReply, zookeeper::Reply> {
+  QUORATE_ONE_OF(MessageBody);
+};
 struct ClientMessage {
   ConnectionId connection;
-  std::variant<ClientReply, kv::WatchEvent, GrantEvent, SessionEndEvent, kv::FeedBatch, ProgressEvent,
-               zookeeper::ConnectReply, zookeeper::Reply>
-      body;
+  MessageBody body;
 };
 
 }  // namespace quorate::server

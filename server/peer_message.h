@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/one_of.h"
 #include "base/result.h"
 #include "raft/message.h"
 
@@ -95,8 +96,10 @@ struct StateHash {
   uint64_t hash = 0;
 };
 
-using PeerBody = std::variant<raft::Message, Probe, ProbeReply, Founding, Forward, ForwardRefused, Barrier,
-                              BarrierReply, SnapshotFetch, SnapshotChunk, StateHash>;
+struct PeerBody : std::variant<raft::Message, Probe, ProbeReply, Founding, Forward, ForwardRefused, Barrier,
+                               BarrierReply, SnapshotFetch, SnapshotChunk, StateHash> {
+  QUORATE_ONE_OF(PeerBody);
+};
 
 struct PeerMessage {
   ServerId from;

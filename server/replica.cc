@@ -9,6 +9,9 @@
 #include "server/replica_impl.h"
 
 namespace quorate::server {
+
+QUORATE_ONE_OF_MEMBERS(Input)
+
 namespace {
 
 template <class... Cases>

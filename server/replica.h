@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/one_of.h"
 #include "base/time.h"
 #include "kv/state_machine.h"
 #include "kv/watch_table.h"
@@ -132,8 +133,10 @@ struct ClientDrained {
 // Clean shutdown: leadership is handed over, then Output.stopped is set.
 struct Stop {};
 
-using Input = std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ZookeeperReceived,
-                           ClientLost, ClientDrained, StoreDone, Stop>;
+struct Input : std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ZookeeperReceived,
+                            ClientLost, ClientDrained, StoreDone, Stop> {
+  QUORATE_ONE_OF(Input);
+};
 
 // ---- output
 
