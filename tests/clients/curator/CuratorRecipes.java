@@ -38,6 +38,11 @@ import org.apache.curator.framework.recipes.nodes.PersistentTtlNode;
 import org.apache.curator.framework.recipes.queue.SimpleDistributedQueue;
 import org.apache.curator.framework.recipes.shared.SharedCount;
 import org.apache.curator.retry.ExponentialBackoffRetry;
+import org.apache.curator.x.discovery.ServiceDiscovery;
+import org.apache.curator.x.discovery.ServiceDiscoveryBuilder;
+import org.apache.curator.x.discovery.ServiceInstance;
+import org.apache.curator.x.discovery.ServiceProvider;
+import org.apache.curator.x.discovery.details.JsonInstanceSerializer;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.data.Stat;
@@ -61,6 +66,14 @@ public final class CuratorRecipes {
 
   private static void require(boolean holds, String what) {
     if (!holds) throw new AssertionError(what);
+  }
+
+  private static void waitFor(Callable<Boolean> condition, String what) throws Exception {
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_S);
+    while (!condition.call()) {
+      require(System.nanoTime() < end, what);
+      Thread.sleep(10);
+    }
   }
 
   private static void await(CountDownLatch latch, String what) throws InterruptedException {
@@ -409,6 +422,38 @@ public final class CuratorRecipes {
     System.out.println("  " + strange + " elements doubled or gone, " + retries.get() + " retries");
   }
 
+  private static ServiceInstance<String> instance(String id, int port) throws Exception {
+    return ServiceInstance.<String>builder().name("search").id(id).address("10.0.0.1").port(port).payload(id).build();
+  }
+
+  private static void serviceDiscovery(CuratorFramework client, String path) throws Exception {
+    ServiceDiscovery<String> discovery =
+        ServiceDiscoveryBuilder.builder(String.class)
+            .client(client)
+            .basePath(path)
+            .serializer(new JsonInstanceSerializer<>(String.class))
+            .build();
+    discovery.start();
+    ServiceProvider<String> provider = discovery.serviceProviderBuilder().serviceName("search").build();
+    provider.start();
+    ServiceInstance<String> one = instance("one", 1);
+    discovery.registerService(one);
+    // The other one is registered by a client that goes away, and its instance with it.
+    try (CuratorFramework other = connect()) {
+      ServiceDiscovery<String> others =
+          ServiceDiscoveryBuilder.builder(String.class).client(other).basePath(path).thisInstance(instance("two", 2)).build();
+      others.start();
+      waitFor(() -> provider.getAllInstances().size() == 2, "both instances are known");
+      require(discovery.queryForInstance("search", "two").getPort() == 2, "an instance by its id");
+    }
+    waitFor(() -> provider.getAllInstances().size() == 1, "the instance has gone with its client");
+    require(provider.getInstance().getId().equals("one"), "the one that is left");
+    discovery.unregisterService(one);
+    waitFor(() -> provider.getAllInstances().isEmpty(), "nobody is left");
+    provider.close();
+    discovery.close();
+  }
+
   private static void transactions(CuratorFramework client, String path) throws Exception {
     client.create().creatingParentsIfNeeded().forPath(path);
     List<CuratorTransactionResult> results =
@@ -460,6 +505,7 @@ public final class CuratorRecipes {
     check("caches", CuratorRecipes::caches);
     check("nodes", CuratorRecipes::nodes);
     check("queue", CuratorRecipes::queue);
+    check("service discovery", CuratorRecipes::serviceDiscovery);
     System.exit(Math.min(failures, 100));
   }
 }
