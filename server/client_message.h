@@ -121,6 +121,12 @@ struct LockListRequest {
   size_t max = 1000;
   std::string after;  // as lock::ListOptions has it
 };
+// By id, from behind `after` on.
+struct SessionListRequest {
+  SessionId after;
+  size_t max = 1000;
+  bool paths = false;  // what each owns, too
+};
 // This server's own view; needs no quorum. ZooKeeper's four-letter words ask for more of it.
 struct StatusRequest {
   enum class Detail : uint8_t { kNone, kConnections, kWatches, kSessions };
@@ -141,7 +147,7 @@ struct RequestBody
                    ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
                    LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
                    AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest,
-                   SnapshotPartRequest, SyncRequest> {
+                   SnapshotPartRequest, SyncRequest, SessionListRequest> {
   QUORATE_ONE_OF(RequestBody);
 };
 
@@ -202,6 +208,17 @@ struct SnapshotPartReply {
 struct LockListReply {
   std::vector<lock::LockView> locks;
   std::string next;  // `after` of the next page; "": there are no more
+};
+struct SessionInfo {
+  SessionId id;
+  uint32_t timeout_ms = 0;
+  size_t ephemerals = 0;
+  std::vector<std::string> paths;  // of these, if they were asked for and as many as have room
+  kv::Credentials who;             // without secrets; for a super user and for the session itself
+};
+struct SessionListReply {
+  std::vector<SessionInfo> sessions;
+  SessionId next;  // `after` of the next page; 0: there are no more
 };
 struct MemberStatus {
   ServerId id;
@@ -283,7 +300,8 @@ struct ServerStatus {
 
 struct ReplyBody : std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,
                                 lock::LockView, LockListReply, ServerStatus, kv::View::AclView, kv::Quota,
-                                ChangesReply, ChildrenPageReply, MultiReadReply, SnapshotPartReply> {
+                                ChangesReply, ChildrenPageReply, MultiReadReply, SnapshotPartReply,
+                                SessionListReply> {
   QUORATE_ONE_OF(ReplyBody);
 };
 

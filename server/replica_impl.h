@@ -201,6 +201,7 @@ struct Replica::Impl {
   void serve_place(const WaitingRead& read, const LockPlaceRequest& request);
   void serve_lock(const WaitingRead& read, const LockShowRequest& request);
   void serve_locks(const WaitingRead& read, const LockListRequest& request);
+  void serve_sessions(const WaitingRead& read, const SessionListRequest& request);
   Status may_save(SessionId session) const;
   void begin_backup(const WaitingRead& read);
   void read_backup(const Asker& asker, const SnapshotPartRequest& request);

@@ -138,6 +138,8 @@ void Replica::Impl::serve(const WaitingRead& read) {
           serve_lock(read, body);
         } else if constexpr (std::is_same_v<Body, LockListRequest>) {
           serve_locks(read, body);
+        } else if constexpr (std::is_same_v<Body, SessionListRequest>) {
+          serve_sessions(read, body);
         } else {
           refuse(read.asker, ErrorCode::kUnsupported, "this server does not know that request");
         }

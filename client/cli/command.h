@@ -59,6 +59,7 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
                        Action& action);
 void add_permission_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action);
+void add_session_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_tree_command(CLI::App& app, const Globals& globals, Action& action);
 void add_txn_command(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);

@@ -108,6 +108,7 @@ int main(int argc, char** argv) {
   add_permission_commands(app, globals, action);
   add_lock_commands(app, globals, command, action);
   add_cluster_commands(app, globals, action);
+  add_session_commands(app, globals, action);
   add_snapshot_commands(app, globals, action);
   add_import_commands(app, globals, action);
   add_completion_command(app, action);

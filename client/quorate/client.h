@@ -133,6 +133,11 @@ class Client {
   // instant. At most `max` of them.
   Result<std::vector<LockInfo>> lock_list(std::string_view root = "/", size_t max = SIZE_MAX);
 
+  // All open sessions, by id; asked for in pages, each true of its own instant.
+  Result<std::vector<SessionInfo>> session_list();
+  // One of them, with the paths of its ephemeral nodes. None: it is over, or there never was one.
+  Result<std::optional<SessionInfo>> session_show(SessionId id);
+
   // The whole state, part by part: client/quorate/snapshot.h. A connection that breaks costs the part that was
   // under way. Errors: kDenied unless a super user asks; kLimitReached when the server makes as many as it may;
   // kTimeout, kCorruption; those of `take`.

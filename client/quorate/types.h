@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -133,6 +134,17 @@ struct LockInfo {
   std::vector<Contender> waiters;  // in the order they will be served
   uint64_t more = 0;   // waiters behind these, that had no room in an answer (4 MiB)
   bool mixed = false;  // nodes of more than one lock recipe: more than one client may believe to hold it
+};
+
+// ---- sessions
+
+struct SessionInfo {
+  SessionId id;
+  milliseconds timeout{0};
+  uint64_t ephemerals = 0;         // nodes that go with it
+  std::vector<std::string> paths;  // of these, if they were asked for and as many as have room in an answer
+  // Who it is: scheme and name, without secrets. Told to a super user, and to the session itself.
+  std::vector<std::pair<std::string, std::string>> who;
 };
 
 // ---- servers

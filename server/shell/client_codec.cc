@@ -61,6 +61,17 @@ void put(const lock::LockView& view, api::Lock& out) {
   out.set_more(view.more);
 }
 
+void put(const SessionInfo& session, api::SessionInfo& out) {
+  out.set_id(session.id.value());
+  out.set_timeout_ms(session.timeout_ms);
+  out.set_ephemerals(session.ephemerals);
+  for (const std::string& path : session.paths) out.add_paths(path);
+  for (const kv::Credential& credential : session.who) {
+    api::Who& who = *out.add_who();
+    who.set_scheme(credential.scheme);
+    who.set_name(credential.id);
+  }
+}
 void put(const MemberStatus& member, api::MemberStatus& out) {
   out.set_id(member.id.value());
   out.set_role(static_cast<uint32_t>(member.role));
@@ -172,6 +183,11 @@ struct ReplyEncoder {
     auto& out = *reply.mutable_locks();
     for (const lock::LockView& view : list.locks) put(view, *out.add_locks());
     out.set_next(list.next);
+  }
+  void operator()(const SessionListReply& list) const {
+    auto& out = *reply.mutable_sessions();
+    for (const SessionInfo& session : list.sessions) put(session, *out.add_sessions());
+    out.set_next(list.next.value());
   }
   void operator()(const ChangesReply& changes) const {
     auto& out = *reply.mutable_changes();

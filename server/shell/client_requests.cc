@@ -233,6 +233,12 @@ Result<RequestBody> request_of(api::ClientFrame& in) {
       return RequestBody(LockShowRequest{std::move(*in.mutable_lock_show()->mutable_path())});
     case Frame::kLockList:
       return lock_list(*in.mutable_lock_list());
+    case Frame::kSessionList: {
+      SessionListRequest list{SessionId(in.session_list().after()), SessionListRequest().max,
+                              in.session_list().paths()};
+      if (in.session_list().max() > 0) list.max = in.session_list().max();
+      return RequestBody(list);
+    }
     case Frame::kMultiRead:
       return multi_read(*in.mutable_multi_read());
     case Frame::kChildrenPage:

@@ -122,6 +122,38 @@ TEST_F(AccessTest, LocksComeInPagesThatFitAnAnswer) {
   EXPECT_EQ(std::get<LockListReply>(second.body).next, "");
 }
 
+TEST_F(AccessTest, SessionsComeInPagesAndOnlyASuperUserIsToldWhoTheyAre) {
+  EXPECT_EQ(prove(kRoot, "alice:secret"), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::CreateOp{"/mine", {}, true}), ErrorCode::kOk);
+  const auto page = [&](ConnectionId who, SessionListRequest request) {
+    return std::get<SessionListReply>(cluster.call(kServer, who, request).body);
+  };
+  const SessionListReply all = page(kOther, {SessionId(), 1000, true});
+  EXPECT_EQ(all.next, SessionId());
+  ASSERT_EQ(all.sessions.size(), state().session_count());
+  size_t owners = 0;
+  for (const SessionInfo& session : all.sessions) {
+    if (session.ephemerals == 0) continue;
+    ++owners;
+    EXPECT_EQ(session.paths, std::vector<std::string>{"/mine"});
+    EXPECT_TRUE(session.who.empty()) << "it is another's";
+  }
+  EXPECT_EQ(owners, 1u);
+  bool known = false;
+  for (const SessionInfo& session : page(kRoot, {}).sessions) {
+    EXPECT_TRUE(session.paths.empty());
+    for (const kv::Credential& credential : session.who) {
+      known = known || credential.id == "alice";
+      EXPECT_EQ(credential.id.find("secret"), std::string::npos);
+    }
+  }
+  EXPECT_TRUE(known) << "its own";
+  const SessionListReply first = page(kOther, {SessionId(), 1});
+  ASSERT_EQ(first.sessions.size(), 1u);
+  EXPECT_EQ(first.next, first.sessions[0].id);
+  EXPECT_EQ(page(kOther, {first.next, 1}).sessions.at(0).id, all.sessions.at(1).id);
+}
+
 class SmallAnswersTest : public AccessTest {
  protected:
   SmallAnswersTest() : AccessTest(small()) {}

@@ -140,6 +140,15 @@ TEST(ClientCodec, ReadsAndTheRest) {
   EXPECT_EQ(request_of<LockListRequest>(frame).max, LockListRequest().max);
   frame.mutable_lock_list()->set_after("/b");
   EXPECT_EQ(request_of<LockListRequest>(frame).after, "/b");
+  frame.mutable_session_list();
+  EXPECT_EQ(request_of<SessionListRequest>(frame).max, SessionListRequest().max);
+  frame.mutable_session_list()->set_after(7);
+  frame.mutable_session_list()->set_max(3);
+  frame.mutable_session_list()->set_paths(true);
+  const auto sessions = request_of<SessionListRequest>(frame);
+  EXPECT_EQ(sessions.after, SessionId(7));
+  EXPECT_EQ(sessions.max, 3u);
+  EXPECT_TRUE(sessions.paths);
   frame.mutable_status();
   request_of<StatusRequest>(frame);
   frame.mutable_transfer()->set_target(2);
@@ -441,6 +450,19 @@ TEST(ClientCodec, NodesChildrenAndLocks) {
   EXPECT_EQ(lock.lock().more(), 7u);
   EXPECT_EQ(reply_of(LockListReply{{view, view}, {}}).locks().locks_size(), 2);
   EXPECT_EQ(reply_of(LockListReply{{view}, "/l"}).locks().next(), "/l");
+}
+
+TEST(ClientCodec, SessionsWithAllTheirFields) {
+  const SessionInfo session{SessionId(9), 4'000, 2, {"/a", "/b"}, {{"digest", "anna"}}};
+  const api::Reply reply = reply_of(SessionListReply{{session}, SessionId(9)});
+  const api::SessionInfo& told = reply.sessions().sessions(0);
+  EXPECT_EQ(told.id(), 9u);
+  EXPECT_EQ(told.timeout_ms(), 4'000u);
+  EXPECT_EQ(told.ephemerals(), 2u);
+  EXPECT_EQ(told.paths(1), "/b");
+  EXPECT_EQ(told.who(0).scheme(), "digest");
+  EXPECT_EQ(told.who(0).name(), "anna");
+  EXPECT_EQ(reply.sessions().next(), 9u);
 }
 
 TEST(ClientCodec, AStatusWithAllItsFields) {

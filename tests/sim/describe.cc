@@ -164,6 +164,7 @@ std::string describe(const server::RequestBody& body) {
           [&](const server::LockPlaceRequest& b) { out << "what place has " << b.node; },
           [&](const server::LockShowRequest& b) { out << "who holds " << b.path; },
           [&](const server::LockListRequest& b) { out << "locks under " << b.root; },
+          [&](const server::SessionListRequest& b) { out << "sessions behind " << b.after; },
           [&](const server::StatusRequest&) { out << "status"; },
           [&](const server::GetAclRequest& b) { out << "permissions of " << b.path; },
           [&](const server::QuotaRequest& b) { out << "quota of " << b.path; },

@@ -1,0 +1,92 @@
+// session ls, session show: who is connected, and what would go with them.
+#include <charconv>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "client/cli/command.h"
+
+namespace quorate::cli {
+
+namespace {
+
+using client::SessionInfo;
+
+std::string who_text(const SessionInfo& session) {
+  std::string text;
+  for (const auto& [scheme, name] : session.who) {
+    if (!text.empty()) text += " ";
+    text += scheme + (name.empty() ? "" : ":" + name);
+  }
+  return text.empty() ? "-" : text;
+}
+
+nlohmann::json session_json(const SessionInfo& session) {
+  nlohmann::json who = nlohmann::json::array();
+  for (const auto& [scheme, name] : session.who) who.push_back({{"scheme", scheme}, {"name", name}});
+  return {{"session", hex_id(session.id.value())},
+          {"timeout_ms", session.timeout.count()},
+          {"ephemerals", session.ephemerals},
+          {"who", who}};
+}
+
+int list(const Globals& globals) {
+  Client client(globals.client_options());
+  const auto sessions = client.session_list();
+  if (!sessions.ok()) return report("", sessions.error());
+  if (globals.json) {
+    nlohmann::json out = nlohmann::json::array();
+    for (const SessionInfo& session : *sessions) out.push_back(session_json(session));
+    print_json(out);
+    return kDone;
+  }
+  if (sessions->empty()) return kDone;
+  std::vector<std::vector<std::string>> rows{{"SESSION", "TIMEOUT_MS", "EPHEMERALS", "WHO"}};
+  for (const SessionInfo& session : *sessions)
+    rows.push_back({hex_id(session.id.value()), std::to_string(session.timeout.count()),
+                    std::to_string(session.ephemerals), who_text(session)});
+  print_table(rows);
+  return kDone;
+}
+
+int show(const Globals& globals, const std::string& text) {
+  const bool prefixed = text.starts_with("0x");
+  uint64_t id = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data() + (prefixed ? 2 : 0), end, id, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != end)
+    return fail(kWrongUsage, "'" + text + "' is no session: write it as session ls does, 0x1f");
+  Client client(globals.client_options());
+  const auto session = client.session_show(SessionId(id));
+  if (!session.ok()) return report("", session.error());
+  if (!*session) return fail(kAnswerIsNo, "there is no session " + text + " (see: quorate session ls)");
+  if (globals.json) {
+    nlohmann::json out = session_json(**session);
+    out["paths"] = (*session)->paths;
+    print_json(out);
+    return kDone;
+  }
+  print_table({{"session", hex_id(id)},
+               {"timeout_ms", std::to_string((*session)->timeout.count())},
+               {"ephemerals", std::to_string((*session)->ephemerals)},
+               {"who", who_text(**session)}});
+  for (const std::string& path : (*session)->paths) print_line(path);
+  if ((*session)->paths.size() < (*session)->ephemerals)
+    print_line("and " + std::to_string((*session)->ephemerals - (*session)->paths.size()) + " more");
+  return kDone;
+}
+
+}  // namespace
+
+void add_session_commands(CLI::App& app, const Globals& globals, Action& action) {
+  CLI::App* session = app.add_subcommand("session", "see who has a session, and what would go with it");
+  session->require_subcommand(1);
+  session->add_subcommand("ls", "all sessions that are open; who they are is told to a super user")
+      ->callback([&globals, &action] { action = [&globals] { return list(globals); }; });
+  const auto id = std::make_shared<std::string>();
+  CLI::App* one = session->add_subcommand("show", "one session, and the paths of its ephemeral nodes");
+  one->add_option("SESSION", *id, "as session ls, lock ls and stat name it")->required()->type_name("");
+  one->callback([&globals, &action, id] { action = [&globals, id] { return show(globals, *id); }; });
+}
+
+}  // namespace quorate::cli

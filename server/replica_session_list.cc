@@ -1,0 +1,53 @@
+// Who has a session, for people who look after the cluster.
+#include <algorithm>
+#include <utility>
+
+#include "server/replica_impl.h"
+
+namespace quorate::server {
+namespace {
+
+constexpr size_t kSessionsMax = 1'000;
+// What a session takes in an answer beside its paths.
+constexpr size_t kSessionBytes = 64;
+
+// Who a session is said to be: of a digest the user alone.
+kv::Credentials without_secrets(kv::Credentials credentials) {
+  for (kv::Credential& credential : credentials)
+    if (credential.scheme == "digest") credential.id = credential.id.substr(0, credential.id.find(':'));
+  return credentials;
+}
+
+}  // namespace
+
+// That a session is there and what nodes it owns may be known to everybody, as stat says it. Who it is may
+// not.
+void Replica::Impl::serve_sessions(const WaitingRead& read, const SessionListRequest& request) {
+  const bool super = kv::is_super(state.credentials(read.session));
+  SessionListReply list;
+  size_t bytes = 0;
+  for (const kv::SessionView& session : state.sessions()) {
+    if (session.id <= request.after) continue;
+    if (list.sessions.size() >= std::clamp<size_t>(request.max, 1, kSessionsMax) ||
+        bytes >= options.reply_bytes_max) {
+      list.next = list.sessions.back().id;
+      break;
+    }
+    SessionInfo& info = list.sessions.emplace_back();
+    info.id = session.id;
+    info.timeout_ms = session.timeout_ms;
+    info.ephemerals = session.ephemerals;
+    bytes += kSessionBytes;
+    if (super || session.id == read.session) info.who = without_secrets(state.credentials(session.id));
+    if (!request.paths) continue;
+    for (std::string& path : state.ephemerals(session.id)) {
+      if (bytes >= options.reply_bytes_max) break;
+      bytes += path.size();
+      info.paths.push_back(std::move(path));
+    }
+  }
+  count_reply(connections.at(read.asker.connection), bytes);
+  reply(read.asker, std::move(list));
+}
+
+}  // namespace quorate::server
