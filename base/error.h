@@ -19,16 +19,17 @@ enum class ErrorCode : uint16_t {
   kNoChildrenForEphemerals = 5,
   kBadPath = 6,
   kTooLarge = 7,
-  kNotHolder = 8,          // the lock is held by somebody else, or by nobody
-  kBadQueue = 9,           // the path cannot be used as a lock: data, other children, or two dialects
+  kNotHolder = 8,  // the lock is held by somebody else, or by nobody
+  kBadQueue = 9,   // the path cannot be used as a lock: data, other children, or two dialects
   kInvalidArgument = 10,
-  kHistoryGone = 11,       // the history does not reach back so far: read the state again
+  kHistoryGone = 11,  // the history does not reach back so far: read the state again
 
-  kTooManyNodes = 12,      // a recursive delete of more than its limit: delete it in parts
-  kNotAttempted = 13,      // within a multi: an operation before it was refused
+  kTooManyNodes = 12,  // a recursive delete of more than its limit: delete it in parts
+  kNotAttempted = 13,  // within a multi: an operation before it was refused
   kInvalidTtl = 14,
-  kSequenceExhausted = 15, // the parent's counter has used up its ten digits: use another parent
-  kSnapshotGone = 16,      // the server has no such snapshot (any more): begin it anew
+  kSequenceExhausted = 15,  // the parent's counter has used up its ten digits: use another parent
+  kSnapshotGone = 16,       // the server has no such snapshot (any more): begin it anew
+  kContended = 17,          // others hold the lock, or wait for it
 
   // Sessions and numbered requests.
   kSessionExpired = 20,    // no such session (any more)
@@ -40,14 +41,14 @@ enum class ErrorCode : uint16_t {
   kSessionRequired = 26,   // the connection has not opened or attached to a session
 
   // The service. Nothing was changed unless it says so.
-  kNoQuorum = 40,          // no leader could be confirmed in time
+  kNoQuorum = 40,  // no leader could be confirmed in time
   kNotLeader = 41,
-  kOverloaded = 42,        // a limit was reached; not applied; try again
-  kOutcomeUnknown = 43,    // it may or may not have been applied
+  kOverloaded = 42,      // a limit was reached; not applied; try again
+  kOutcomeUnknown = 43,  // it may or may not have been applied
   kTimeout = 44,
-  kUnavailable = 45,       // no server reachable
+  kUnavailable = 45,  // no server reachable
   kShuttingDown = 46,
-  kNotMember = 47,         // this server is not part of the cluster (yet)
+  kNotMember = 47,  // this server is not part of the cluster (yet)
   kUnsupported = 48,
 
   // Configuration, files, wires.
@@ -58,13 +59,13 @@ enum class ErrorCode : uint16_t {
   kWrongServer = 64,
   kInUse = 65,
   kBadConfiguration = 66,
-  kMalformed = 67,         // bytes that do not parse
+  kMalformed = 67,  // bytes that do not parse
 
   // Permissions and limits. Nothing was changed.
-  kDenied = 80,            // the node's ACL gives this session no such permission
+  kDenied = 80,  // the node's ACL gives this session no such permission
   kInvalidAcl = 81,
-  kQuotaExceeded = 82,     // a hard quota of a subtree, named in the message
-  kLimitReached = 83,      // a limit of the whole service, named in the message: make room first
+  kQuotaExceeded = 82,  // a hard quota of a subtree, named in the message
+  kLimitReached = 83,   // a limit of the whole service, named in the message: make room first
 };
 
 // A short stable name, for example "no-node": what --json prints and logs carry.

@@ -29,14 +29,6 @@ std::string random_bytes(size_t size) {
   return bytes;
 }
 
-// The servers' own rules, so that what they would refuse costs neither a round trip nor a number.
-Status validate(const kv::Operation& operation) {
-  kv::SessionRequest request;
-  request.number = 1;
-  request.operation = operation;
-  return kv::validate(kv::Command(std::move(request)));
-}
-
 }  // namespace
 
 Client::Impl::Impl(Options the_options) : options(std::move(the_options)) {
@@ -238,56 +230,6 @@ Result<std::vector<std::string>> Client::children(std::string_view path, Watch* 
   std::vector<std::string> names(reply->children().names().begin(), reply->children().names().end());
   std::sort(names.begin(), names.end());
   return names;
-}
-
-Result<Lock> Client::acquire(std::string_view path, AcquireOptions options) {
-  if (Status status = validate(kv::AcquireOp{std::string(path), impl_->options.name}); !status.ok())
-    return status.error();
-  if (options.wait && *options.wait < milliseconds(0))
-    return Error{ErrorCode::kInvalidArgument, "a time to wait cannot be negative"};
-  if (Status status = impl_->prove(); !status.ok()) return status.error();
-  auto state = std::make_shared<LockState>();
-  state->path = path;
-  state->client = impl_;
-  const std::optional<Duration> wait = options.wait ? std::optional<Duration>(*options.wait) : std::nullopt;
-  const Result<GrantedLock> granted = impl_->wait_for<GrantedLock>(
-      [state, wait, name = impl_->options.name](Engine& engine, Instant now, auto done) {
-        engine.acquire(now, state->path, name, wait, done, [state] { state->set_lost(); });
-      });
-  if (!granted.ok()) return granted.error();
-  state->id = granted->id;
-  state->node = granted->node;
-  state->token = granted->token;
-  state->session = granted->session;
-  return Lock(state);
-}
-
-Result<LockInfo> Client::lock_show(std::string_view path) {
-  if (Status status = kv::validate_path(path); !status.ok()) return status.error();
-  api::ClientFrame frame;
-  frame.mutable_lock_show()->set_path(std::string(path));
-  const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-  if (!reply.ok()) return reply.error();
-  return lock_of(reply->lock());
-}
-
-Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t max) {
-  if (Status status = kv::validate_path(root); !status.ok()) return status.error();
-  std::vector<LockInfo> locks;
-  std::string after;
-  while (locks.size() < max) {
-    api::ClientFrame frame;
-    frame.mutable_lock_list()->set_root(std::string(root));
-    frame.mutable_lock_list()->set_max(
-        static_cast<uint32_t>(std::min<size_t>(max - locks.size(), UINT32_MAX)));
-    frame.mutable_lock_list()->set_after(after);
-    const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-    if (!reply.ok()) return reply.error();
-    for (const api::Lock& lock : reply->locks().locks()) locks.push_back(lock_of(lock));
-    after = reply->locks().next();
-    if (after.empty()) break;
-  }
-  return locks;
 }
 
 Result<ServerStatus> Client::status(std::string_view endpoint) {

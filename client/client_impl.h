@@ -13,6 +13,7 @@
 
 #include "client/loop.h"
 #include "client/quorate/client.h"
+#include "kv/command.h"
 
 namespace quorate::client {
 
@@ -30,6 +31,9 @@ struct Client::Impl {
   Result<api::Reply> add_credential(const Credential& credential);
   // Options::credentials go before all else that is asked.
   Status prove();
+  // Errors: as Client::acquire().
+  Result<std::shared_ptr<LockState>> acquire(const kv::AcquireOp& lock, const AcquireOptions& wait,
+                                             std::shared_ptr<Impl> self);
   Result<api::Reply> ask(std::string_view endpoint, api::ClientFrame frame);
   Status arm(Watch* watch, uint64_t& id);
 

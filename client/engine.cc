@@ -121,6 +121,7 @@ bool Engine::wanted() const {
 
 // Sends all that may be sent. Every step ends with it.
 void Engine::pump(Instant now) {
+  if (group_failed_) give_back_failed(now);
   if (link_ == Link::kIdle && wanted()) start_connecting(now);
   if (link_ == Link::kPausing && now >= link_deadline_) start_connecting(now);
   if (link_ != Link::kReady) return;
@@ -173,6 +174,9 @@ void Engine::received(Instant now, const api::ServerFrame& frame) {
         grant(it, Token(frame.granted().token()));
         break;
       }
+      break;
+    case api::ServerFrame::kLost:
+      on_lost_place(frame.lost().node());
       break;
     case api::ServerFrame::kSessionEnd:
       if (session_state_ != SessionState::kLive || frame.session_end().session() != session_.value()) break;

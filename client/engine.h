@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,7 +56,7 @@ inline constexpr Duration kConnectMax = std::chrono::seconds(1);
 
 struct GrantedLock {
   uint64_t id = 0;
-  std::string node;
+  std::string path, node;
   Token token;
   SessionId session;
 };
@@ -69,6 +70,7 @@ class Engine {
     std::vector<std::function<void()>> completions;
   };
   using OnAcquired = std::function<void(Result<GrantedLock>)>;
+  using OnAllAcquired = std::function<void(Result<std::vector<GrantedLock>>)>;
 
   Engine(EngineOptions options, Instant now);
 
@@ -84,8 +86,15 @@ class Engine {
   void remove_feed(Instant now, uint64_t id);
   void write(Instant now, WriteQueue::Request operation, OnReply on_reply);
   // `wait`: none: for ever; 0: not at all. `on_lost` is called at most once, and only after a grant.
-  uint64_t acquire(Instant now, std::string path, std::string name, std::optional<Duration> wait,
+  uint64_t acquire(Instant now, const api::Acquire& request, std::optional<Duration> wait,
                    OnAcquired on_acquired, std::function<void()> on_lost);
+  // All of these or none; `on_lost` is told which of them. Each is released by itself.
+  void acquire_many(Instant now, const api::AcquireMany& request, std::optional<Duration> wait,
+                    OnAllAcquired on_acquired, std::function<void(size_t)> on_lost);
+  // An upgrade or a downgrade of a held lock. From a good answer on the lock is the one that it names, under
+  // the same id, and `on_lost` takes the place of the earlier one. It waits as long as the session lives.
+  void change(Instant now, uint64_t lock, api::Write operation, OnAcquired on_changed,
+              std::function<void()> on_lost);
   void release(Instant now, uint64_t lock, OnReply on_reply);
   // Ends the session behind all writes; nothing may be written afterwards.
   void close(Instant now, OnReply on_reply);
@@ -137,6 +146,14 @@ class Engine {
     bool started = false;  // the first answer has come
     bool live = false;     // over this connection
   };
+  // Several locks that are acquired together.
+  struct Group {
+    std::vector<std::optional<GrantedLock>> granted;
+    size_t missing = 0;
+    OnAllAcquired on_acquired;  // empty: it was answered
+    std::function<void(size_t)> on_lost;
+    bool failed = false;  // what it has is given back
+  };
   struct LockEntry {
     LockState state = LockState::kJoining;
     std::string path, node;
@@ -148,6 +165,9 @@ class Engine {
     uint64_t asked_link = 0;  // the link it was first asked on, or an earlier one
     OnAcquired on_acquired;   // empty: the caller has gone, leave the queue when we have joined it
     std::function<void()> on_lost;
+    bool changing = false;  // an upgrade or downgrade is on its way
+    std::shared_ptr<Group> group{};
+    size_t index = 0;  // in the group
   };
 
   // engine.cc: the step as a whole
@@ -196,7 +216,15 @@ class Engine {
   void on_watch_event(const api::WatchEvent& event);
   void resume_watches(Instant now);
   void on_resumed(uint64_t id, const Result<api::Reply>& reply);
+  uint64_t join(Instant now, api::Write operation, LockEntry entry, std::optional<Duration> wait);
   void on_joined(Instant now, uint64_t lock, const Result<api::Reply>& reply);
+  void on_joined_many(Instant now, const LockEntry& joining, const api::Outcome& outcome);
+  void on_changed(Instant now, uint64_t lock, const Result<api::Reply>& reply, const OnAcquired& on_changed,
+                  std::function<void()> on_lost);
+  void on_lost_place(const std::string& node);
+  void place_gone(std::map<uint64_t, LockEntry>::iterator it);
+  void give_back_failed(Instant now);
+  void send_release(Instant now, const std::string& node, OnReply on_reply);
   void ask_places(Instant now);
   void ask_place(Instant now, uint64_t lock);
   void on_place(Instant now, uint64_t lock, const Result<api::Reply>& reply);
@@ -241,6 +269,7 @@ class Engine {
   Instant probe_at_ = kNever;  // when a link that nobody asks anything is asked for a sign of life
   std::map<uint64_t, LockEntry> locks_;
   uint64_t last_lock_ = 0;
+  bool group_failed_ = false;
 };
 
 }  // namespace quorate::client

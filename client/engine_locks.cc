@@ -75,23 +75,41 @@ void Engine::on_resumed(uint64_t id, const Result<api::Reply>& reply) {
 
 // ---- locks
 
-uint64_t Engine::acquire(Instant now, std::string path, std::string name, std::optional<Duration> wait,
+uint64_t Engine::acquire(Instant now, const api::Acquire& request, std::optional<Duration> wait,
                          OnAcquired on_acquired, std::function<void()> on_lost) {
   begin(now);
-  const uint64_t lock = ++last_lock_;
   api::Write operation;
-  operation.mutable_acquire()->set_path(path);
-  operation.mutable_acquire()->set_data(std::move(name));
-  LockEntry& entry = locks_[lock];
-  entry.path = std::move(path);
+  *operation.mutable_acquire() = request;
+  LockEntry entry;
+  entry.path = request.path();
+  entry.on_acquired = std::move(on_acquired);
+  entry.on_lost = std::move(on_lost);
+  return join(now, std::move(operation), std::move(entry), wait);
+}
+
+void Engine::acquire_many(Instant now, const api::AcquireMany& request, std::optional<Duration> wait,
+                          OnAllAcquired on_acquired, std::function<void(size_t)> on_lost) {
+  begin(now);
+  api::Write operation;
+  *operation.mutable_acquire_many() = request;
+  LockEntry entry;
+  entry.group = std::make_shared<Group>();
+  entry.group->on_acquired = std::move(on_acquired);
+  entry.group->on_lost = std::move(on_lost);
+  for (const api::Acquire& lock : request.locks())
+    entry.path += (entry.path.empty() ? "" : ", ") + std::string(lock.path());
+  join(now, std::move(operation), std::move(entry), wait);
+}
+
+uint64_t Engine::join(Instant now, api::Write operation, LockEntry joining, std::optional<Duration> wait) {
+  const uint64_t lock = ++last_lock_;
+  LockEntry& entry = locks_[lock] = std::move(joining);
   entry.wait = wait;
   entry.started = now;
   // To join the queue takes no longer than other requests; then the wait for the lock itself begins.
   const bool short_wait = wait && *wait > Duration(0) && *wait < options_.request_timeout;
   entry.deadline = now + (short_wait ? *wait : options_.request_timeout);
   entry.asked_link = link_number_;
-  entry.on_acquired = std::move(on_acquired);
-  entry.on_lost = std::move(on_lost);
   if (session_state_ == SessionState::kLost || session_state_ == SessionState::kClosed) {
     answer_acquire(entry, Error{ErrorCode::kSessionExpired, lost_why_});
     locks_.erase(lock);
@@ -108,10 +126,17 @@ void Engine::on_joined(Instant now, uint64_t lock, const Result<api::Reply>& rep
   const auto it = locks_.find(lock);
   if (it == locks_.end()) return;  // the session is over, and everything was told
   LockEntry& entry = it->second;
-  if (!reply.ok()) {
-    answer_acquire(entry, reply.error());
+  // Of several locks the refusal comes with what became of each.
+  const Error error = reply.ok() ? error_of(*reply) : reply.error();
+  if (!error.ok()) {
+    answer_acquire(entry, error);
     locks_.erase(it);
     return;
+  }
+  if (entry.group) {
+    const LockEntry joining = std::move(entry);
+    locks_.erase(it);
+    return on_joined_many(now, joining, reply->outcome());
   }
   entry.node = reply->outcome().path();
   if (!entry.on_acquired) return leave_queue(now, it, nullptr);
@@ -124,6 +149,84 @@ void Engine::on_joined(Instant now, uint64_t lock, const Result<api::Reply>& rep
   entry.deadline = entry.wait ? entry.started + *entry.wait : kNever;
   // An outcome of an earlier connection is as old as that; the grant may have come in between.
   if (entry.asked_link != link_number_) ask_place(now, lock);
+}
+
+// From here on each is a lock by itself; the group is answered with the last that is granted.
+void Engine::on_joined_many(Instant now, const LockEntry& joining, const api::Outcome& outcome) {
+  Group& group = *joining.group;
+  if (!group.on_acquired) {
+    for (const api::OperationResult& result : outcome.results()) send_release(now, result.path(), nullptr);
+    return;
+  }
+  group.missing = static_cast<size_t>(outcome.results_size());
+  group.granted.resize(group.missing);
+  std::vector<uint64_t> held;
+  for (size_t i = 0; i < group.granted.size(); ++i) {
+    const api::OperationResult& result = outcome.results(static_cast<int>(i));
+    const uint64_t lock = ++last_lock_;
+    LockEntry& entry = locks_[lock];
+    entry.state = LockState::kWaiting;
+    entry.node = result.path();
+    entry.path = entry.node.substr(0, entry.node.rfind('/'));
+    entry.wait = joining.wait;
+    entry.started = joining.started;
+    entry.deadline = joining.wait && *joining.wait > Duration(0) ? joining.started + *joining.wait : kNever;
+    entry.group = joining.group;
+    entry.index = i;
+    entry.on_lost = [told = joining.group->on_lost, i] { told(i); };
+    if (result.held()) {
+      held.push_back(lock);
+    } else if (joining.asked_link != link_number_) {
+      ask_place(now, lock);
+    }
+  }
+  for (const uint64_t lock : held) grant(locks_.find(lock), Token(outcome.token()));
+}
+
+void Engine::change(Instant now, uint64_t lock, api::Write operation, OnAcquired on_done,
+                    std::function<void()> on_lost) {
+  begin(now);
+  const auto it = locks_.find(lock);
+  if (it == locks_.end() || it->second.state != LockState::kHeld || it->second.changing) {
+    sink_.completions.push_back([on_done] {
+      on_done(Error{ErrorCode::kNoNode, "the lock was not held any more, or is being changed"});
+    });
+    return;
+  }
+  it->second.changing = true;
+  writes_.add(ids_, std::move(operation), kNever, options_.request_timeout,
+              [this, lock, on_done, on_lost](Instant at, const Result<api::Reply>& reply) {
+                on_changed(at, lock, reply, on_done, on_lost);
+              });
+  pump(now);
+}
+
+void Engine::on_changed(Instant now, uint64_t lock, const Result<api::Reply>& reply,
+                        const OnAcquired& on_done, std::function<void()> on_lost) {
+  const auto it = locks_.find(lock);
+  const auto answer = [&](Result<GrantedLock> result) {
+    sink_.completions.push_back([on_done, result = std::move(result)] { on_done(result); });
+  };
+  if (!reply.ok()) {
+    answer(reply.error());
+    if (it == locks_.end()) return;
+    it->second.changing = false;
+    // While it was changing, nothing was made of what became of the place.
+    if (session_state_ == SessionState::kLive) ask_place(now, lock);
+    return;
+  }
+  if (it == locks_.end()) {
+    // It was released meanwhile, by the name that it had.
+    answer(Error{ErrorCode::kNoNode, "the lock was released while it was being changed"});
+    if (session_state_ == SessionState::kLive) send_release(now, reply->outcome().path(), nullptr);
+    return;
+  }
+  LockEntry& entry = it->second;
+  entry.changing = false;
+  entry.node = reply->outcome().path();
+  entry.token = Token(reply->outcome().token());
+  entry.on_lost = std::move(on_lost);
+  answer(GrantedLock{lock, entry.path, entry.node, entry.token, session_});
 }
 
 void Engine::ask_places(Instant now) {
@@ -149,7 +252,20 @@ void Engine::on_place(Instant, uint64_t lock, const Result<api::Reply>& reply) {
     return;
   }
   if (reply.code() != ErrorCode::kNoNode && reply.code() != ErrorCode::kBadQueue) return;
-  // Whoever deleted it has let the next one in.
+  place_gone(it);
+}
+
+void Engine::on_lost_place(const std::string& node) {
+  for (auto it = locks_.begin(); it != locks_.end(); ++it) {
+    if (it->second.state == LockState::kJoining || it->second.node != node) continue;
+    return place_gone(it);
+  }
+}
+
+// Whoever deleted it has let the next one in. Of one that is changing, the answer to that will tell.
+void Engine::place_gone(std::map<uint64_t, LockEntry>::iterator it) {
+  LockEntry& entry = it->second;
+  if (entry.changing) return;
   if (entry.state == LockState::kHeld) tell_lost(entry);
   answer_acquire(entry, Error{ErrorCode::kNoNode,
                               "the place in the queue, " + entry.node + ", was deleted by somebody else"});
@@ -161,7 +277,7 @@ void Engine::grant(std::map<uint64_t, LockEntry>::iterator it, Token token) {
   entry.state = LockState::kHeld;
   entry.deadline = kNever;
   entry.token = token;
-  answer_acquire(entry, GrantedLock{it->first, entry.node, token, session_});
+  answer_acquire(entry, GrantedLock{it->first, entry.path, entry.node, token, session_});
 }
 
 // The caller's patience is over. What may be in a queue leaves it: at once, or when the answer shows where it
@@ -195,9 +311,14 @@ void Engine::release(Instant now, uint64_t lock, OnReply on_reply) {
 }
 
 void Engine::leave_queue(Instant now, std::map<uint64_t, LockEntry>::iterator it, OnReply on_reply) {
-  api::Write operation;
-  operation.mutable_release()->set_node(it->second.node);
+  const std::string node = it->second.node;
   locks_.erase(it);
+  send_release(now, node, std::move(on_reply));
+}
+
+void Engine::send_release(Instant now, const std::string& node, OnReply on_reply) {
+  api::Write operation;
+  operation.mutable_release()->set_node(node);
   const Instant deadline = on_reply ? now + options_.request_timeout : kNever;
   if (!on_reply) on_reply = [](Instant, const Result<api::Reply>&) {};
   // Nobody could do it later: the entry is gone, and the session stays alive.
@@ -213,7 +334,36 @@ void Engine::fail_locks(const Error& error) {
   }
 }
 
+// What a group got before one of its locks could not be had. At the end of the step, where nobody walks along
+// the locks.
+void Engine::give_back_failed(Instant now) {
+  group_failed_ = false;
+  for (auto it = locks_.begin(); it != locks_.end();) {
+    const auto lock = it++;
+    const LockEntry& entry = lock->second;
+    if (entry.group && entry.group->failed && entry.state != LockState::kJoining)
+      leave_queue(now, lock, nullptr);
+  }
+}
+
 void Engine::answer_acquire(LockEntry& entry, Result<GrantedLock> result) {
+  if (entry.group) {
+    Group& group = *entry.group;
+    if (!group.on_acquired) return;
+    if (result.ok()) {
+      group.granted[entry.index] = std::move(*result);
+      if (--group.missing > 0) return;
+    }
+    std::vector<GrantedLock> all;
+    for (std::optional<GrantedLock>& each : group.granted)
+      if (result.ok() && each) all.push_back(std::move(*each));
+    group_failed_ = group.failed = !result.ok();
+    sink_.completions.push_back([on_acquired = std::exchange(group.on_acquired, nullptr),
+                                 error = result.ok() ? Error() : result.error(), all = std::move(all)] {
+      error.ok() ? on_acquired(all) : on_acquired(error);
+    });
+    return;
+  }
   if (!entry.on_acquired) return;
   sink_.completions.push_back([on_acquired = std::exchange(entry.on_acquired, nullptr),
                                result = std::move(result)] { on_acquired(result); });

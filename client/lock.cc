@@ -38,10 +38,10 @@ void release_in_background(const std::shared_ptr<LockState>& state) {
 
 }  // namespace
 
-Lock::Lock(std::shared_ptr<LockState> state) : state_(std::move(state)) {}
-Lock::~Lock() { release_in_background(state_); }
-Lock::Lock(Lock&&) noexcept = default;
-Lock& Lock::operator=(Lock&& other) noexcept {
+HeldLock::HeldLock(std::shared_ptr<LockState> state) : state_(std::move(state)) {}
+HeldLock::~HeldLock() { release_in_background(state_); }
+HeldLock::HeldLock(HeldLock&&) noexcept = default;
+HeldLock& HeldLock::operator=(HeldLock&& other) noexcept {
   if (this != &other) {
     release_in_background(state_);
     state_ = std::move(other.state_);
@@ -49,12 +49,12 @@ Lock& Lock::operator=(Lock&& other) noexcept {
   return *this;
 }
 
-Token Lock::token() const { return state_->token; }
-SessionId Lock::session() const { return state_->session; }
-const std::string& Lock::path() const { return state_->path; }
-const std::string& Lock::node() const { return state_->node; }
+Token HeldLock::token() const { return state_->token; }
+SessionId HeldLock::session() const { return state_->session; }
+const std::string& HeldLock::path() const { return state_->path; }
+const std::string& HeldLock::node() const { return state_->node; }
 
-bool Lock::lost() const {
+bool HeldLock::lost() const {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->lost) return true;
@@ -64,7 +64,7 @@ bool Lock::lost() const {
   return !client || boot_time() >= client->loop->lease_until();
 }
 
-milliseconds Lock::time_left() const {
+milliseconds HeldLock::time_left() const {
   bool lost = false;
   {
     const std::lock_guard lock(state_->mutex);
@@ -80,7 +80,7 @@ milliseconds Lock::time_left() const {
   return until <= now ? milliseconds(0) : std::chrono::duration_cast<milliseconds>(until - now);
 }
 
-void Lock::on_lost(std::function<void()> callback) {
+void HeldLock::on_lost(std::function<void()> callback) {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->released) return;
@@ -92,9 +92,9 @@ void Lock::on_lost(std::function<void()> callback) {
   callback();
 }
 
-std::stop_token Lock::stop_token() const { return state_->stop.get_token(); }
+std::stop_token HeldLock::stop_token() const { return state_->stop.get_token(); }
 
-Status Lock::release() {
+Status HeldLock::release() {
   const std::shared_ptr<Client::Impl> client = state_->client.lock();
   if (!give_up(*state_)) return Error{ErrorCode::kNoNode, "the lock was not held any more"};
   if (!client) return Error{ErrorCode::kShuttingDown, "the client was closed, and the lock went with it"};
@@ -104,6 +104,41 @@ Status Lock::release() {
       });
   if (!reply.ok()) return reply.error();
   return {};
+}
+
+Result<std::shared_ptr<LockState>> HeldLock::change(bool upgrade) {
+  const std::shared_ptr<Client::Impl> client = state_->client.lock();
+  if (lost()) return Error{ErrorCode::kNoNode, "the lock is lost"};
+  if (!client) return Error{ErrorCode::kShuttingDown, "the client was closed, and the lock went with it"};
+  auto changed = std::make_shared<LockState>();
+  changed->client = client;
+  api::Write operation;
+  (upgrade ? *operation.mutable_upgrade()->mutable_node() : *operation.mutable_downgrade()->mutable_node()) =
+      state_->node;
+  const Result<GrantedLock> granted = client->wait_for<GrantedLock>(
+      [id = state_->id, changed, operation](Engine& engine, Instant now, auto done) {
+        engine.change(now, id, operation, done, [changed] { changed->set_lost(); });
+      });
+  if (!granted.ok()) return granted.error();
+  give_up(*state_);
+  changed->id = granted->id;
+  changed->path = granted->path;
+  changed->node = granted->node;
+  changed->token = granted->token;
+  changed->session = granted->session;
+  return changed;
+}
+
+Result<SharedLock> Lock::downgrade() {
+  Result<std::shared_ptr<LockState>> changed = change(false);
+  if (!changed.ok()) return changed.error();
+  return SharedLock(std::move(*changed));
+}
+
+Result<Lock> SharedLock::upgrade() {
+  Result<std::shared_ptr<LockState>> changed = change(true);
+  if (!changed.ok()) return changed.error();
+  return Lock(std::move(*changed));
 }
 
 }  // namespace quorate::client

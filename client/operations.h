@@ -4,11 +4,21 @@
 #pragma once
 
 #include <string_view>
+#include <utility>
 
 #include "client/quorate/types.h"
+#include "kv/command.h"
 #include "proto/client.pb.h"
 
 namespace quorate::client {
+
+// The servers' own rules, so that what they would refuse costs neither a round trip nor a number.
+inline Status validate(const kv::Operation& operation) {
+  kv::SessionRequest request;
+  request.number = 1;
+  request.operation = operation;
+  return kv::validate(kv::Command(std::move(request)));
+}
 
 inline void put_acl(const Acl& acl, google::protobuf::RepeatedPtrField<api::AclEntry>& out) {
   for (const AclEntry& entry : acl) {

@@ -91,8 +91,13 @@ Stat stat_of(const api::Stat& stat) {
 namespace {
 
 Contender contender_of(const api::Contender& contender) {
-  return {contender.node(), SessionId(contender.session()), Token(contender.token()), contender.data(),
-          contender.since_ms()};
+  Contender out{contender.node(), SessionId(contender.session()), Token(contender.token()), contender.data(),
+                contender.since_ms()};
+  if (contender.mode() <= static_cast<uint32_t>(LockMode::kPermit))
+    out.mode = static_cast<LockMode>(contender.mode());
+  out.permits = contender.permits();
+  out.delay = milliseconds(contender.delay_ms());
+  return out;
 }
 
 }  // namespace
@@ -101,6 +106,8 @@ LockInfo lock_of(const api::Lock& lock) {
   LockInfo out;
   out.path = lock.path();
   if (lock.has_holder()) out.holder = contender_of(lock.holder());
+  for (const api::Contender& holder : lock.sharing()) out.sharing.push_back(contender_of(holder));
+  out.kept = lock.kept();
   for (const api::Contender& waiter : lock.waiters()) out.waiters.push_back(contender_of(waiter));
   out.more = lock.more();
   out.mixed = lock.mixed();

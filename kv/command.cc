@@ -182,6 +182,7 @@ std::string_view path_in(std::string_view command) {
   for (int numbers = 0; numbers < 4; ++numbers) in.varint();  // session, epoch, number, acknowledged
   switch (static_cast<OperationKind>(in.u8())) {
     case OperationKind::kMulti:
+    case OperationKind::kAcquireMany:
     case OperationKind::kCloseSession:
     case OperationKind::kAddCredential:
       return {};

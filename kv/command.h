@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "kv/acl.h"
+#include "kv/place_mode.h"
 #include "kv/quotas.h"
 
 namespace quorate::kv {
@@ -26,6 +27,9 @@ inline constexpr int64_t kTtlMsMax = 0xff'ffff'ffff;
 inline constexpr size_t kMultiOperationsMax = 10'000;
 inline constexpr size_t kMultiBytesMax = 2 << 20;  // paths and data of all of its operations
 inline constexpr size_t kReapedNodesMax = 10'000;  // in one command
+// Locks that one request acquires, and the bytes of their paths: so that its outcome can be kept for a retry.
+inline constexpr size_t kLocksAtOnceMax = 32;
+inline constexpr size_t kLocksAtOnceBytesMax = 1'500;
 inline constexpr uint8_t kCommandVersion = 1;
 
 // Time as it is replicated: the only time that apply may use.
@@ -63,6 +67,9 @@ struct CreateOp {
   // Is removed when it has no children and was not set for so long.
   std::optional<int64_t> ttl_ms{};
   Acl acl{};  // empty: open to all
+  // Refused with kBadQueue where it would put a name of another lock recipe into a queue. The server that the
+  // client is attached to decides about it, so that apply needs no configuration.
+  bool one_recipe = false;
 };
 struct SetOp {
   std::string path;
@@ -79,15 +86,35 @@ struct SetAclOp {
   Acl acl;
   int32_t version = -1;  // of the list (aversion)
 };
-// Joins the queue of an exclusive lock: makes the path where it is missing and an ephemeral sequential child
-// "lock-" in it. The outcome says whether that child holds already. One commit, whether it waits or not.
+// Joins the queue of a lock: makes the path where it is missing and an ephemeral sequential child "lock-" in
+// it. The outcome says whether that child holds already. One commit, whether it waits or not.
 struct AcquireOp {
   std::string path;
   std::string data;  // kept in the queue node: who we are, for people
+  PlaceMode mode{};
+};
+// Several queues at once, all or none of them. Since all places are made in one entry, those who acquire
+// several locks so stand in the same order in all queues, and cannot wait for each other in a circle.
+struct AcquireManyOp {
+  std::vector<AcquireOp> locks;  // of different paths
+  bool wait = true;              // false: refused with kContended unless all are held at once
 };
 // Leaves the queue, whether holding or waiting. `node` is the outcome's path of the acquire.
 struct ReleaseOp {
   std::string node;
+};
+// From shared to exclusive, where nobody else holds or waits: a new node, with a new token.
+struct UpgradeOp {
+  std::string node;
+};
+// From exclusive to shared: node, place and token stay.
+struct DowngradeOp {
+  std::string node;
+};
+// Takes the lock away from whoever holds it with this token. Needs kAdmin on the lock's path.
+struct BreakOp {
+  std::string path;
+  Token token;
 };
 // Limits without any remove the quota. Needs kAdmin on the parent of the path ("/" on itself), or on the
 // deepest node on the way to it: who is held to a quota cannot lift it.
@@ -124,8 +151,9 @@ struct MultiOp {
   std::vector<Part> operations;
 };
 
-using Operation = std::variant<CreateOp, SetOp, DeleteOp, AcquireOp, ReleaseOp, CloseSessionOp, SetAclOp,
-                               MultiOp, SetQuotaOp, AddCredentialOp>;
+using Operation =
+    std::variant<CreateOp, SetOp, DeleteOp, AcquireOp, ReleaseOp, CloseSessionOp, SetAclOp, MultiOp,
+                 SetQuotaOp, AddCredentialOp, AcquireManyOp, UpgradeOp, DowngradeOp, BreakOp>;
 
 // ---- commands
 
@@ -197,8 +225,9 @@ struct Stat {
 struct OperationResult {
   ErrorCode code = ErrorCode::kOk;
   std::string message;
-  std::string path;  // the node made
-  Stat stat;         // create, set, set acl
+  std::string path;   // the node made
+  Stat stat;          // create, set, set acl
+  bool held = false;  // of several locks: this one is held already
 
   friend bool operator==(const OperationResult&, const OperationResult&) = default;
 };
@@ -207,16 +236,16 @@ struct Outcome {
   ErrorCode code = ErrorCode::kOk;
   std::string message;       // for a refusal: what to do
   Zxid zxid;                 // of the entry that applied it (a stored outcome keeps its first)
-  std::string path;          // the node made (create, acquire)
+  std::string path;          // the node made (create, acquire, upgrade)
   Stat stat;                 // create, set, set acl
-  bool held = false;         // acquire: the node holds the lock already
-  Token token;               // acquire: the token that goes with the node, valid once it holds
+  bool held = false;         // acquire, upgrade: the node holds the lock already; of several: all do
+  Token token;               // the same: the token that goes with the node, valid once it holds
   SessionId session;         // open, attach
   uint32_t epoch = 0;        // open, attach
   uint32_t timeout_ms = 0;   // open, attach: as negotiated
   uint64_t next_number = 0;  // open, attach: the lowest number not applied yet
-  // multi: one for each operation, none if the multi as a whole broke a limit. A refused one's code and
-  // message are those of the operation that was refused.
+  // multi, acquire of several: one for each operation, none if the multi as a whole broke a limit. A refused
+  // one's code and message are those of the operation that was refused.
   std::vector<OperationResult> results{};
 
   friend bool operator==(const Outcome&, const Outcome&) = default;

@@ -31,27 +31,35 @@ enum class OperationKind : uint8_t {
   kCheckAbsent = 10,
   kCheckHeld = 11,
   kSetQuota = 12,
-  kAddCredential = 13
+  kAddCredential = 13,
+  kAcquireAs = 14,  // in bytes only: a kAcquire of another mode than the plain exclusive one
+  kAcquireMany = 15,
+  kUpgrade = 16,
+  kDowngrade = 17,
+  kBreak = 18
 };
 
 // All operations in one; fields that an operation does not have keep their defaults.
 struct OperationView {
   OperationKind kind = OperationKind::kCreate;
-  std::string_view path;  // of a release: its node
+  std::string_view path;  // of a release, an upgrade and a downgrade: the node
   std::string_view data;
   bool ephemeral = false;
   bool sequential = false;
   bool parents = false;
   bool container = false;
+  bool one_recipe = false;
   bool recursive = false;
   int32_t version = -1;
   Token token;
+  PlaceMode place;
+  bool wait = false;
   std::optional<int64_t> ttl_ms;
   Acl acl;
   QuotaLimits limits;
   std::string_view scheme, id;  // of a credential
   bool super = false;
-  std::vector<OperationView> operations;  // of a multi
+  std::vector<OperationView> operations;  // of a multi; of an acquire of several locks
 };
 
 struct RequestView {

@@ -1,4 +1,5 @@
-// One operation under way: what operations.cc (single ones), deletion.cc (whole subtrees) and multi.cc share.
+// One operation under way: what operations.cc (single ones), locking.cc (queues), deletion.cc (whole
+// subtrees) and multi.cc share.
 // Not for others to include.
 //
 // An operation that refuses has changed nothing: every rule is asked before the first change.
@@ -29,6 +30,8 @@ class Execution {
   Outcome run(const OperationView& op);
   Outcome refuse(ErrorCode code, std::string message);
   void erase(const Place& place);
+  // As erase(), of what an expired session owned.
+  void expire(const Place& place);
 
  private:
   Outcome create(const OperationView& op);
@@ -38,6 +41,9 @@ class Execution {
   Outcome remove_all(const Place& place);
   Outcome acquire(const OperationView& op);
   Outcome release(const OperationView& op);
+  Outcome upgrade(const OperationView& op);
+  Outcome downgrade(const OperationView& op);
+  Outcome break_lock(const OperationView& op);
   Outcome set_quota(const OperationView& op);
   Outcome check(const OperationView& op);
   Outcome check_absent(const OperationView& op);
@@ -64,7 +70,11 @@ class Execution {
   Outcome refuse_missing(std::string_view path, std::string_view advice);
   Outcome refuse_version(const Place& place, int32_t actual, int32_t version);
   Outcome refuse_sequence(std::string_view parent);
-  std::string_view queue_refusal(Ref lock) const;
+  std::string queue_refusal(Ref lock, const PlaceMode& wanted) const;
+  // Who holds, for people: "session 0x1f holds it with token 9".
+  std::string holder_text(Ref lock) const;
+  // Errors: kNoNode, kNotHolder unless it is this session's place in a queue.
+  Result<Place> own_place(std::string_view node);
   std::string kazoo_name() const;
 
   Tree& tree_;

@@ -11,12 +11,14 @@ constexpr uint8_t kParentsFlag = 4;
 constexpr uint8_t kContainerFlag = 8;
 constexpr uint8_t kTtlFlag = 16;  // the time to live follows
 constexpr uint8_t kAclFlag = 32;  // a list of permissions follows
-constexpr uint8_t kAllFlags = 63;
+constexpr uint8_t kOneRecipeFlag = 64;
+constexpr uint8_t kAllFlags = 127;
 
 void put_create(std::string& bytes, ByteWriter& out, const OperationView& op) {
   out.u8(static_cast<uint8_t>((op.ephemeral ? kEphemeralFlag : 0) | (op.sequential ? kSequentialFlag : 0) |
                               (op.parents ? kParentsFlag : 0) | (op.container ? kContainerFlag : 0) |
-                              (op.ttl_ms ? kTtlFlag : 0) | (op.acl.empty() ? 0 : kAclFlag)));
+                              (op.ttl_ms ? kTtlFlag : 0) | (op.acl.empty() ? 0 : kAclFlag) |
+                              (op.one_recipe ? kOneRecipeFlag : 0)));
   if (op.ttl_ms) out.i64(*op.ttl_ms);
   if (!op.acl.empty()) append_acl(bytes, op.acl);
   out.string(op.data);
@@ -29,6 +31,7 @@ void get_create(ByteReader& in, OperationView& op) {
   op.sequential = (flags & kSequentialFlag) != 0;
   op.parents = (flags & kParentsFlag) != 0;
   op.container = (flags & kContainerFlag) != 0;
+  op.one_recipe = (flags & kOneRecipeFlag) != 0;
   if ((flags & kTtlFlag) != 0) op.ttl_ms = in.i64();
   if ((flags & kAclFlag) != 0) {
     op.acl = read_acl(in);
@@ -48,7 +51,12 @@ bool in_multi(OperationKind kind) {
     case OperationKind::kCheckHeld:
       return true;
     case OperationKind::kAcquire:
+    case OperationKind::kAcquireAs:
+    case OperationKind::kAcquireMany:
     case OperationKind::kRelease:
+    case OperationKind::kUpgrade:
+    case OperationKind::kDowngrade:
+    case OperationKind::kBreak:
     case OperationKind::kCloseSession:
     case OperationKind::kMulti:
     case OperationKind::kSetQuota:
@@ -56,6 +64,30 @@ bool in_multi(OperationKind kind) {
       break;
   }
   return false;
+}
+
+bool is_acquire(OperationKind kind) {
+  return kind == OperationKind::kAcquire || kind == OperationKind::kAcquireAs;
+}
+
+void put_place(ByteWriter& out, const PlaceMode& place) {
+  out.u8(static_cast<uint8_t>(place.mode));
+  out.varint(place.permits);
+  out.varint(place.delay_ms);
+}
+
+PlaceMode get_place(ByteReader& in) {
+  PlaceMode place;
+  const uint8_t mode = in.u8();
+  if (mode > static_cast<uint8_t>(Mode::kPermit)) in.fail();
+  place.mode = static_cast<Mode>(mode);
+  const uint64_t permits = in.varint();
+  const uint64_t delay_ms = in.varint();
+  if (permits > UINT32_MAX || delay_ms > UINT32_MAX) in.fail();
+  place.permits = static_cast<uint32_t>(permits);
+  place.delay_ms = static_cast<uint32_t>(delay_ms);
+  if (place == PlaceMode()) in.fail();
+  return place;
 }
 
 bool alone(OperationKind kind) {
@@ -67,6 +99,21 @@ bool get_bool(ByteReader& in) {
   const uint8_t value = in.u8();
   if (value > 1) in.fail();
   return value == 1;
+}
+
+OperationView get_operation(ByteReader& in);
+
+// Looked at first, so that no bytes make get_operation() call itself again and again.
+template <class Fits>
+void get_operations(ByteReader& in, size_t max, Fits fits, std::vector<OperationView>& operations) {
+  const uint64_t count = in.varint();
+  // In memory each takes a hundred times its smallest form, so the limit is the decoder's, too.
+  if (count > max) in.fail();
+  while (operations.size() < count && !in.failed()) {
+    ByteReader ahead = in;
+    if (!fits(static_cast<OperationKind>(ahead.u8()))) in.fail();
+    operations.push_back(get_operation(in));
+  }
 }
 
 // One of any kind.
@@ -81,15 +128,12 @@ OperationView get_operation(ByteReader& in) {
     return op;
   }
   if (op.kind == OperationKind::kMulti) {
-    const uint64_t count = in.varint();
-    // In memory each takes a hundred times its smallest form, so the limit is the decoder's, too.
-    if (count > kMultiOperationsMax) in.fail();
-    while (op.operations.size() < count && !in.failed()) {
-      // Looked at first, so that no bytes make it call itself again and again.
-      ByteReader ahead = in;
-      if (!in_multi(static_cast<OperationKind>(ahead.u8()))) in.fail();
-      op.operations.push_back(get_operation(in));
-    }
+    get_operations(in, kMultiOperationsMax, in_multi, op.operations);
+    return op;
+  }
+  if (op.kind == OperationKind::kAcquireMany) {
+    op.wait = get_bool(in);
+    get_operations(in, kLocksAtOnceMax, is_acquire, op.operations);
     return op;
   }
   op.path = in.string();
@@ -112,9 +156,15 @@ OperationView get_operation(ByteReader& in) {
     case OperationKind::kAcquire:
       op.data = in.string();
       break;
+    case OperationKind::kAcquireAs:
+      op.kind = OperationKind::kAcquire;
+      op.data = in.string();
+      op.place = get_place(in);
+      break;
     case OperationKind::kCheck:
       op.version = in.i32();
       break;
+    case OperationKind::kBreak:
     case OperationKind::kCheckHeld:
       op.token = Token(in.varint());
       break;
@@ -122,6 +172,8 @@ OperationView get_operation(ByteReader& in) {
       op.limits = read_quota(in);
       break;
     case OperationKind::kRelease:
+    case OperationKind::kUpgrade:
+    case OperationKind::kDowngrade:
     case OperationKind::kCheckAbsent:
       break;
     default:
@@ -154,6 +206,7 @@ OperationView viewed(const CreateOp& op) {
   view.parents = op.parents;
   view.container = op.container;
   view.ttl_ms = op.ttl_ms;
+  view.one_recipe = op.one_recipe;
   return view;
 }
 OperationView viewed(const SetOp& op) { return common(OperationKind::kSet, op); }
@@ -163,8 +216,26 @@ OperationView viewed(const DeleteOp& op) {
   return view;
 }
 OperationView viewed(const SetAclOp& op) { return common(OperationKind::kSetAcl, op); }
-OperationView viewed(const AcquireOp& op) { return common(OperationKind::kAcquire, op); }
+OperationView viewed(const AcquireOp& op) {
+  OperationView view = common(OperationKind::kAcquire, op);
+  view.place = op.mode;
+  return view;
+}
+OperationView viewed(const AcquireManyOp& op) {
+  OperationView view = named(OperationKind::kAcquireMany, {});
+  view.wait = op.wait;
+  view.operations.reserve(op.locks.size());
+  for (const AcquireOp& lock : op.locks) view.operations.push_back(viewed(lock));
+  return view;
+}
 OperationView viewed(const ReleaseOp& op) { return named(OperationKind::kRelease, op.node); }
+OperationView viewed(const UpgradeOp& op) { return named(OperationKind::kUpgrade, op.node); }
+OperationView viewed(const DowngradeOp& op) { return named(OperationKind::kDowngrade, op.node); }
+OperationView viewed(const BreakOp& op) {
+  OperationView view = named(OperationKind::kBreak, op.path);
+  view.token = op.token;
+  return view;
+}
 OperationView viewed(const CloseSessionOp&) { return named(OperationKind::kCloseSession, {}); }
 OperationView viewed(const CheckOp& op) { return common(OperationKind::kCheck, op); }
 OperationView viewed(const CheckAbsentOp& op) { return named(OperationKind::kCheckAbsent, op.path); }
@@ -196,7 +267,12 @@ OperationView viewed(const MultiOp& op) {
 
 CreateOp create_of(const OperationView& view) {
   return {std::string(view.path), std::string(view.data), view.ephemeral, view.sequential,
-          view.parents,           view.container,         view.ttl_ms,    view.acl};
+          view.parents,           view.container,         view.ttl_ms,    view.acl,
+          view.one_recipe};
+}
+
+AcquireOp acquire_of(const OperationView& view) {
+  return {std::string(view.path), std::string(view.data), view.place};
 }
 
 // The kinds that a multi may hold. REQUIRES: in_multi(view.kind).
@@ -238,9 +314,21 @@ Operation operation_of(const OperationView& view) {
     case OperationKind::kSetAcl:
       return SetAclOp{std::move(path), view.acl, view.version};
     case OperationKind::kAcquire:
-      return AcquireOp{std::move(path), std::string(view.data)};
+      return acquire_of(view);
+    case OperationKind::kAcquireMany: {
+      AcquireManyOp many;
+      many.wait = view.wait;
+      for (const OperationView& lock : view.operations) many.locks.push_back(acquire_of(lock));
+      return many;
+    }
     case OperationKind::kRelease:
       return ReleaseOp{std::move(path)};
+    case OperationKind::kUpgrade:
+      return UpgradeOp{std::move(path)};
+    case OperationKind::kDowngrade:
+      return DowngradeOp{std::move(path)};
+    case OperationKind::kBreak:
+      return BreakOp{std::move(path), view.token};
     case OperationKind::kMulti: {
       MultiOp multi;
       multi.operations.reserve(view.operations.size());
@@ -258,9 +346,15 @@ Operation operation_of(const OperationView& view) {
 
 void append_operation(std::string& bytes, const OperationView& op) {
   ByteWriter out(bytes);
-  out.u8(static_cast<uint8_t>(op.kind));
+  const bool other_mode = op.kind == OperationKind::kAcquire && op.place != PlaceMode();
+  out.u8(static_cast<uint8_t>(other_mode ? OperationKind::kAcquireAs : op.kind));
   switch (op.kind) {
     case OperationKind::kCloseSession:
+      return;
+    case OperationKind::kAcquireMany:
+      out.u8(op.wait ? 1 : 0);
+      out.varint(op.operations.size());
+      for (const OperationView& lock : op.operations) append_operation(bytes, lock);
       return;
     case OperationKind::kMulti:
       out.varint(op.operations.size());
@@ -292,10 +386,12 @@ void append_operation(std::string& bytes, const OperationView& op) {
       break;
     case OperationKind::kAcquire:
       out.string(op.data);
+      if (other_mode) put_place(out, op.place);
       break;
     case OperationKind::kCheck:
       out.i32(op.version);
       break;
+    case OperationKind::kBreak:
     case OperationKind::kCheckHeld:
       out.varint(op.token.value());
       break;

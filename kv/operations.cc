@@ -59,7 +59,8 @@ void Execution::note(Change::Kind kind, const Place& place) {
     return acl == AclTable::kOpen ? nullptr : tree_.acls().share(acl);
   };
   changes_.push_back({kind, std::string(place.path), tree_.owner(place.ref), node.sequential(), node.czxid,
-                      node.order, list_of(place.ref), node.parent == kNone ? nullptr : list_of(node.parent)});
+                      node.order, list_of(place.ref), node.parent == kNone ? nullptr : list_of(node.parent),
+                      tree_.place_mode(place.ref)});
 }
 
 Place Execution::make(const Place& parent, std::string_view path, const NewNode& made) {
@@ -80,6 +81,10 @@ Place Execution::make_parents(Place from, std::string_view path, uint32_t acl) {
 Outcome Execution::create(const OperationView& op) {
   const Result<Acl> list = expanded(op.acl);
   if (!list.ok()) return refuse(list.error());
+  if (op.sequential && (op.ephemeral || op.ttl_ms) && read_place(op.data).marked) {
+    return refuse(ErrorCode::kInvalidArgument,
+                  "data that begins as that of a place in a lock's queue; acquire the lock instead");
+  }
   const std::string_view above = parent_of(op.path);
   Place parent = tree_.find(above);
   if (parent.ref == kNone) {
@@ -98,6 +103,15 @@ Outcome Execution::create(const OperationView& op) {
   }
   if (tree_.find(path).ref != kNone) {
     return refuse(ErrorCode::kNodeExists, "there is a node at " + shown(path) + " already");
+  }
+  if (op.one_recipe && op.sequential && op.ephemeral && parent.path.size() == above.size()) {
+    const Dialect queue = tree_.queue_dialect(parent.ref);
+    if (queue != Dialect::kEmpty && queue != dialect_of(name_of(path))) {
+      return refuse(ErrorCode::kBadQueue,
+                    "the queue at " + shown(above) +
+                        " has names of another lock recipe, and the servers are told to "
+                        "keep recipes apart; use another path");
+    }
   }
   if (tree_.node(parent.ref).ephemeral()) {
     return refuse(ErrorCode::kNoChildrenForEphemerals,
@@ -123,6 +137,13 @@ Outcome Execution::set(const OperationView& op) {
   if (Status status = allowed(place.ref, kWrite); !status.ok()) return refuse(status);
   const Node& node = tree_.node(place.ref);
   if (op.version != -1 && op.version != node.version) return refuse_version(place, node.version, op.version);
+  const PlaceMode holding = tree_.place_mode(place.ref);
+  const bool may_be_place = node.sequential() && (node.ephemeral() || node.ttl());
+  if (may_be_place && (read_place(op.data).mode != holding || holding.gone)) {
+    return refuse(ErrorCode::kBadQueue, "the node at " + shown(op.path) +
+                                            " is a place in a lock's queue, and its data says how it holds; "
+                                            "upgrade or downgrade the lock instead");
+  }
   const int64_t more = static_cast<int64_t>(op.data.size()) - int64_t{node.data_size};
   if (Status status = tree_.quotas().check_set(op.path, more, quota_warnings_); !status.ok())
     return refuse(status);
@@ -170,73 +191,6 @@ void Execution::erase(const Place& place) {
   tree_.remove(place, cause_);
 }
 
-// Why a node cannot be a lock, or "".
-std::string_view Execution::queue_refusal(Ref lock) const {
-  const Node& node = tree_.node(lock);
-  if (node.ephemeral()) return "is ephemeral";
-  if (!node.data().empty()) return "holds data";
-  if (tree_.queued_count(lock) != tree_.child_count(lock)) return "has children that are not in a queue";
-  if (tree_.queue_dialect(lock) == Dialect::kMixed)
-    return "has a queue of more than one recipe, or of an unknown one";
-  return {};
-}
-
-// As kazoo writes it: 32 hexadecimal digits that nobody else has, drawn here from what is unique to this
-// request.
-std::string Execution::kazoo_name() const {
-  constexpr char kHex[] = "0123456789abcdef";
-  const uint64_t words[] = {session_.value(), cause_.zxid.value()};
-  const std::string_view bytes(reinterpret_cast<const char*>(words), sizeof(words));
-  std::string name;
-  for (const uint64_t seed : {1U, 2U}) {
-    const uint64_t half = checksum64(bytes, seed);
-    for (int shift = 60; shift >= 0; shift -= 4) name.push_back(kHex[half >> shift & 15]);
-  }
-  return name + "__lock__";
-}
-
-Outcome Execution::acquire(const OperationView& op) {
-  Place lock = deepest(op.path);
-  const bool there = lock.path.size() == op.path.size();
-  if (const std::string_view refusal = there ? queue_refusal(lock.ref) : ""; !refusal.empty()) {
-    return refuse(ErrorCode::kBadQueue, "the node at " + shown(op.path) + " cannot be used as a lock: it " +
-                                            std::string(refusal) + "; use another path");
-  }
-  if (tree_.node(lock.ref).ephemeral()) {
-    return refuse(ErrorCode::kNoChildrenForEphemerals,
-                  "the node at " + shown(lock.path) + " is ephemeral and can have no children");
-  }
-  if (Status status = allowed(lock.ref, kCreate); !status.ok()) return refuse(status);
-  const bool kazoo = there && tree_.queue_dialect(lock.ref) == Dialect::kKazoo;
-  std::string node = join_path(op.path, kazoo ? kazoo_name() : "lock-");
-  const uint64_t suffix = there ? tree_.creates(lock.ref) : 0;
-  if (suffix > kSequenceMax) return refuse_sequence(op.path);
-  append_sequence(node, suffix);
-  if (Status status = tree_.quotas().check_create(node, lock.path, op.data.size(), quota_warnings_);
-      !status.ok()) {
-    return refuse(status);
-  }
-  // What is made has the list of the node that it is made below, so that a lock is no way around it.
-  const uint32_t acl = tree_.node(lock.ref).acl;
-  lock = make_parents(lock, op.path, acl);
-  const Place made = make(lock, node, {op.data, session_, true, false, 0, again(acl)});
-  outcome_.held = tree_.first_queued(lock.ref) == made.ref;
-  outcome_.token = Token(cause_.zxid.value());
-  outcome_.path = std::move(node);
-  return std::move(outcome_);
-}
-
-Outcome Execution::release(const OperationView& op) {
-  const Place place = tree_.find(op.path);
-  if (place.ref == kNone) return refuse_missing(op.path, "it has left the queue already");
-  if (!tree_.node(place.ref).queued() || tree_.owner(place.ref) != session_) {
-    return refuse(ErrorCode::kNotHolder,
-                  "the node at " + shown(op.path) + " is not this session's place in a queue");
-  }
-  erase(place);
-  return std::move(outcome_);
-}
-
 Outcome Execution::set_quota(const OperationView& op) {
   if (Status status = allowed(deepest(op.path == "/" ? op.path : parent_of(op.path)).ref, kAdmin);
       !status.ok())
@@ -266,18 +220,6 @@ Outcome Execution::check_absent(const OperationView& op) {
   return refuse(ErrorCode::kNodeExists, "there is a node at " + shown(op.path));
 }
 
-Outcome Execution::check_held(const OperationView& op) {
-  const Place place = tree_.find(op.path);
-  if (place.ref != kNone) {
-    if (Status status = allowed(place.ref, kRead); !status.ok()) return refuse(status);
-  }
-  const Ref holder = place.ref == kNone ? kNone : tree_.first_queued(place.ref);
-  if (holder == kNone) return refuse(ErrorCode::kNotHolder, "nobody holds the lock " + shown(op.path));
-  if (Token(tree_.node(holder).czxid.value()) == op.token) return std::move(outcome_);
-  return refuse(ErrorCode::kNotHolder,
-                "the lock " + shown(op.path) + " is not held with this token: it was handed on");
-}
-
 Outcome Execution::run(const OperationView& op) {
   if (Status status = validate_operation(op); !status.ok()) return refuse(status);
   switch (op.kind) {
@@ -291,6 +233,12 @@ Outcome Execution::run(const OperationView& op) {
       return acquire(op);
     case OperationKind::kRelease:
       return release(op);
+    case OperationKind::kUpgrade:
+      return upgrade(op);
+    case OperationKind::kDowngrade:
+      return downgrade(op);
+    case OperationKind::kBreak:
+      return break_lock(op);
     case OperationKind::kSetAcl:
       return set_acl(op);
     case OperationKind::kSetQuota:
@@ -304,17 +252,20 @@ Outcome Execution::run(const OperationView& op) {
     case OperationKind::kAddCredential:
     case OperationKind::kCloseSession:
     case OperationKind::kMulti:
+    case OperationKind::kAcquireAs:
+    case OperationKind::kAcquireMany:
       break;
   }
   CHECK_MSG(false, "this is no operation on the tree, or several");
 }
 
-void remove_owned(const Context& context) {
+void remove_owned(const Context& context, bool expired) {
   Execution execution(context);
   Tree& tree = context.tree;
   for (Ref ref = tree.first_owned(context.session); ref != kNone; ref = tree.first_owned(context.session)) {
     const std::string path = tree.path(ref);
-    execution.erase({path, checksum64(path), ref});
+    const Place place{path, checksum64(path), ref};
+    expired ? execution.expire(place) : execution.erase(place);
   }
 }
 

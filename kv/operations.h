@@ -26,8 +26,9 @@ struct Context {
 // REQUIRES: not a close; that one is about the session.
 Outcome execute(const Context& context, const OperationView& operation);
 
-// Removes what the session owns, in the order of creation.
-void remove_owned(const Context& context);
+// Removes what the session owns, in the order of creation. Where it `expired`, the places in queues that held
+// and have a delay (PlaceMode::delay_ms) are kept for so long.
+void remove_owned(const Context& context, bool expired);
 
 // Removes those of the nodes that are due by the cause's cluster time.
 void reap(const Context& context, const std::vector<std::string>& paths);

@@ -17,7 +17,7 @@ constexpr uint8_t kLockGroup = 8;
 constexpr uint8_t kSessionGroup = 16;
 constexpr uint8_t kResultsGroup = 32;
 constexpr uint8_t kAllGroups = 63;
-constexpr uint8_t kAllGroupsOfResult = kMessageGroup | kPathGroup | kStatGroup;
+constexpr uint8_t kAllGroupsOfResult = kMessageGroup | kPathGroup | kStatGroup | kLockGroup;
 
 bool has_lock(const Outcome& o) { return o.held || o.token.value() != 0; }
 bool has_session(const Outcome& o) {
@@ -32,7 +32,7 @@ uint8_t groups_of(const Outcome& o) {
 
 uint8_t groups_of(const OperationResult& r) {
   return static_cast<uint8_t>((r.message.empty() ? 0 : kMessageGroup) | (r.path.empty() ? 0 : kPathGroup) |
-                              (r.stat == Stat{} ? 0 : kStatGroup));
+                              (r.stat == Stat{} ? 0 : kStatGroup) | (r.held ? kLockGroup : 0));
 }
 
 void put_stat(ByteWriter& out, const Stat& stat) {
@@ -92,6 +92,7 @@ OperationResult get_result(ByteReader& in) {
   if (groups & kMessageGroup) r.message = in.string();
   if (groups & kPathGroup) r.path = in.string();
   if (groups & kStatGroup) r.stat = get_stat(in);
+  r.held = (groups & kLockGroup) != 0;
   if (groups > kAllGroupsOfResult || groups != groups_of(r)) in.fail();
   return r;
 }

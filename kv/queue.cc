@@ -18,7 +18,7 @@ QueueView queue_of(std::span<const Child> children) {
   QueueView view;
   for (const Child& child : children) {
     const bool queued = child.sequential && child.owner.value() != 0;
-    (queued ? view.queue : view.strangers).push_back(child);
+    (queued ? view.queue : child.place.gone ? view.gone : view.strangers).push_back(child);
     if (!queued) continue;
     const Dialect dialect = dialect_of(child.name);
     view.dialect = view.dialect == Dialect::kEmpty || view.dialect == dialect ? dialect : Dialect::kMixed;
@@ -26,6 +26,12 @@ QueueView queue_of(std::span<const Child> children) {
   // Stable: those of one entry stay in the order in which it made them.
   std::stable_sort(view.queue.begin(), view.queue.end(),
                    [](const Child& a, const Child& b) { return a.czxid < b.czxid; });
+  Holders holders;
+  for (const Child& child : view.gone) holders.next(child.place);
+  for (const Child& child : view.queue) {
+    if (!holders.next(child.place)) break;
+    ++view.holders;
+  }
   return view;
 }
 

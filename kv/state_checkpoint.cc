@@ -78,7 +78,7 @@ void StateMachine::begin_anew(uint64_t zxid_base) {
   state.zxid_base = zxid_base;
   Applied unheard;
   for (const SessionId id : state.sessions.ids()) {
-    remove_owned(state.context(id, impl_->nobody, unheard));
+    remove_owned(state.context(id, impl_->nobody, unheard), false);
     state.sessions.end(id);
   }
   state.history.forget_all(state.zxid());

@@ -96,7 +96,7 @@ void StateMachine::Impl::apply_command(const ExpireSessions& expire, Applied& ap
 }
 
 void StateMachine::Impl::end_session(SessionId id, bool expired, Applied& applied) {
-  remove_owned(context(id, nobody, applied));
+  remove_owned(context(id, nobody, applied), expired);
   sessions.end(id);
   applied.sessions_ended.push_back({id, expired});
 }
@@ -232,6 +232,24 @@ std::optional<Child> StateMachine::first_queued(std::string_view path) const {
   const Ref first = ref == kNone ? kNone : impl_->tree.first_queued(ref);
   if (first == kNone) return std::nullopt;
   return impl_->tree.child(first);
+}
+
+std::vector<Child> StateMachine::holders(std::string_view path) const {
+  std::vector<Child> children;
+  const Tree& tree = impl_->tree;
+  if (const Ref ref = tree.find(path).ref; ref != kNone)
+    tree.for_each_holder(ref, [&](Ref holder) { children.push_back(tree.child(holder)); });
+  return children;
+}
+
+bool StateMachine::holds(std::string_view node) const {
+  const Ref ref = impl_->tree.find(node).ref;
+  return ref != kNone && impl_->tree.node(ref).queued() && impl_->tree.holds(ref);
+}
+
+size_t StateMachine::kept_places(std::string_view path) const {
+  const Ref ref = impl_->tree.find(path).ref;
+  return ref == kNone ? 0 : impl_->tree.queue_modes(ref).gone.size();
 }
 
 std::optional<SessionView> StateMachine::session(SessionId id) const {

@@ -55,6 +55,8 @@ struct Change {
   // change itself, and of its parent for what that does to the parent's children. Null: open to all.
   std::shared_ptr<const Acl> acl;
   std::shared_ptr<const Acl> parent_acl;
+  // Of a place in a queue, or one kept for an expired holder: how it holds, or held before it was set.
+  PlaceMode place{};
 };
 
 // The outcome of a session's request, for the server where that session is attached.
@@ -113,6 +115,8 @@ struct Child {
   bool sequential = false;
   uint32_t order = 0;  // among the nodes that its entry made
   NodeKind kind = NodeKind::kPersistent;
+  // Of an ephemeral node made by a sequential create, or of a place kept for an expired holder.
+  PlaceMode place{};
 };
 
 inline constexpr size_t kChildrenLookedAtMax = 50'000;
@@ -171,8 +175,15 @@ class StateMachine {
   // the last where few names have the prefix: at most kChildrenLookedAtMax are looked at for one. Costs the
   // page, and a walk to its place if the cursor's child was deleted.
   Result<ChildPage> children_page(std::string_view path, const ChildPageOptions& options) const;
-  // The child of a lock's path that holds (the first in its queue), without walking the waiters.
+  // The first in a lock's queue, without walking the others. It holds unless the place of an expired holder
+  // is kept.
   std::optional<Child> first_queued(std::string_view path) const;
+  // The children of a lock's path that hold. Costs their number.
+  std::vector<Child> holders(std::string_view path) const;
+  // Whether this node, a place in a queue, holds. Costs the number of holders before it.
+  bool holds(std::string_view node) const;
+  // How many places are kept for expired holders.
+  size_t kept_places(std::string_view path) const;
 
   std::optional<SessionView> session(SessionId id) const;
   // In ascending order of id.

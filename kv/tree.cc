@@ -171,6 +171,7 @@ void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
   touch(place.ref, place.path);
   unschedule(place.ref);
   change_hash(place.ref, -hash_of(place.ref, place.hash));
+  count_mode(place.ref, false);
   const Node before = node;
   if (undoable_) done_.push_back({Done::Kind::kSet, place.ref, {}, before, rare(place.ref)});
   if (data.size() == node.data_size && !undoable_) {
@@ -180,6 +181,7 @@ void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
     put_payload(node, before.name(), data);
     if (!undoable_) free_payload(replaced);
   }
+  count_mode(place.ref, true);
   const int64_t grown = int64_t{node.data_size} - int64_t{before.data_size};
   count(place.path, 0, grown);
   dirty_bytes_ += grown;
@@ -340,7 +342,7 @@ NodeKind Tree::kind(Ref ref) const {
 
 Child Tree::child(Ref ref) const {
   const Node& node = nodes_[ref];
-  return {node.name(), node.czxid, owner(ref), node.sequential(), node.order, kind(ref)};
+  return {node.name(), node.czxid, owner(ref), node.sequential(), node.order, kind(ref), place_mode(ref)};
 }
 
 std::vector<Child> Tree::children(Ref ref) const {
@@ -372,7 +374,7 @@ size_t Tree::owned_count(SessionId owner) const {
 size_t Tree::bytes() const {
   // A payload of its own costs malloc's 8 bytes, and 8 more on average until the next multiple of 16.
   return nodes_.bytes() + parents_.bytes() + ephemerals_.bytes() + table_.bytes() + payload_bytes_ +
-         size_ * 16 + (rare_.size() + due_.size()) * kMapEntryBytes;
+         size_ * 16 + (rare_.size() + due_.size() + modes_.size()) * kMapEntryBytes;
 }
 
 }  // namespace quorate::kv

@@ -35,6 +35,7 @@
 #include "kv/command.h"
 #include "kv/node.h"
 #include "kv/path_table.h"
+#include "kv/place_mode.h"
 #include "kv/queue.h"
 #include "kv/quotas.h"
 #include "kv/record_list.h"
@@ -49,6 +50,16 @@ struct Place {
   std::string_view path;
   uint64_t hash = 0;
   Ref ref = kNone;
+};
+
+// Of a queue with places that are not plainly exclusive.
+struct QueueModes {
+  uint32_t shared = 0;
+  uint32_t permits = 0;    // places
+  uint32_t semaphore = 0;  // how many permits there are, if there is such a place
+  std::vector<Ref> gone;   // children that are kept for expired holders, all of one mode
+
+  bool plain() const { return shared == 0 && permits == 0 && gone.empty(); }
 };
 
 // What a node to be made is, besides its path.
@@ -121,6 +132,20 @@ class Tree {
   uint32_t queued_count(Ref ref) const { return parent_part(ref).queued; }
   // The dialect of its queue, as queue_of() says, without walking it.
   Dialect queue_dialect(Ref ref) const;
+
+  Ref next_queued(Ref ref) const { return ephemerals_[nodes_[ref].part].queued_next; }
+  // As Child has it.
+  PlaceMode place_mode(Ref ref) const;
+  const QueueModes& queue_modes(Ref ref) const;
+  // REQUIRES: a place in a queue. Costs the number of holders before it.
+  bool holds(Ref ref) const;
+  // Those in the lock's queue that hold, from the first on.
+  template <class F>
+  void for_each_holder(Ref lock, F each) const {
+    Holders holders = kept_holders(lock);
+    for (Ref at = first_queued(lock); at != kNone && holders.next(place_mode(at)); at = next_queued(at))
+      each(at);
+  }
 
   // What a session owns, in the order of creation.
   Ref first_owned(SessionId owner) const;
@@ -255,6 +280,9 @@ class Tree {
   void unlink_owned(Ref ref);
   void link_queued(Ref parent, ParentPart& part, Ref ref);
   void unlink_queued(ParentPart& part, Ref ref);
+  Holders kept_holders(Ref lock) const;
+  // Around every change of a place's data, and with its coming and going.
+  void count_mode(Ref ref, bool added);
   static uint32_t* dialect_counter(ParentPart& part, std::string_view name);
   // Counts a change for quotas and for all.
   void count(std::string_view path, int64_t nodes, int64_t bytes) {
@@ -285,6 +313,7 @@ class Tree {
   PathTable table_;
   std::unordered_map<SessionId, Owned> owned_;
   std::vector<Ref> queues_;
+  std::unordered_map<Ref, QueueModes> modes_;  // by parent; none where all places are plainly exclusive
   std::set<std::pair<int64_t, Ref>> due_;
   Ref root_ = kNone;
   size_t size_ = 0;

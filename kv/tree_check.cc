@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "base/checksum.h"
 #include "kv/path.h"
 #include "kv/text.h"
@@ -113,8 +115,20 @@ std::optional<std::string> Tree::check_queue(Ref ref, const std::vector<Ref>& ex
     return "the queue of " + at + " is not made of its queue nodes";
   if (part.last_queued != (queued.empty() ? kNone : queued.back()))
     return "the queue of " + at + " does not end where it should";
-  if (queue_of(children(ref)).dialect != queue_dialect(ref))
-    return "the dialect of " + at + " is not what was counted";
+  const QueueView view = queue_of(children(ref));
+  if (view.dialect != queue_dialect(ref)) return "the dialect of " + at + " is not what was counted";
+  const auto of_mode = [&](Mode mode) {
+    return std::count_if(view.queue.begin(), view.queue.end(),
+                         [mode](const Child& child) { return child.place.mode == mode; });
+  };
+  const QueueModes& modes = queue_modes(ref);
+  if (modes.shared != of_mode(Mode::kShared) || modes.permits != of_mode(Mode::kPermit) ||
+      modes.gone.size() != view.gone.size()) {
+    return "how the places of " + at + " hold is not what was counted";
+  }
+  size_t holding = 0;
+  for_each_holder(ref, [&holding](Ref) { ++holding; });
+  if (holding != view.holders) return "who holds " + at + " is not who should";
   if (!queued.empty() && (part.queue_slot >= queues_.size() || queues_[part.queue_slot] != ref)) {
     return "the queue of " + at + " is not in the list of queues";
   }

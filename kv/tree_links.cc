@@ -1,3 +1,5 @@
+#include <vector>
+
 #include "base/check.h"
 #include "base/checksum.h"
 #include "kv/path.h"
@@ -35,6 +37,7 @@ void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
   link_child(part, place.ref);
   if (node.ephemeral()) link_owned(place.ref);
   if (node.queued()) link_queued(parent, part, place.ref);
+  count_mode(place.ref, true);
   part.creates = creates;
   part.pzxid = pzxid;
   change_hash(parent, parent_hash_of(parent, parent_hash));
@@ -55,6 +58,7 @@ void Tree::unlink(const Place& place, uint64_t creates, Zxid pzxid) {
   unschedule(parent);
   change_hash(place.ref, -(hash_of(place.ref, place.hash) + parent_hash_of(place.ref, place.hash)));
   change_hash(parent, -parent_hash_of(parent, parent_hash));
+  count_mode(place.ref, false);
   if (node.queued()) unlink_queued(part, place.ref);
   if (node.ephemeral()) unlink_owned(place.ref);
   unlink_child(part, place.ref);
@@ -140,6 +144,51 @@ void Tree::unlink_queued(ParentPart& part, Ref ref) {
     parents_[nodes_[moved].part].queue_slot = part.queue_slot;
     queues_.pop_back();
   }
+}
+
+// ---- how places hold
+
+PlaceMode Tree::place_mode(Ref ref) const {
+  const Node& node = nodes_[ref];
+  if (!node.sequential() || !(node.ephemeral() || node.ttl())) return {};
+  const PlaceMode mode = read_place(node.data()).mode;
+  return mode.gone == node.ttl() ? mode : PlaceMode();
+}
+
+const QueueModes& Tree::queue_modes(Ref ref) const {
+  static const QueueModes kPlain;
+  if (modes_.empty()) return kPlain;
+  const auto found = modes_.find(ref);
+  return found == modes_.end() ? kPlain : found->second;
+}
+
+Holders Tree::kept_holders(Ref lock) const {
+  Holders holders;
+  for (const Ref kept : queue_modes(lock).gone) holders.next(place_mode(kept));
+  return holders;
+}
+
+bool Tree::holds(Ref ref) const {
+  const Ref lock = nodes_[ref].parent;
+  Holders holders = kept_holders(lock);
+  for (Ref at = first_queued(lock); holders.next(place_mode(at)); at = next_queued(at)) {
+    if (at == ref) return true;
+    if (next_queued(at) == kNone) break;
+  }
+  return false;
+}
+
+void Tree::count_mode(Ref ref, bool added) {
+  const PlaceMode mode = place_mode(ref);
+  if (mode.mode == Mode::kExclusive && !mode.gone) return;
+  const Ref lock = nodes_[ref].parent;
+  QueueModes& modes = modes_[lock];
+  const uint32_t one = added ? 1 : uint32_t(-1);
+  if (mode.gone && added) modes.gone.push_back(ref);
+  if (mode.gone && !added) std::erase(modes.gone, ref);
+  if (!mode.gone) (mode.mode == Mode::kShared ? modes.shared : modes.permits) += one;
+  if (mode.mode == Mode::kPermit) modes.semaphore = mode.permits;
+  if (modes.plain()) modes_.erase(lock);
 }
 
 // ---- what is due

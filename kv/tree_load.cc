@@ -110,6 +110,7 @@ Status Tree::load(std::string_view path, const NodeRecord& record) {
     if (node.prev != kNone && !made_in_order(node.prev, ref)) unordered_.push_back(parent);
     link_child(part, ref);
     if (node.queued()) queueing_.push_back(parent);
+    count_mode(ref, true);
     table_.insert(node.path_hash, ref);
     ++size_;
   }

@@ -58,6 +58,7 @@ void Tree::undo_one(const Done& done) {
   unschedule(done.ref);
   change_hash(done.ref, -hash_of(done.ref, place.hash));
   if (done.kind == Done::Kind::kSet) {
+    count_mode(done.ref, false);
     count(at, 0, int64_t{done.before.data_size} - int64_t{node.data_size});
     free_payload(node);
     node.payload = done.before.payload;
@@ -65,6 +66,7 @@ void Tree::undo_one(const Done& done) {
     node.version = done.before.version;
     node.mzxid = done.before.mzxid;
     node.mtime_ms = done.before.mtime_ms;
+    count_mode(done.ref, true);
   } else {
     acls_.release(node.acl);
     node.acl = done.before.acl;

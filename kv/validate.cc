@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <vector>
 
 #include "kv/acl.h"
 #include "kv/command_view.h"
 #include "kv/path.h"
+#include "kv/place_mode.h"
 #include "kv/text.h"
 
 namespace quorate::kv {
@@ -48,6 +50,52 @@ Status validate_create(const OperationView& op) {
   return op.acl.empty() ? Status() : validate_acl(op.acl);
 }
 
+Status validate_place(const OperationView& op) {
+  const PlaceMode& place = op.place;
+  if (place.gone || (place.mode == Mode::kPermit) != (place.permits > 0) || place.permits > kPermitsMax) {
+    return {ErrorCode::kInvalidArgument,
+            "a semaphore has from 1 to " + std::to_string(kPermitsMax) + " permits, another lock none"};
+  }
+  if (place.delay_ms > kLockDelayMsMax) {
+    return {ErrorCode::kInvalidArgument,
+            "a lock's delay is at most " + std::to_string(kLockDelayMsMax) + " ms"};
+  }
+  if (read_place(op.data).marked) {
+    return {ErrorCode::kInvalidArgument,
+            "a name that reads as the data of a place in a lock's queue (quorate:...); take another"};
+  }
+  return validate_data(write_place(place, op.data));
+}
+
+Status validate_acquire(const OperationView& op) {
+  if (op.path.size() + kQueueNameBytes + kSequenceDigits > kPathBytesMax) {
+    return {ErrorCode::kTooLarge, "the lock's path leaves no room for its queue; at most " +
+                                      std::to_string(kPathBytesMax - kQueueNameBytes - kSequenceDigits) +
+                                      " bytes are allowed"};
+  }
+  return validate_place(op);
+}
+
+Status validate_many(const OperationView& many) {
+  size_t bytes = 0;
+  std::vector<std::string_view> paths;
+  for (const OperationView& lock : many.operations) {
+    bytes += lock.path.size();
+    paths.push_back(lock.path);
+  }
+  if (paths.empty() || paths.size() > kLocksAtOnceMax || bytes > kLocksAtOnceBytesMax) {
+    return {ErrorCode::kTooLarge, std::to_string(paths.size()) + " locks with " + std::to_string(bytes) +
+                                      " bytes of paths; from 1 to " + std::to_string(kLocksAtOnceMax) +
+                                      " with at most " + std::to_string(kLocksAtOnceBytesMax) +
+                                      " can be acquired at once"};
+  }
+  std::sort(paths.begin(), paths.end());
+  const auto twice = std::adjacent_find(paths.begin(), paths.end());
+  if (twice == paths.end()) return {};
+  return {ErrorCode::kInvalidArgument,
+          "the lock " + shown(*twice) + " is named twice; it would wait for itself"};
+}
+
 Status validate_multi(const OperationView& multi) {
   if (multi.operations.size() > kMultiOperationsMax) {
     return {ErrorCode::kTooLarge, "the multi has " + std::to_string(multi.operations.size()) +
@@ -67,6 +115,7 @@ Status validate_multi(const OperationView& multi) {
 Status validate_operation(const OperationView& op) {
   if (op.kind == OperationKind::kCloseSession) return {};
   if (op.kind == OperationKind::kMulti) return validate_multi(op);
+  if (op.kind == OperationKind::kAcquireMany) return validate_many(op);
   if (op.kind == OperationKind::kAddCredential) return validate_added(op);
   if (Status status = validate_path(op.path, op.sequential); !status.ok()) return status;
   if (Status status = validate_data(op.data); !status.ok()) return status;
@@ -76,12 +125,7 @@ Status validate_operation(const OperationView& op) {
   if (op.kind == OperationKind::kDelete && op.path == "/") {
     return {ErrorCode::kInvalidArgument, "the root cannot be deleted; name a node below it"};
   }
-  if (op.kind == OperationKind::kAcquire &&
-      op.path.size() + kQueueNameBytes + kSequenceDigits > kPathBytesMax) {
-    return {ErrorCode::kTooLarge, "the lock's path leaves no room for its queue; at most " +
-                                      std::to_string(kPathBytesMax - kQueueNameBytes - kSequenceDigits) +
-                                      " bytes are allowed"};
-  }
+  if (op.kind == OperationKind::kAcquire) return validate_acquire(op);
   return {};
 }
 
@@ -111,6 +155,7 @@ bool only_frees(const OperationView& op) {
   switch (op.kind) {
     case OperationKind::kDelete:
     case OperationKind::kRelease:
+    case OperationKind::kBreak:
     case OperationKind::kCloseSession:
     case OperationKind::kCheck:
     case OperationKind::kCheckAbsent:
@@ -122,6 +167,10 @@ bool only_frees(const OperationView& op) {
     case OperationKind::kCreate:
     case OperationKind::kSet:
     case OperationKind::kAcquire:
+    case OperationKind::kAcquireAs:
+    case OperationKind::kAcquireMany:
+    case OperationKind::kUpgrade:
+    case OperationKind::kDowngrade:
     case OperationKind::kSetAcl:
     case OperationKind::kSetQuota:
     case OperationKind::kAddCredential:

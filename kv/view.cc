@@ -45,6 +45,16 @@ Result<std::optional<Child>> View::first_queued(std::string_view path) const {
   return state_.first_queued(path);
 }
 
+Result<std::vector<Child>> View::holders(std::string_view path) const {
+  if (const auto node = get(path); !node.ok()) return node.error();
+  return state_.holders(path);
+}
+
+Result<bool> View::holds(std::string_view node) const {
+  if (const auto place = get(parent_of(node)); !place.ok()) return place.error();
+  return state_.holds(node);
+}
+
 std::vector<std::string> View::queues(std::string_view root, size_t max, std::string_view after) const {
   std::vector<std::string> all = state_.queues(root, state_.node_count());
   std::vector<std::string> paths;

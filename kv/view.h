@@ -3,7 +3,8 @@
 //
 // | read                        | needs                                                              |
 // |-----------------------------|--------------------------------------------------------------------|
-// | get, children, first_queued | kRead on the node                                                  |
+// | get, children, first_queued, holders | kRead on the node                                         |
+// | holds                       | kRead on the lock, which is the node's parent                      |
 // | stat ("exists")             | nothing, as in ZooKeeper up to 3.8.3: Curator's recipes need it so |
 // | acl                         | kRead or kAdmin; digests are hidden without kAdmin                 |
 // | queues                      | kRead on each; others are left out                                 |
@@ -46,6 +47,9 @@ class View {
                                                   bool recursive = true) const;
   // Nothing where nobody queues.
   Result<std::optional<Child>> first_queued(std::string_view path) const;
+  // Nothing where nobody holds.
+  Result<std::vector<Child>> holders(std::string_view path) const;
+  Result<bool> holds(std::string_view node) const;
   // By path, those behind `after`.
   std::vector<std::string> queues(std::string_view root, size_t max, std::string_view after = {}) const;
   struct AclView {

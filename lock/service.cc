@@ -1,10 +1,13 @@
 #include "lock/service.h"
 
+#include <algorithm>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "kv/path.h"
 #include "kv/queue.h"
+#include "kv/text.h"
 
 namespace quorate::lock {
 namespace {
@@ -14,29 +17,60 @@ Token token_of(Zxid czxid) { return Token(czxid.value()); }
 // A place in a queue: one entry may make several.
 using Made = std::pair<Zxid, uint32_t>;
 
-// The earliest place of a queue that an entry removed.
-struct Freed {
-  std::string_view path;
+// A place that an entry took out of a queue, or made a shared one of an exclusive one.
+struct Left {
   Made made;
+  kv::PlaceMode place;
+};
+struct Queue {
+  std::string_view path;
+  std::vector<Left> left;
 };
 
-std::vector<Freed> freed_queues(const kv::Applied& applied) {
-  std::vector<Freed> freed;
+bool is_place(const kv::Change& change) { return change.sequential && change.owner.value() != 0; }
+
+std::vector<Queue> left_queues(const kv::Applied& applied) {
+  using Kind = kv::Change::Kind;
+  std::vector<Queue> queues;
   std::unordered_map<std::string_view, size_t> known;
   for (const kv::Change& change : applied.changes) {
-    const bool left_a_queue =
-        change.kind == kv::Change::Kind::kDeleted && change.sequential && change.owner.value() != 0;
-    if (!left_a_queue) continue;
+    const bool downgraded = change.kind == Kind::kDataSet && change.place.mode == kv::Mode::kExclusive;
+    const bool left =
+        (change.kind == Kind::kDeleted || downgraded) && (is_place(change) || change.place.gone);
+    const bool kept = change.kind == Kind::kCreated && change.place.gone;
+    if (!left && !kept) continue;
     const std::string_view path = kv::parent_of(change.path);
-    const auto [at, first_time] = known.try_emplace(path, freed.size());
-    const Made made(change.czxid, change.order);
-    if (first_time) {
-      freed.push_back({path, made});
-    } else if (made < freed[at->second].made) {
-      freed[at->second].made = made;
-    }
+    const auto [at, first_time] = known.try_emplace(path, queues.size());
+    if (first_time) queues.push_back({path, {}});
+    std::vector<Left>& places = queues[at->second].left;
+    // What is kept for a holder takes its place: nothing was left.
+    if (kept && !places.empty()) places.pop_back();
+    if (left) places.push_back({change.place.gone ? Made() : Made(change.czxid, change.order), change.place});
   }
-  return freed;
+  return queues;
+}
+
+// Whether a place that holds, with so many before it, did so before these were left.
+bool held_before(const kv::Child& holder, size_t ahead, const std::vector<Left>& left) {
+  const Made made(holder.czxid, holder.order);
+  const auto before = [&](const Left& each) { return each.made < made; };
+  const auto unlike = [&](const Left& each) { return before(each) && each.place.mode != holder.place.mode; };
+  if (std::any_of(left.begin(), left.end(), unlike)) return false;
+  const auto count = static_cast<size_t>(std::count_if(left.begin(), left.end(), before));
+  switch (holder.place.mode) {
+    case kv::Mode::kExclusive:
+      return count == 0;
+    case kv::Mode::kShared:
+      return true;
+    case kv::Mode::kPermit:
+      break;
+  }
+  return ahead + count < holder.place.permits;
+}
+
+bool all_shared(const std::vector<Left>& left) {
+  return std::all_of(left.begin(), left.end(),
+                     [](const Left& each) { return each.place.mode == kv::Mode::kShared; });
 }
 
 Contender contender(const kv::View& state, std::string_view path, const kv::Child& child) {
@@ -45,7 +79,9 @@ Contender contender(const kv::View& state, std::string_view path, const kv::Chil
   contender.session = child.owner;
   contender.token = token_of(child.czxid);
   // Its place in the queue is the lock's to show, what it says of itself its own.
-  if (const Result<kv::NodeView> node = state.get(contender.node); node.ok()) contender.data = node->data;
+  if (const Result<kv::NodeView> node = state.get(contender.node); node.ok())
+    contender.data = kv::read_place(node->data).name;
+  contender.mode = child.place;
   contender.since_ms = state.stat(contender.node)->ctime_ms;
   return contender;
 }
@@ -58,15 +94,36 @@ size_t bytes_of(const Contender& contender) {
 
 std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& applied) {
   std::vector<Grant> grants;
-  for (const Freed& freed : freed_queues(applied)) {
-    const std::optional<kv::Child> first = state.first_queued(freed.path);
-    // One that stands before all that left held already; one that this entry made has its answer there.
-    if (!first.has_value() || Made(first->czxid, first->order) < freed.made) continue;
-    if (first->czxid == applied.zxid) continue;
-    grants.push_back(
-        {first->owner, kv::join_path(freed.path, first->name), token_of(first->czxid), applied.zxid});
+  for (const Queue& queue : left_queues(applied)) {
+    const std::optional<kv::Child> first = state.first_queued(queue.path);
+    if (queue.left.empty() || !first) continue;
+    // Readers that go let no other reader in.
+    if (first->place.mode == kv::Mode::kShared && all_shared(queue.left)) continue;
+    size_t ahead = state.kept_places(queue.path);
+    for (const kv::Child& holder : state.holders(queue.path)) {
+      // One that this entry made has its answer there.
+      if (holder.czxid != applied.zxid && !held_before(holder, ahead, queue.left)) {
+        grants.push_back(
+            {holder.owner, kv::join_path(queue.path, holder.name), token_of(holder.czxid), applied.zxid});
+      }
+      ++ahead;
+    }
   }
   return grants;
+}
+
+std::vector<Loss> losses(const kv::Applied& applied) {
+  std::vector<Loss> losses;
+  const auto knows = [&](SessionId session) {
+    const auto is_its = [&](const auto& each) { return each.session == session; };
+    return std::any_of(applied.outcomes.begin(), applied.outcomes.end(), is_its) ||
+           std::any_of(applied.sessions_ended.begin(), applied.sessions_ended.end(), is_its);
+  };
+  for (const kv::Change& change : applied.changes) {
+    if (change.kind == kv::Change::Kind::kDeleted && is_place(change) && !knows(change.owner))
+      losses.push_back({change.owner, change.path, applied.zxid});
+  }
+  return losses;
 }
 
 Result<Place> place_of(const kv::View& state, std::string_view node) {
@@ -76,14 +133,30 @@ Result<Place> place_of(const kv::View& state, std::string_view node) {
     return {ErrorCode::kBadQueue,
             "this node is no place in a lock's queue; name the node that an acquire made"};
   }
-  const Result<std::optional<kv::Child>> first = state.first_queued(kv::parent_of(node));
-  if (!first.ok()) return first.error();
-  return Place{first->has_value() && (*first)->name == kv::name_of(node), token_of(view->stat.czxid)};
+  const Result<bool> holds = state.holds(node);
+  if (!holds.ok()) return holds.error();
+  return Place{*holds, token_of(view->stat.czxid)};
+}
+
+Status verify(const kv::View& state, std::string_view path, Token token) {
+  const Result<std::vector<kv::Child>> holders = state.holders(path);
+  if (!holders.ok()) return holders.error();
+  for (const kv::Child& holder : *holders)
+    if (token_of(holder.czxid) == token) return {};
+  std::string message =
+      "the lock " + kv::shown(path) + " is not held with token " + std::to_string(token.value());
+  if (holders->empty()) {
+    message += ": nobody holds it";
+  } else {
+    message += ": its holder has token " + std::to_string(holders->front().czxid.value());
+  }
+  return Error{ErrorCode::kNotHolder, std::move(message)};
 }
 
 size_t bytes_of(const LockView& view) {
   size_t bytes = kViewPartBytes + view.path.size();
   if (view.holder) bytes += bytes_of(*view.holder);
+  for (const Contender& holder : view.sharing) bytes += bytes_of(holder);
   for (const Contender& waiter : view.waiters) bytes += bytes_of(waiter);
   return bytes;
 }
@@ -96,19 +169,23 @@ Result<LockView> show(const kv::View& state, std::string_view path, size_t bytes
   view.path = path;
   view.mixed = queue.dialect == kv::Dialect::kMixed;
   view.zxid = state.zxid();
+  view.kept = queue.gone.size();
   size_t bytes = bytes_of(view);
-  for (const kv::Child& child : queue.queue) {
+  std::set<kv::Dialect> dialects;
+  for (size_t i = 0; i < queue.queue.size(); ++i) {
+    const kv::Child& child = queue.queue[i];
     Contender one = contender(state, path, child);
     bytes += bytes_of(one);
-    if (!view.holder.has_value()) {
+    if (i > 0 && bytes > bytes_max) break;
+    const bool first_of_its = view.mixed && dialects.insert(kv::dialect_of(child.name)).second;
+    const bool holds = i < queue.holders || first_of_its;
+    if (holds && !view.holder) {
       view.holder = std::move(one);
-    } else if (bytes <= bytes_max) {
-      view.waiters.push_back(std::move(one));
     } else {
-      break;
+      (holds ? view.sharing : view.waiters).push_back(std::move(one));
     }
   }
-  const size_t told = (view.holder ? 1 : 0) + view.waiters.size();
+  const size_t told = (view.holder ? 1 : 0) + view.sharing.size() + view.waiters.size();
   view.more = queue.queue.size() - told;
   return view;
 }

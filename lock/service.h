@@ -32,9 +32,18 @@ struct Grant {
   Zxid zxid;  // of the entry that freed the lock
 };
 
-// The grants that follow from what one entry changed: for each queue whose first node was deleted, the next
-// one, if any. Not for acquires that held at once: their outcome says so.
+// The grants that follow from what one entry changed: whoever holds behind it and did not before, each once.
+// Not for acquires that held at once: their outcome says so. Costs what the entry changed, and the number of
+// holders of each lock that was left.
 std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& applied);
+
+// A place in a queue was taken from a session that lives on and did not ask for it.
+struct Loss {
+  SessionId session;
+  std::string node;
+  Zxid zxid;
+};
+std::vector<Loss> losses(const kv::Applied& applied);
 
 // Where a queue node stands now.
 struct Place {
@@ -44,20 +53,28 @@ struct Place {
 // Errors: kNoNode when it has left the queue; kBadQueue when it is no queue node; kDenied.
 Result<Place> place_of(const kv::View& state, std::string_view node);
 
+// Whether the lock is held with that token, by whichever session. Errors: kNotHolder, kNoNode, kBadPath,
+// kDenied.
+Status verify(const kv::View& state, std::string_view path, Token token);
+
 struct Contender {
   std::string node;
   SessionId session;
   Token token;           // a waiter's is the one it will hold with
   std::string data;      // who it says it is
   int64_t since_ms = 0;  // wall clock: when it joined the queue
+  kv::PlaceMode mode;
 };
 
 struct LockView {
   std::string path;
   std::optional<Contender> holder;
+  // Who holds beside it; of a mixed queue, the first of each other recipe: who may believe to hold it.
+  std::vector<Contender> sharing;
   std::vector<Contender> waiters;  // in the order they will be served
-  uint64_t more = 0;               // waiters behind these, that had no room
+  uint64_t more = 0;               // behind these, that had no room
   bool mixed = false;  // names of more than one recipe: more than one client may believe to hold it
+  uint64_t kept = 0;   // places that are kept for holders whose session expired
   Zxid zxid;
 };
 

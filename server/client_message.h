@@ -113,6 +113,11 @@ struct SnapshotPartRequest {
 struct LockPlaceRequest {
   std::string node;
 };
+// Answered with nothing if the lock is held with that token, by whoever; else refused with kNotHolder.
+struct LockVerifyRequest {
+  std::string path;
+  Token token;
+};
 struct LockShowRequest {
   std::string path;
 };
@@ -147,7 +152,7 @@ struct RequestBody
                    ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
                    LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
                    AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest,
-                   SnapshotPartRequest, SyncRequest, SessionListRequest> {
+                   SnapshotPartRequest, SyncRequest, SessionListRequest, LockVerifyRequest> {
   QUORATE_ONE_OF(RequestBody);
 };
 
@@ -298,10 +303,10 @@ struct ServerStatus {
   std::shared_ptr<const StatusDetail> detail;  // null unless it was asked for
 };
 
-struct ReplyBody : std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place,
-                                lock::LockView, LockListReply, ServerStatus, kv::View::AclView, kv::Quota,
-                                ChangesReply, ChildrenPageReply, MultiReadReply, SnapshotPartReply,
-                                SessionListReply> {
+struct ReplyBody
+    : std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place, lock::LockView,
+                   LockListReply, ServerStatus, kv::View::AclView, kv::Quota, ChangesReply, ChildrenPageReply,
+                   MultiReadReply, SnapshotPartReply, SessionListReply> {
   QUORATE_ONE_OF(ReplyBody);
 };
 
@@ -314,6 +319,10 @@ struct ClientReply {
 // A waiter of this connection's session became the holder.
 struct GrantEvent {
   lock::Grant grant;
+};
+// A place of this connection's session was taken out of its queue by somebody else.
+struct LossEvent {
+  lock::Loss loss;
 };
 // The session is over or is attached elsewhere; the connection is closed behind this.
 struct SessionEndEvent {
@@ -330,7 +339,7 @@ struct ProgressEvent {
 // To a connection that speaks ZooKeeper's protocol go WatchEvents, those without a zxid as ZooKeeper's
 // setWatches fires them, and the last two.
 struct MessageBody : std::variant<ClientReply, kv::WatchEvent, GrantEvent, SessionEndEvent, kv::FeedBatch,
-                                  ProgressEvent, zookeeper::ConnectReply, zookeeper::Reply> {
+                                  ProgressEvent, zookeeper::ConnectReply, zookeeper::Reply, LossEvent> {
   QUORATE_ONE_OF(MessageBody);
 };
 struct ClientMessage {

@@ -56,6 +56,9 @@ struct ReplicaOptions {
   // A session that gives the user and password of this digest ("user:base64(sha1(user:password))") may do
   // everything; the same on all servers. Empty: nobody may.
   std::string super_digest;
+  // Refuses what would put names of another lock recipe into a queue: clients of both would each believe to
+  // hold the lock. Holds for the clients of this server, so it is to be the same on all.
+  bool refuse_mixed_locks = false;
   // Limits of the whole: at them what grows is refused with kLimitReached, while deletes, releases, closes
   // and signs of life go on. Checked where a client asks, so that servers with other limits still come to the
   // same state; what is on its way when a limit is reached goes through.

@@ -32,6 +32,7 @@ Growth growth_of(const kv::OperationView& op, const kv::StateMachine& state) {
       const size_t before = node.ok() ? node->data.size() : op.data.size();
       return {0, op.data.size() - std::min(before, op.data.size())};
     }
+    case kv::OperationKind::kAcquireMany:
     case kv::OperationKind::kMulti: {
       Growth sum;
       for (const kv::OperationView& part : op.operations) {
@@ -52,6 +53,17 @@ Error reached(const char* limit, uint64_t value, const char* what) {
 }
 
 }  // namespace
+
+// ---- locks
+
+void Replica::Impl::keep_recipes_apart(kv::Operation& operation) const {
+  if (!options.refuse_mixed_locks) return;
+  if (auto* create = std::get_if<kv::CreateOp>(&operation)) create->one_recipe = true;
+  if (auto* multi = std::get_if<kv::MultiOp>(&operation)) {
+    for (kv::MultiOp::Part& part : multi->operations)
+      if (auto* create = std::get_if<kv::CreateOp>(&part)) create->one_recipe = true;
+  }
+}
 
 // ---- limits of the whole
 
@@ -110,6 +122,12 @@ void Replica::Impl::serve_place(const WaitingRead& read, const LockPlaceRequest&
   auto place = lock::place_of(own ? kv::View::everything(state) : view_of(read.session), request.node);
   if (!place.ok()) return refuse(read.asker, place.code(), place.error().message);
   reply(read.asker, *place);
+}
+
+void Replica::Impl::serve_verify(const WaitingRead& read, const LockVerifyRequest& request) {
+  const Status held = lock::verify(view_of(read.session), request.path, request.token);
+  if (!held.ok()) return refuse(read.asker, held.code(), held.error().message);
+  reply(read.asker, std::monostate());
 }
 
 void Replica::Impl::serve_lock(const WaitingRead& read, const LockShowRequest& request) {

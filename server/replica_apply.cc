@@ -88,6 +88,11 @@ void Replica::Impl::deliver(const kv::Applied& applied) {
       if (attached && !speaks_zookeeper(attached->connection))
         output.clients.push_back({attached->connection, GrantEvent{std::move(grant)}});
     }
+    for (lock::Loss& loss : lock::losses(applied)) {
+      const auto attached = writes.attached(loss.session);
+      if (attached && !speaks_zookeeper(attached->connection))
+        output.clients.push_back({attached->connection, LossEvent{std::move(loss)}});
+    }
   }
   note_quota_warnings(applied);
   deliver_attached(applied);

@@ -96,6 +96,7 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
     return refuse(asker, ErrorCode::kInvalidArgument,
                   "this number is already on its way over this connection");
   }
+  keep_recipes_apart(request.operation);
   const kv::OperationView operation = kv::view_of(request.operation);
   const size_t reserve = kv::only_frees(operation) ? options.reserve_bytes : 0;
   // What was applied already is answered as it was then.

@@ -194,11 +194,13 @@ struct Replica::Impl {
   // The state as the connection's session may see it.
   kv::View view_of(SessionId session) const { return {state, credentials_of(session)}; }
   void add_credential(const Asker& asker, AddCredentialRequest request);
+  void keep_recipes_apart(kv::Operation& operation) const;
   Status admit(const kv::OperationView& operation) const;
   Status admit_session() const;
   void serve_acl(const WaitingRead& read, const GetAclRequest& request);
   void serve_quota(const WaitingRead& read, const QuotaRequest& request);
   void serve_place(const WaitingRead& read, const LockPlaceRequest& request);
+  void serve_verify(const WaitingRead& read, const LockVerifyRequest& request);
   void serve_lock(const WaitingRead& read, const LockShowRequest& request);
   void serve_locks(const WaitingRead& read, const LockListRequest& request);
   void serve_sessions(const WaitingRead& read, const SessionListRequest& request);

@@ -128,6 +128,8 @@ void Replica::Impl::serve(const WaitingRead& read) {
           watch_since(read, body);
         } else if constexpr (std::is_same_v<Body, LockPlaceRequest>) {
           serve_place(read, body);
+        } else if constexpr (std::is_same_v<Body, LockVerifyRequest>) {
+          serve_verify(read, body);
         } else if constexpr (std::is_same_v<Body, SnapshotPartRequest>) {
           begin_backup(read);
         } else if constexpr (std::is_same_v<Body, GetAclRequest>) {

@@ -207,6 +207,7 @@ void Replica::Impl::zookeeper_write(ConnectionId id, Connection& connection, uin
   } else {
     operation = operation_of(waiting.request.body);
   }
+  keep_recipes_apart(*operation);
   const kv::OperationView view = kv::view_of(*operation);
   if (view.operations.size() > kv::kMultiOperationsMax) return answer(ErrorCode::kTooLarge);
   if (Status room = admit(view); !room.ok()) return answer(room.code());

@@ -66,6 +66,7 @@ zk::ErrorCode zookeeper_code(ErrorCode code) {
       return zk::ErrorCode::kQuotaExceeded;
     case ErrorCode::kHistoryGone:
     case ErrorCode::kSnapshotGone:
+    case ErrorCode::kContended:
     case ErrorCode::kRequestGap:
     case ErrorCode::kRequestForgotten:
     case ErrorCode::kIo:

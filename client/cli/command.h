@@ -69,8 +69,15 @@ void add_completion_command(CLI::App& app, Action& action);
 // What the last of `words` (behind the program's name) may become, a line each; nothing is parsed before.
 int complete(const CLI::App& app, Globals globals, const std::vector<std::string>& words);
 
-int run_under_lock(const Globals& globals, const std::string& path, std::optional<milliseconds> wait,
-                   const std::vector<std::string>& command);
+struct LockWish {
+  std::string path;
+  std::vector<std::string> more;  // locks to be taken with it
+  client::LockMode mode = client::LockMode::kExclusive;
+  uint32_t permits = 0;
+  std::optional<milliseconds> wait;
+  milliseconds delay{0};
+};
+int run_under_lock(const Globals& globals, const LockWish& wish, const std::vector<std::string>& command);
 
 // "10s", "500ms", "2m", "1h"; "0" needs no unit. Errors: kInvalidArgument.
 Result<milliseconds> parse_duration(std::string_view text);

@@ -1,4 +1,4 @@
-// lock run, lock ls, lock show.
+// lock run, lock ls, lock show, lock verify, lock break, lock graph.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -18,8 +18,23 @@ constexpr const char* kRunFooter =
     "Exit codes: the command's own, 128+N if it died of signal N; 124 not obtained in time; 125 lock\n"
     "lost, or not to be had; 126 the command cannot be run; 127 it is not found; 2 wrong usage.";
 
+std::string mode_text(const Contender& contender) {
+  switch (contender.mode) {
+    case client::LockMode::kExclusive:
+      return "exclusive";
+    case client::LockMode::kShared:
+      return "shared";
+    case client::LockMode::kPermit:
+      break;
+  }
+  return "permit of " + std::to_string(contender.permits);
+}
+
 nlohmann::json contender_json(const Contender& contender) {
   return {{"node", contender.node},
+          {"mode", contender.mode == client::LockMode::kPermit ? "permit" : mode_text(contender)},
+          {"permits", contender.permits},
+          {"delay_ms", contender.delay.count()},
           {"token", contender.token.value()},
           {"session", contender.session.value()},
           {"name", contender.name},
@@ -29,17 +44,24 @@ nlohmann::json contender_json(const Contender& contender) {
 nlohmann::json lock_json(const LockInfo& lock) {
   nlohmann::json out{{"path", lock.path},
                      {"holder", nullptr},
+                     {"sharing", nlohmann::json::array()},
+                     {"kept", lock.kept},
                      {"waiters", nlohmann::json::array()},
                      {"more", lock.more},
                      {"mixed", lock.mixed}};
   if (lock.holder) out["holder"] = contender_json(*lock.holder);
+  for (const Contender& holder : lock.sharing) out["sharing"].push_back(contender_json(holder));
   for (const Contender& waiter : lock.waiters) out["waiters"].push_back(contender_json(waiter));
   return out;
 }
 
 std::vector<std::string> contender_row(const std::string& what, const Contender& contender) {
-  return {what, std::to_string(contender.token.value()), hex_id(contender.session.value()),
-          age_text(contender.since_ms), contender.name};
+  return {what,
+          mode_text(contender),
+          std::to_string(contender.token.value()),
+          hex_id(contender.session.value()),
+          age_text(contender.since_ms),
+          contender.name};
 }
 
 int show(const Globals& globals, const std::string& path) {
@@ -52,12 +74,17 @@ int show(const Globals& globals, const std::string& path) {
     print_json(lock_json(*lock));
     return kDone;
   }
-  if (!lock->holder) {
-    print_line("free");
+  if (lock->kept > 0) {
+    print_line("kept for " + std::to_string(lock->kept) +
+               (lock->kept == 1 ? " holder whose session" : " holders whose sessions") + " expired");
+  }
+  if (!lock->holder && lock->waiters.empty()) {
+    if (lock->kept == 0) print_line("free");
     return kDone;
   }
-  std::vector<std::vector<std::string>> rows{{"", "TOKEN", "SESSION", "SINCE", "NAME"}};
-  rows.push_back(contender_row("holder", *lock->holder));
+  std::vector<std::vector<std::string>> rows{{"", "MODE", "TOKEN", "SESSION", "SINCE", "NAME"}};
+  if (lock->holder) rows.push_back(contender_row("holder", *lock->holder));
+  for (const Contender& holder : lock->sharing) rows.push_back(contender_row("holder", holder));
   for (size_t i = 0; i < lock->waiters.size(); ++i)
     rows.push_back(contender_row("waiter " + std::to_string(i + 1), lock->waiters[i]));
   print_table(rows);
@@ -91,14 +118,81 @@ int list(const Globals& globals, const std::string& root) {
   return kDone;
 }
 
+int verify(const Globals& globals, const std::string& path, uint64_t token) {
+  Client client(globals.client_options());
+  const Status held = client.verify_lock(path, Token(token));
+  const bool no = held.code() == ErrorCode::kNotHolder || held.code() == ErrorCode::kNoNode;
+  if (globals.json && (held.ok() || no)) {
+    print_json({{"path", path}, {"token", token}, {"held", held.ok()}});
+    return held.ok() ? kDone : kAnswerIsNo;
+  }
+  if (!held.ok()) return report(path, held.error());
+  print_line("held");
+  return kDone;
+}
+
+int break_lock(const Globals& globals, const std::string& path, uint64_t token) {
+  Client client(globals.client_options());
+  const Status broken = client.break_lock(path, Token(token));
+  return broken.ok() ? kDone : report(path, broken.error());
+}
+
+std::string sessions_text(const std::vector<SessionId>& sessions, const char* between) {
+  std::string text;
+  for (const SessionId session : sessions) text += (text.empty() ? "" : between) + hex_id(session.value());
+  return text;
+}
+
+nlohmann::json sessions_json(const std::vector<SessionId>& sessions) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const SessionId session : sessions) out.push_back(session.value());
+  return out;
+}
+
+int graph(const Globals& globals, const std::string& root) {
+  Client client(globals.client_options());
+  const Result<client::LockGraph> graph = client.lock_graph(root);
+  if (!graph.ok()) return report(root, graph.error());
+  if (globals.json) {
+    nlohmann::json out{
+        {"waits", nlohmann::json::array()}, {"deadlocks", nlohmann::json::array()}, {"more", graph->more}};
+    for (const client::LockWait& wait : graph->waits) {
+      out["waits"].push_back({{"session", wait.session.value()},
+                              {"path", wait.path},
+                              {"node", wait.node},
+                              {"for", sessions_json(wait.for_sessions)},
+                              {"any", wait.any}});
+    }
+    for (const auto& circle : graph->deadlocks) out["deadlocks"].push_back(sessions_json(circle));
+    print_json(out);
+    return graph->deadlocks.empty() ? kDone : kAnswerIsNo;
+  }
+  if (!graph->waits.empty()) {
+    std::vector<std::vector<std::string>> rows{{"SESSION", "PATH", "WAITS FOR"}};
+    for (const client::LockWait& wait : graph->waits)
+      rows.push_back({hex_id(wait.session.value()), wait.path,
+                      (wait.any ? "any of " : "") + sessions_text(wait.for_sessions, ", ")});
+    print_table(rows);
+  }
+  if (graph->more > 0) print_line("and " + std::to_string(graph->more) + " waiters more");
+  for (const auto& circle : graph->deadlocks) {
+    print_line("deadlock: " + sessions_text(circle, " waits for ") + " waits for " +
+               hex_id(circle.front().value()));
+  }
+  return graph->deadlocks.empty() ? kDone : kAnswerIsNo;
+}
+
 }  // namespace
 
 void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<std::string>& command,
                        Action& action) {
   struct Arguments {
-    std::string path, root = "/", wait;
+    std::string path, root = "/", wait, delay;
     std::vector<std::string> misplaced;  // a command without "--" before it
+    std::vector<std::string> with;
     bool no_wait = false, shared = false;
+    uint32_t permits = 0;
+    uint64_t token = 0;
   };
   const auto args = std::make_shared<Arguments>();
   CLI::App* lock = app.add_subcommand("lock", "hold locks, and see who does");
@@ -112,25 +206,42 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
   CLI::Option* wait =
       run->add_option("--wait", args->wait, "give up after this time (default: wait for ever)")
           ->type_name("TIME");
-  wait->check([](const std::string& text) {
+  const auto is_duration = [](const std::string& text) {
     const Result<milliseconds> parsed = parse_duration(text);
     return parsed.ok() ? std::string() : parsed.error().message;
-  });
+  };
+  wait->check(is_duration);
   run->add_flag("-n,--no-wait", args->no_wait, "do not wait at all")->excludes(wait);
-  run->add_flag("--shared", args->shared, "not in this version");
+  CLI::Option* shared = run->add_flag("--shared", args->shared, "share the lock with all who ask for it so");
+  CLI::Option* permits =
+      run->add_option("--permits", args->permits, "take one of N permits instead: at most N run at once")
+          ->type_name("N")
+          ->check(CLI::Range(uint32_t{1}, uint32_t{10'000}))
+          ->excludes(shared);
+  run->add_option("--with", args->with, "take this lock in the same step, too; may be given several times")
+      ->type_name("PATH")
+      ->allow_extra_args(false)
+      ->excludes(shared)
+      ->excludes(permits);
+  run->add_option("--delay", args->delay, "when the session expires, keep the lock for nobody for so long")
+      ->type_name("TIME")
+      ->check(is_duration);
   run->callback([&globals, &action, &command, args] {
     action = [&globals, &command, args] {
-      if (args->shared)
-        return fail(kWrongUsage,
-                    "lock run --shared needs a later version of Quorate; this one has exclusive locks");
       if (!args->misplaced.empty() || command.empty())
         return fail(kWrongUsage, (command.empty() ? "no command to run"
                                                   : "'" + args->misplaced[0] + "' stands before the --") +
                                      ": write quorate lock run " + args->path + " -- COMMAND...");
-      std::optional<milliseconds> time;
-      if (!args->wait.empty()) time = *parse_duration(args->wait);
-      if (args->no_wait) time = milliseconds(0);
-      return run_under_lock(globals, args->path, time, command);
+      LockWish wish;
+      wish.path = args->path;
+      wish.more = args->with;
+      if (args->shared) wish.mode = client::LockMode::kShared;
+      if (args->permits > 0) wish.mode = client::LockMode::kPermit;
+      wish.permits = args->permits;
+      if (!args->wait.empty()) wish.wait = *parse_duration(args->wait);
+      if (args->no_wait) wish.wait = milliseconds(0);
+      if (!args->delay.empty()) wish.delay = *parse_duration(args->delay);
+      return run_under_lock(globals, wish, command);
     };
   });
 
@@ -138,6 +249,30 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
   show_command->add_option("PATH", args->path, "the lock")->type_name("")->required();
   show_command->callback(
       [&globals, &action, args] { action = [&globals, args] { return show(globals, args->path); }; });
+
+  CLI::App* verify_command =
+      lock->add_subcommand("verify", "whether the lock is held with a token: exit code 0, or 1 if it is not");
+  verify_command->add_option("PATH", args->path, "the lock")->type_name("")->required();
+  verify_command->add_option("TOKEN", args->token, "the fencing token")->type_name("")->required();
+  verify_command->callback([&globals, &action, args] {
+    action = [&globals, args] { return verify(globals, args->path, args->token); };
+  });
+
+  CLI::App* break_command = lock->add_subcommand(
+      "break", "take the lock away from its holder; needs the permission to administer PATH");
+  break_command->add_option("PATH", args->path, "the lock")->type_name("")->required();
+  break_command->add_option("--token", args->token, "the holder's, as lock show tells it")
+      ->type_name("TOKEN")
+      ->required();
+  break_command->callback([&globals, &action, args] {
+    action = [&globals, args] { return break_lock(globals, args->path, args->token); };
+  });
+
+  CLI::App* graph_command =
+      lock->add_subcommand("graph", "who waits for whom; exit code 1 if some wait in a circle");
+  graph_command->add_option("PATH", args->root, "where to look")->type_name("")->capture_default_str();
+  graph_command->callback(
+      [&globals, &action, args] { action = [&globals, args] { return graph(globals, args->root); }; });
 
   CLI::App* list_command = lock->add_subcommand("ls", "all locks below a path that somebody holds");
   list_command->add_option("PATH", args->root, "where to look")->type_name("")->capture_default_str();

@@ -16,11 +16,12 @@ namespace quorate::cli {
 namespace {
 
 // The command's time to end by itself: of what is left, what SIGKILL itself does not need.
-milliseconds grace(const client::Lock& lock) { return lock.time_left() * 3 / 4; }
+milliseconds grace(const client::HeldLock& lock) { return lock.time_left() * 3 / 4; }
 
 int not_acquired(const std::string& path, const Error& error) {
   switch (error.code) {
     case ErrorCode::kTimeout:
+    case ErrorCode::kContended:
       return fail(kExitNotObtained,
                   error.message + " (see who holds it with: quorate lock show " + path + ")");
     case ErrorCode::kInvalidArgument:
@@ -30,6 +31,32 @@ int not_acquired(const std::string& path, const Error& error) {
     default:
       return fail(kExitLockFailed, path + ": " + error.message);
   }
+}
+
+// Those that are held together; lost is the first that is.
+using Held = std::vector<client::HeldLock>;
+
+template <class T>
+Result<Held> held(Result<T> lock) {
+  if (!lock.ok()) return lock.error();
+  Held all;
+  all.push_back(std::move(*lock));
+  return all;
+}
+
+Result<Held> acquire(Client& client, const LockWish& wish) {
+  const client::AcquireOptions options{.wait = wish.wait, .delay = wish.delay};
+  if (wish.mode == client::LockMode::kShared) return held(client.acquire_shared(wish.path, options));
+  if (wish.mode == client::LockMode::kPermit)
+    return held(client.acquire_permit(wish.path, wish.permits, options));
+  if (wish.more.empty()) return held(client.acquire(wish.path, options));
+  std::vector<std::string> paths{wish.path};
+  paths.insert(paths.end(), wish.more.begin(), wish.more.end());
+  Result<std::vector<client::Lock>> locks = client.acquire_all(paths, options);
+  if (!locks.ok()) return locks.error();
+  Held all;
+  for (client::Lock& lock : *locks) all.push_back(std::move(lock));
+  return all;
 }
 
 int end_lost(Child& child, Signals& signals, const std::string& path, milliseconds time_to_end) {
@@ -55,8 +82,8 @@ int end_lost(Child& child, Signals& signals, const std::string& path, millisecon
 
 }  // namespace
 
-int run_under_lock(const Globals& globals, const std::string& path, std::optional<milliseconds> wait,
-                   const std::vector<std::string>& command) {
+int run_under_lock(const Globals& globals, const LockWish& wish, const std::vector<std::string>& command) {
+  const std::string& path = wish.path;
   Guardian guardian;  // before the client's thread
   Signals signals;
   client::Options options = globals.client_options();
@@ -64,10 +91,10 @@ int run_under_lock(const Globals& globals, const std::string& path, std::optiona
   Client client(options);
 
   // The wait for the lock can take for ever, and a signal must end it.
-  std::optional<Result<client::Lock>> acquired;
+  std::optional<Result<Held>> acquired;
   std::atomic<bool> done = false;
   std::thread waiter([&] {
-    acquired.emplace(client.acquire(path, {.wait = wait}));
+    acquired.emplace(acquire(client, wish));
     done = true;
     signals.wake();
   });
@@ -82,11 +109,11 @@ int run_under_lock(const Globals& globals, const std::string& path, std::optiona
   }
   waiter.join();
   if (!acquired->ok()) return not_acquired(path, acquired->error());
-  client::Lock lock = std::move(**acquired);
+  Held locks = std::move(**acquired);
 
   ChildStart start;
   start.command = command;
-  start.environment = {"QUORATE_LOCK_TOKEN=" + std::to_string(lock.token().value()),
+  start.environment = {"QUORATE_LOCK_TOKEN=" + std::to_string(locks.front().token().value()),
                        "QUORATE_LOCK_PATH=" + path};
   start.signal_mask = signals.original_mask();
   const TerminalLoan terminal;
@@ -95,13 +122,14 @@ int run_under_lock(const Globals& globals, const std::string& path, std::optiona
     return fail(kExitNotFound, child.error().message + " (the command)");
   if (!child.ok()) return fail(kExitCannotRun, child.error().message + " (the command)");
 
-  lock.on_lost([&signals] { signals.wake(); });
+  for (client::HeldLock& lock : locks) lock.on_lost([&signals] { signals.wake(); });
   while (true) {
-    if (lock.lost()) return end_lost(*child, signals, path, grace(lock));
+    for (const client::HeldLock& lock : locks)
+      if (lock.lost()) return end_lost(*child, signals, lock.path(), grace(lock));
     if (const std::optional<int> code = child->ended()) {
       // What it left in its group must not run without the lock.
       child->signal_group(SIGKILL);
-      (void)lock.release();
+      for (client::HeldLock& lock : locks) (void)lock.release();
       return *code;
     }
     const int signal = signals.next();

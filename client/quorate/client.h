@@ -59,7 +59,11 @@ struct Options {
 
 struct AcquireOptions {
   // How long to wait for the lock. 0: not at all. None: until it is held.
-  std::optional<milliseconds> wait;
+  std::optional<milliseconds> wait{};
+  // When the session of the holder expires, the lock is kept for nobody for so long: time for what the holder
+  // began to come to an end. Not when it is released, nor when its client closes the session. Looked at about
+  // once a second.
+  milliseconds delay{0};
 };
 
 class Client {
@@ -127,20 +131,40 @@ class Client {
   // (it is then not in the queue any more, or leaves it as soon as a server is reached), kBadQueue,
   // kSessionExpired.
   Result<Lock> acquire(std::string_view path, AcquireOptions options = {});
+  // Shared with all others that ask for it so; in the order of arrival, so that a later one does not overtake
+  // an exclusive one that waits. Clients of ZooKeeper's recipes take it for exclusive. Errors: as above.
+  Result<SharedLock> acquire_shared(std::string_view path, AcquireOptions options = {});
+  // One of `permits` permits of a semaphore; whoever asks for one says how many there are. Errors: as above;
+  // kBadQueue where others hold or wait with another number.
+  Result<Permit> acquire_permit(std::string_view path, uint32_t permits, AcquireOptions options = {});
+  // All of these, exclusively, or none. Whoever acquires several so joins all queues in one step: no two
+  // clients can wait for each other. Errors: as above; kContended without a wait; kTooLarge for more than 32
+  // paths, or 1,500 bytes of them.
+  Result<std::vector<Lock>> acquire_all(const std::vector<std::string>& paths, AcquireOptions options = {});
+  // Whether the lock is held with that token, by whoever, shared and permits too. Errors: kNotHolder,
+  // kNoNode.
+  Status verify_lock(std::string_view path, Token token);
+  // Takes the lock away from whoever holds it with that token, and tells him. Needs the permission to
+  // administer the path. Errors: kNotHolder, kNoNode, kDenied.
+  Status break_lock(std::string_view path, Token token);
   // Errors: kNoNode.
   Result<LockInfo> lock_show(std::string_view path);
   // The locks at `root` and below it that somebody holds, by path; asked for in pages, each true of its own
   // instant. At most `max` of them.
   Result<std::vector<LockInfo>> lock_list(std::string_view root = "/", size_t max = SIZE_MAX);
 
+  // Who waits for whom at the locks of `root` and below it. Asked for in pages, as lock_list() does: what
+  // changes meanwhile may be seen half.
+  Result<LockGraph> lock_graph(std::string_view root = "/");
+
   // All open sessions, by id; asked for in pages, each true of its own instant.
   Result<std::vector<SessionInfo>> session_list();
   // One of them, with the paths of its ephemeral nodes. None: it is over, or there never was one.
   Result<std::optional<SessionInfo>> session_show(SessionId id);
 
-  // The whole state, part by part: client/quorate/snapshot.h. A connection that breaks costs the part that was
-  // under way. Errors: kDenied unless a super user asks; kLimitReached when the server makes as many as it may;
-  // kTimeout, kCorruption; those of `take`.
+  // The whole state, part by part: client/quorate/snapshot.h. A connection that breaks costs the part that
+  // was under way. Errors: kDenied unless a super user asks; kLimitReached when the server makes as many as
+  // it may; kTimeout, kCorruption; those of `take`.
   Status read_snapshot(const OnSnapshotPart& take);
 
   // What this server sees, over a connection of its own. Errors: kUnavailable, kTimeout.

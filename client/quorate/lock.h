@@ -17,6 +17,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "client/quorate/types.h"
 
@@ -24,13 +25,15 @@ namespace quorate::client {
 
 struct LockState;
 
-class Lock {
+// What all kinds of held locks have.
+class HeldLock {
  public:
-  ~Lock();  // releases, without waiting for the answer
-  Lock(Lock&&) noexcept;
-  Lock& operator=(Lock&&) noexcept;
+  ~HeldLock();  // releases, without waiting for the answer
+  HeldLock(HeldLock&&) noexcept;
+  HeldLock& operator=(HeldLock&&) noexcept;
 
-  // Grows with every grant of this path, across leaders and restarts.
+  // Grows along a path with every place that is taken, across leaders and restarts. A resource that remembers
+  // the highest one is safe for exclusive holders; for the others docs/locks.md says how.
   Token token() const;
   SessionId session() const;
   const std::string& path() const;
@@ -54,10 +57,46 @@ class Lock {
   // kSessionExpired and kNoNode when it was lost before.
   Status release();
 
+ protected:
+  explicit HeldLock(std::shared_ptr<LockState> state);
+  // What becomes of the lock belongs to the state that is given back; this one counts as released.
+  Result<std::shared_ptr<LockState>> change(bool upgrade);
+
+ private:
+  std::shared_ptr<LockState> state_;
+};
+
+class SharedLock;
+
+class Lock : public HeldLock {
+ public:
+  // Lets others share it from now on: place and token stay. This guard is released then; after an error it
+  // holds what it held. Callbacks and stop tokens are those of the new guard.
+  Result<SharedLock> downgrade();
+
  private:
   friend class Client;
-  explicit Lock(std::shared_ptr<LockState> state);
-  std::shared_ptr<LockState> state_;
+  friend class SharedLock;
+  explicit Lock(std::shared_ptr<LockState> state) : HeldLock(std::move(state)) {}
+};
+
+class SharedLock : public HeldLock {
+ public:
+  // Holds it exclusively from now on, with a new token: only where nobody else holds the lock or waits for
+  // it. Errors: kContended, then it stays shared. Guards as with downgrade().
+  Result<Lock> upgrade();
+
+ private:
+  friend class Client;
+  friend class Lock;
+  explicit SharedLock(std::shared_ptr<LockState> state) : HeldLock(std::move(state)) {}
+};
+
+// One of a semaphore's permits.
+class Permit : public HeldLock {
+ private:
+  friend class Client;
+  explicit Permit(std::shared_ptr<LockState> state) : HeldLock(std::move(state)) {}
 };
 
 }  // namespace quorate::client

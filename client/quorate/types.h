@@ -120,20 +120,46 @@ struct Event {
 
 // ---- locks
 
+// How a place in a lock's queue holds.
+enum class LockMode : uint8_t { kExclusive = 0, kShared = 1, kPermit = 2 };
+
 struct Contender {
   std::string node;
   SessionId session;
   Token token;           // a waiter's is the one it will hold with
   std::string name;      // who it says it is (Options::name)
   int64_t since_ms = 0;  // wall clock: when it joined the queue
+  LockMode mode = LockMode::kExclusive;
+  uint32_t permits = 0;   // of kPermit: how many the semaphore has
+  milliseconds delay{0};  // AcquireOptions::delay
 };
 
 struct LockInfo {
   std::string path;
   std::optional<Contender> holder;
+  // Who holds beside it; of a mixed queue, the first of each other recipe: who may believe to hold it.
+  std::vector<Contender> sharing;
   std::vector<Contender> waiters;  // in the order they will be served
-  uint64_t more = 0;   // waiters behind these, that had no room in an answer (4 MiB)
+  uint64_t kept = 0;               // places that are kept for holders whose session expired
+  uint64_t more = 0;               // behind these, that had no room in an answer (4 MiB)
   bool mixed = false;  // nodes of more than one lock recipe: more than one client may believe to hold it
+};
+
+// Somebody who waits for a lock, and who stands in his way: before that are gone, he cannot have it.
+struct LockWait {
+  SessionId session;
+  std::string path;
+  std::string node;
+  std::vector<SessionId> for_sessions;
+  // One of several permits: any of these may let him in, so he is part of no circle.
+  bool any = false;
+};
+struct LockGraph {
+  std::vector<LockWait> waits;  // by path, then in the order of the queue
+  // Sessions that wait for each other in a circle, each for the next and the last for the first: none of them
+  // goes on before one gives up.
+  std::vector<std::vector<SessionId>> deadlocks;
+  uint64_t more = 0;  // waiters that had no room in the answers, and are not looked at
 };
 
 // ---- sessions

@@ -51,12 +51,17 @@ void put(const lock::Contender& contender, api::Contender& out) {
   out.set_token(contender.token.value());
   out.set_data(contender.data);
   out.set_since_ms(contender.since_ms);
+  out.set_mode(static_cast<uint32_t>(contender.mode.mode));
+  out.set_permits(contender.mode.permits);
+  out.set_delay_ms(contender.mode.delay_ms);
 }
 
 void put(const lock::LockView& view, api::Lock& out) {
   out.set_path(view.path);
   if (view.holder) put(*view.holder, *out.mutable_holder());
+  for (const lock::Contender& holder : view.sharing) put(holder, *out.add_sharing());
   for (const lock::Contender& waiter : view.waiters) put(waiter, *out.add_waiters());
+  out.set_kept(view.kept);
   out.set_mixed(view.mixed);
   out.set_more(view.more);
 }
@@ -123,6 +128,7 @@ struct ReplyEncoder {
       each.set_code(static_cast<uint32_t>(result.code));
       if (!result.message.empty()) each.set_message(result.message);
       each.set_path(result.path);
+      each.set_held(result.held);
       if (result.stat.czxid != Zxid()) put(result.stat, *each.mutable_stat());
     }
   }
@@ -253,6 +259,10 @@ struct MessageEncoder {
     out.set_node(event.grant.node);
     out.set_token(event.grant.token.value());
     out.set_zxid(event.grant.zxid.value());
+  }
+  void operator()(const LossEvent& event) const {
+    frame.mutable_lost()->set_node(event.loss.node);
+    frame.mutable_lost()->set_zxid(event.loss.zxid.value());
   }
   void operator()(const SessionEndEvent& event) const {
     frame.mutable_session_end()->set_session(event.session.value());

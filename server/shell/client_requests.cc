@@ -101,6 +101,28 @@ Result<kv::MultiOp> multi_of(api::Multi& in) {
   return multi;
 }
 
+Result<kv::AcquireOp> acquire_of(api::Acquire& in) {
+  if (in.mode() > static_cast<uint32_t>(kv::Mode::kPermit))
+    return refused("a lock is acquired in mode 0 (exclusive), 1 (shared) or 2 (a permit)");
+  kv::AcquireOp op{std::move(*in.mutable_path()), std::move(*in.mutable_data())};
+  op.mode.mode = static_cast<kv::Mode>(in.mode());
+  op.mode.permits = in.permits();
+  op.mode.delay_ms = in.delay_ms();
+  return op;
+}
+
+Result<kv::AcquireManyOp> acquire_many_of(api::AcquireMany& in) {
+  kv::AcquireManyOp many;
+  many.wait = in.wait();
+  if (static_cast<size_t>(in.locks_size()) > kv::kLocksAtOnceMax) return refused("too many locks at once");
+  for (api::Acquire& lock : *in.mutable_locks()) {
+    auto op = acquire_of(lock);
+    if (!op.ok()) return op.error();
+    many.locks.push_back(std::move(*op));
+  }
+  return many;
+}
+
 Result<RequestBody> write(api::Write& in) {
   WriteRequest out;
   out.number = in.number();
@@ -125,10 +147,27 @@ Result<RequestBody> write(api::Write& in) {
       break;
     }
     case api::Write::kAcquire: {
-      auto& op = *in.mutable_acquire();
-      out.operation = kv::AcquireOp{std::move(*op.mutable_path()), std::move(*op.mutable_data())};
+      auto op = acquire_of(*in.mutable_acquire());
+      if (!op.ok()) return op.error();
+      out.operation = std::move(*op);
       break;
     }
+    case api::Write::kAcquireMany: {
+      auto many = acquire_many_of(*in.mutable_acquire_many());
+      if (!many.ok()) return many.error();
+      out.operation = std::move(*many);
+      break;
+    }
+    case api::Write::kUpgrade:
+      out.operation = kv::UpgradeOp{std::move(*in.mutable_upgrade()->mutable_node())};
+      break;
+    case api::Write::kDowngrade:
+      out.operation = kv::DowngradeOp{std::move(*in.mutable_downgrade()->mutable_node())};
+      break;
+    case api::Write::kBreak:
+      out.operation =
+          kv::BreakOp{std::move(*in.mutable_break_()->mutable_path()), Token(in.break_().token())};
+      break;
     case api::Write::kRelease:
       out.operation = kv::ReleaseOp{std::move(*in.mutable_release()->mutable_node())};
       break;
@@ -229,6 +268,9 @@ Result<RequestBody> request_of(api::ClientFrame& in) {
       return RequestBody(RemoveWatchRequest{in.remove_watch().watch()});
     case Frame::kLockPlace:
       return RequestBody(LockPlaceRequest{std::move(*in.mutable_lock_place()->mutable_node())});
+    case Frame::kLockVerify:
+      return RequestBody(LockVerifyRequest{std::move(*in.mutable_lock_verify()->mutable_path()),
+                                           Token(in.lock_verify().token())});
     case Frame::kLockShow:
       return RequestBody(LockShowRequest{std::move(*in.mutable_lock_show()->mutable_path())});
     case Frame::kLockList:

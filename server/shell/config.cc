@@ -213,6 +213,14 @@ const std::vector<Flag>& flags() {
          if (text != "local" && text != "linearizable") return Status(bad("choose local or linearizable"));
          return c.zookeeper_linearizable_reads = text == "linearizable", Status();
        }},
+      {"mixed-locks", "HOW",
+       "allow, or refuse: names of two lock recipes in one queue, whose clients would each believe to hold "
+       "it "
+       "(default allow)",
+       [](C& c, S& text) {
+         if (text != "allow" && text != "refuse") return Status(bad("choose allow or refuse"));
+         return c.refuse_mixed_locks = text == "refuse", Status();
+       }},
       {"read-only-mode", "HOW",
        "on: without a leader for 2s, ZooKeeper's clients that ask for it may read what this server has "
        "(default "

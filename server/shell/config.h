@@ -48,6 +48,7 @@ struct ServerConfig {
   kv::Limits kv;
   // As ReplicaOptions has them.
   std::string super_digest;
+  bool refuse_mixed_locks = false;
   bool zookeeper_linearizable_reads = ReplicaOptions().zookeeper_linearizable_reads;
   SaslUsers sasl_users;
   std::optional<Duration> read_only_after;

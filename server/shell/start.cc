@@ -245,6 +245,7 @@ DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folde
   options.replica.checkpoint_log_bytes = config.checkpoint_log_bytes;
   options.replica.log_kept_bytes = config.log_kept_bytes;
   options.replica.super_digest = config.super_digest;
+  options.replica.refuse_mixed_locks = config.refuse_mixed_locks;
   options.replica.zookeeper_linearizable_reads = config.zookeeper_linearizable_reads;
   options.replica.sasl_users = config.sasl_users;
   options.replica.read_only_after = config.read_only_after;

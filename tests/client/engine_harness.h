@@ -181,9 +181,11 @@ class EngineHarness {
   };
   std::shared_ptr<PendingLock> acquire(const std::string& path, std::optional<Duration> wait = std::nullopt) {
     auto pending = std::make_shared<PendingLock>();
+    api::Acquire request;
+    request.set_path(path);
+    request.set_data("test");
     pending->id = engine.acquire(
-        now, path, "test", wait,
-        [pending](Result<GrantedLock> result) { pending->result = std::move(result); },
+        now, request, wait, [pending](Result<GrantedLock> result) { pending->result = std::move(result); },
         [pending] { pending->lost = true; });
     obey();
     return pending;

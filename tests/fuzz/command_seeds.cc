@@ -20,18 +20,25 @@ std::vector<std::string> command_seeds() {
   subtree.recursive = true;
   const MultiOp several{{container, SetOp{"/box", "x", 0}, CheckOp{"/box", 1}, CheckAbsentOp{"/none"},
                          CheckHeldOp{"/lock", Token(3)}, subtree, SetAclOp{"/box", aging.acl, -1}}};
-  const std::vector<Operation> operations = {CreateOp{"/a/b", "data", true, true, true},
-                                             SetOp{"/a", "data", 3},
-                                             DeleteOp{"/a/b", -1},
-                                             AcquireOp{"/lock", "me"},
-                                             ReleaseOp{"/lock/lock-0000000001"},
-                                             CloseSessionOp{},
-                                             aging,
-                                             subtree,
-                                             SetAclOp{"/a", aging.acl, 0},
-                                             several,
-                                             SetQuotaOp{"/a", {}},
-                                             AddCredentialOp{{"digest", "me:secret"}, false}};
+  const std::vector<Operation> operations = {
+      CreateOp{"/a/b", "data", true, true, true},
+      SetOp{"/a", "data", 3},
+      DeleteOp{"/a/b", -1},
+      AcquireOp{"/lock", "me"},
+      AcquireOp{"/lock", "me", {Mode::kShared}},
+      AcquireOp{"/lock", "me", {Mode::kPermit, 3, 5'000}},
+      AcquireManyOp{{{"/a", "me"}, {"/b", "me", {Mode::kShared}}}, true},
+      UpgradeOp{"/lock/lock-0000000001"},
+      DowngradeOp{"/lock/lock-0000000001"},
+      BreakOp{"/lock", Token(3)},
+      ReleaseOp{"/lock/lock-0000000001"},
+      CloseSessionOp{},
+      aging,
+      subtree,
+      SetAclOp{"/a", aging.acl, 0},
+      several,
+      SetQuotaOp{"/a", {}},
+      AddCredentialOp{{"digest", "me:secret"}, false}};
   uint64_t number = 0;
   for (const Operation& operation : operations) {
     ++number;

@@ -18,6 +18,9 @@ constexpr uint32_t kPermissions[] = {kRead, kWrite, kCreate, kDelete, kAdmin};
 
 Acl only(uint32_t permissions) { return {{permissions, kAlice.scheme, kAlice.id}}; }
 
+// Of the lock /held in every World.
+constexpr uint64_t kHeldToken = 11;
+
 struct Row {
   const char* name;
   Operation operation;
@@ -46,6 +49,12 @@ const std::vector<Row>& rows() {
       {"acquire", AcquireOp{"/lock"}, "/lock", kCreate},
       {"acquire what is not there", AcquireOp{"/n/new/lock"}, "/n", kCreate},
       {"release", ReleaseOp{"/held/lock-0000000000"}, "/held", kNothing},
+      {"acquire shared", AcquireOp{"/lock", "", {Mode::kShared}}, "/lock", kCreate},
+      {"acquire several", AcquireManyOp{{{"/lock", ""}}}, "/lock", kCreate},
+      {"upgrade", UpgradeOp{"/read/lock-0000000000"}, "/read", kNothing},
+      {"downgrade", DowngradeOp{"/held/lock-0000000000"}, "/held", kNothing},
+      {"break", BreakOp{"/held", Token(kHeldToken)}, "/held", kAdmin},
+      {"break what is not held", BreakOp{"/held", Token(1)}, "/held", kAdmin, ErrorCode::kNotHolder},
       {"close", CloseSessionOp{}, "/n", kNothing},
       {"set the list", SetAclOp{"/n", kOpen}, "/n", kAdmin},
       {"set the list of another version", SetAclOp{"/n", kOpen, 7}, "/n", kAdmin, ErrorCode::kBadVersion},
@@ -91,10 +100,12 @@ struct World {
   World(const std::string& target, uint32_t given) {
     const SessionId builder = machine.open();
     session = machine.open();
-    for (const char* path : {"/n", "/n/leaf", "/n/sub", "/n/sub/a", "/n/sub/a/b", "/lock", "/held"}) {
+    for (const char* path :
+         {"/n", "/n/leaf", "/n/sub", "/n/sub/a", "/n/sub/a/b", "/lock", "/held", "/read"}) {
       EXPECT_EQ(machine.run(builder, create(path)).code, ErrorCode::kOk);
     }
-    EXPECT_EQ(machine.run(session, AcquireOp{"/held"}).code, ErrorCode::kOk);
+    EXPECT_EQ(machine.run(session, AcquireOp{"/held"}).token, Token(kHeldToken));
+    EXPECT_EQ(machine.run(session, AcquireOp{"/read", "", {Mode::kShared}}).code, ErrorCode::kOk);
     EXPECT_EQ(machine.run(builder, SetAclOp{target, only(given)}).code, ErrorCode::kOk);
   }
   World& as_alice() { return with({kAlice}); }
@@ -206,7 +217,9 @@ const std::vector<ReadRow>& read_rows() {
        },
        "/n", kRead},
       {"first queued", [](const View& v) { return v.first_queued("/held").code(); }, "/held", kRead},
-      {"queues", [](const View& v) { return v.queues("/", 9).empty() ? ErrorCode::kDenied : ErrorCode::kOk; },
+      {"holders", [](const View& v) { return v.holders("/held").code(); }, "/held", kRead},
+      {"holds", [](const View& v) { return v.holds("/held/lock-0000000000").code(); }, "/held", kRead},
+      {"queues", [](const View& v) { return v.queues("/held", 9).empty() ? ErrorCode::kDenied : ErrorCode::kOk; },
        "/held", kRead},
       {"quota", [](const View& v) { return v.quota("/n").code(); }, "/n", kRead},
   };

@@ -131,6 +131,122 @@ TEST_F(Locks, OtherChildrenGrantNothing) {
 
 TEST_F(Locks, AnAcquireThatHoldsAtOnceIsNoGrant) { EXPECT_TRUE(grants_of(one, AcquireOp{"/a", {}}).empty()); }
 
+// ---- shared locks and semaphores
+
+TEST_F(Locks, AWritersReleaseLetsAllReadersBehindItIn) {
+  const Outcome writer = acquire(one);
+  const kv::AcquireOp shared{"/a", "", {kv::Mode::kShared}};
+  const Outcome first = machine.run(two, shared);
+  const Outcome second = machine.run(three, shared);
+  acquire(one);
+  const Outcome late = machine.run(two, shared);
+  const std::vector<Grant> granted = grants_of(one, ReleaseOp{writer.path});
+  ASSERT_EQ(granted.size(), 2u);
+  EXPECT_EQ(granted[0].node, first.path);
+  EXPECT_EQ(granted[1].node, second.path);
+  EXPECT_TRUE(grants_of(two, ReleaseOp{first.path}).empty()) << "a reader that goes wakes nobody";
+  EXPECT_EQ(grants_of(three, ReleaseOp{second.path}).size(), 1u);
+  EXPECT_FALSE(place_of(kv::View::everything(machine.state), late.path)->held);
+}
+
+TEST_F(Locks, AWaitingWriterThatLeavesLetsTheReadersIn) {
+  const kv::AcquireOp shared{"/a", "", {kv::Mode::kShared}};
+  machine.run(one, shared);
+  const Outcome writer = acquire(two);
+  const Outcome reader = machine.run(three, shared);
+  expect_grant(grants_of(two, ReleaseOp{writer.path}), reader, three);
+}
+
+TEST_F(Locks, ADowngradeLetsTheReadersIn) {
+  const Outcome held = acquire(one);
+  const Outcome reader = machine.run(two, kv::AcquireOp{"/a", "", {kv::Mode::kShared}});
+  expect_grant(grants_of(one, kv::DowngradeOp{held.path}), reader, two);
+  EXPECT_TRUE(grants_of(one, kv::SetOp{held.path, "quorate:shared:another name"}).empty());
+}
+
+TEST_F(Locks, AnUpgradeGrantsNothing) {
+  const Outcome held = machine.run(one, kv::AcquireOp{"/a", "", {kv::Mode::kShared}});
+  EXPECT_TRUE(grants_of(one, kv::UpgradeOp{held.path}).empty());
+}
+
+TEST_F(Locks, EachPermitWakesOne) {
+  const kv::AcquireOp permit{"/a", "", {kv::Mode::kPermit, 2}};
+  const Outcome first = machine.run(one, permit);
+  const Outcome second = machine.run(one, permit);
+  const Outcome third = machine.run(two, permit);
+  machine.run(three, permit);
+  const Outcome fifth = machine.run(three, permit);
+  expect_grant(grants_of(one, ReleaseOp{first.path}), third, two);
+  const std::vector<Grant> granted = grants_of(ExpireSessions{{one, two}});
+  ASSERT_EQ(granted.size(), 2u);
+  EXPECT_EQ(granted[1].node, fifth.path);
+  EXPECT_FALSE(machine.exists(second.path));
+}
+
+TEST_F(Locks, AKeptPlaceGrantsWhenItsTimeIsOver) {
+  const Outcome held = machine.run(one, kv::AcquireOp{"/a", "", {kv::Mode::kExclusive, 0, 300}});
+  const Outcome waits = acquire(two);
+  EXPECT_TRUE(grants_of(ExpireSessions{{one}}).empty());
+  EXPECT_EQ(show(kv::View::everything(machine.state), "/a")->kept, 1u);
+  EXPECT_FALSE(show(kv::View::everything(machine.state), "/a")->holder.has_value());
+  EXPECT_TRUE(grants_of(kv::ReapNodes{{held.path}}).empty());
+  machine.stamp.cluster_ms += 300;
+  expect_grant(grants_of(kv::ReapNodes{{held.path}}), waits, two);
+}
+
+TEST_F(Locks, AKeptPermitGrantsWhenItsTimeIsOver) {
+  const kv::AcquireOp permit{"/a", "", {kv::Mode::kPermit, 2, 300}};
+  const Outcome first = machine.run(one, permit);
+  machine.run(two, permit);
+  const Outcome third = machine.run(three, permit);
+  EXPECT_TRUE(grants_of(ExpireSessions{{one}}).empty());
+  machine.stamp.cluster_ms += 300;
+  expect_grant(grants_of(kv::ReapNodes{{first.path}}), third, three);
+}
+
+// ---- what is taken away
+
+TEST_F(Locks, WhoIsRobbedIsTold) {
+  const Outcome held = acquire(one);
+  const Outcome waits = acquire(two);
+  const kv::Applied broken = machine.apply_as(three, kv::BreakOp{"/a", held.token});
+  ASSERT_EQ(losses(broken).size(), 1u);
+  EXPECT_EQ(losses(broken)[0].session, one);
+  EXPECT_EQ(losses(broken)[0].node, held.path);
+  ASSERT_EQ(grants(machine.state, broken).size(), 1u);
+  EXPECT_EQ(grants(machine.state, broken)[0].session, two);
+  EXPECT_EQ(losses(machine.apply_as(three, DeleteOp{waits.path, -1})).size(), 1u) << "whatever took it";
+}
+
+TEST_F(Locks, WhoLeavesByHimselfIsNotTold) {
+  const Outcome held = acquire(one);
+  EXPECT_TRUE(losses(machine.apply_as(one, ReleaseOp{held.path})).empty());
+  acquire(one);
+  EXPECT_TRUE(losses(machine.apply(ExpireSessions{{one}})).empty()) << "it is told of its session's end";
+  acquire(two);
+  EXPECT_TRUE(losses(machine.apply_as(two, CloseSessionOp{})).empty());
+}
+
+TEST_F(Locks, TokensAreVerified) {
+  const auto verified = [&](std::string_view path, Token token) {
+    return verify(kv::View::everything(machine.state), path, token).code();
+  };
+  const kv::AcquireOp shared{"/a", "", {kv::Mode::kShared}};
+  const Outcome first = machine.run(one, shared);
+  const Outcome second = machine.run(two, shared);
+  const Outcome waits = acquire(three);
+  EXPECT_EQ(verified("/a", first.token), ErrorCode::kOk);
+  EXPECT_EQ(verified("/a", second.token), ErrorCode::kOk);
+  EXPECT_EQ(verified("/a", waits.token), ErrorCode::kNotHolder);
+  EXPECT_EQ(verified("/none", first.token), ErrorCode::kNoNode);
+  EXPECT_EQ(verified("bad", first.token), ErrorCode::kBadPath);
+  machine.run(one, ReleaseOp{first.path});
+  EXPECT_EQ(verified("/a", first.token), ErrorCode::kNotHolder);
+  machine.run(two, ReleaseOp{second.path});
+  machine.run(three, ReleaseOp{waits.path});
+  EXPECT_EQ(verified("/a", waits.token), ErrorCode::kNotHolder);
+}
+
 // ---- where a node stands
 
 TEST_F(Locks, PlacesTellWhoHolds) {
@@ -190,6 +306,32 @@ TEST_F(Locks, ShowsThatAQueueIsMixed) {
   acquire(one);
   machine.run(two, create_queued("/a/x__lock__"));
   EXPECT_TRUE(show(kv::View::everything(machine.state), "/a")->mixed);
+}
+
+TEST_F(Locks, ShowsWhoMayBelieveToHoldAMixedQueue) {
+  acquire(one);
+  acquire(two);
+  machine.run(three, create_queued("/a/x__lock__"));
+  const LockView view = *show(kv::View::everything(machine.state), "/a");
+  EXPECT_EQ(view.holder->session, one);
+  ASSERT_EQ(view.sharing.size(), 1u);
+  EXPECT_EQ(view.sharing[0].session, three);
+  ASSERT_EQ(view.waiters.size(), 1u);
+  EXPECT_EQ(view.waiters[0].session, two);
+}
+
+TEST_F(Locks, ShowsAllWhoShare) {
+  const kv::AcquireOp shared{"/a", "reader", {kv::Mode::kShared}};
+  machine.run(one, shared);
+  machine.run(two, shared);
+  acquire(three);
+  machine.run(one, shared);
+  const LockView view = *show(kv::View::everything(machine.state), "/a");
+  EXPECT_EQ(view.holder->data, "reader");
+  EXPECT_EQ(view.holder->mode.mode, kv::Mode::kShared);
+  ASSERT_EQ(view.sharing.size(), 1u);
+  EXPECT_EQ(view.sharing[0].session, two);
+  EXPECT_EQ(view.waiters.size(), 2u);
 }
 
 TEST_F(Locks, ListsWhatHasAQueueByPath) {

@@ -32,7 +32,8 @@ MultiOp::Part any_part() {
                       *arbitrary<bool>(),
                       *arbitrary<bool>(),
                       *arbitrary<bool>() ? std::optional(*arbitrary<int64_t>()) : std::nullopt,
-                      any_acl()};
+                      any_acl(),
+                      *arbitrary<bool>()};
     case 1:
       return SetOp{path, data, *arbitrary<int32_t>()};
     case 2:
@@ -50,7 +51,26 @@ MultiOp::Part any_part() {
 
 Operation any_operation() {
   const auto path = *arbitrary<std::string>();
-  switch (*rc::gen::inRange(0, 8)) {
+  const auto mode = [] {
+    return PlaceMode{*rc::gen::element(Mode::kExclusive, Mode::kShared, Mode::kPermit),
+                     *arbitrary<uint32_t>(), *arbitrary<uint32_t>()};
+  };
+  switch (*rc::gen::inRange(0, 12)) {
+    case 8:
+      return AcquireOp{path, *arbitrary<std::string>(), mode()};
+    case 9: {
+      AcquireManyOp many;
+      many.wait = *arbitrary<bool>();
+      for (int locks = *rc::gen::inRange(0, 4); locks > 0; --locks)
+        many.locks.push_back({*arbitrary<std::string>(), *arbitrary<std::string>(),
+                              *arbitrary<bool>() ? mode() : PlaceMode()});
+      return many;
+    }
+    case 10:
+      if (*arbitrary<bool>()) return UpgradeOp{path};
+      return DowngradeOp{path};
+    case 11:
+      return BreakOp{path, Token(*arbitrary<uint64_t>())};
     case 6:
       return SetQuotaOp{
           path, {*arbitrary<int64_t>(), *arbitrary<int64_t>(), *arbitrary<int64_t>(), *arbitrary<int64_t>()}};
@@ -128,6 +148,7 @@ Outcome any_outcome() {
     maybe(result.message, *arbitrary<std::string>());
     maybe(result.path, *arbitrary<std::string>());
     maybe(result.stat.mzxid, Zxid(*arbitrary<uint64_t>()));
+    maybe(result.held, *arbitrary<bool>());
   }
   return o;
 }

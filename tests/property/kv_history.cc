@@ -114,12 +114,63 @@ MultiOp History::multi(const Step& step) const {
   return multi;
 }
 
+// Mostly such that can meet in one queue.
+PlaceMode History::any_mode(uint8_t pick) {
+  const uint32_t delay_ms = pick % 5 == 0 ? pick % 60U : 0;
+  switch (pick / 5 % 8) {
+    case 0:
+    case 1:
+      return {Mode::kExclusive, 0, delay_ms};
+    case 2:
+    case 3:
+    case 4:
+      return {Mode::kShared, 0, delay_ms};
+    case 5:
+      return {Mode::kPermit, 3, delay_ms};
+    default:
+      return {Mode::kPermit, 2 - pick / 40 % 3U % 2, delay_ms};
+  }
+}
+
+// What only native clients ask for.
+Operation History::lock_operation(const Step& step) const {
+  static const std::vector<std::string> kLocks = {"/l", "/b", "/a"};
+  const std::string lock = kLocks[step[4] % kLocks.size()];
+  const std::vector<Child> holders = state_.holders(lock);
+  const std::string node = holders.empty() || step[2] % 8 == 0
+                               ? any_path(static_cast<uint8_t>(step[4] | 1))
+                               : join_path(lock, holders[step[5] % holders.size()].name);
+  switch (step[3] % 8) {
+    case 0:
+    case 1:
+      return AcquireOp{lock, step[5] % 3 == 0 ? "me" : "", any_mode(step[5])};
+    case 2:
+      return UpgradeOp{node};
+    case 3:
+      return DowngradeOp{node};
+    case 4:
+      return ReleaseOp{node};
+    case 5:
+      return BreakOp{lock, Token(holders.empty() ? step[5] : holders[0].czxid.value() + step[5] % 2)};
+    default:
+      break;
+  }
+  AcquireManyOp many;
+  many.wait = step[5] % 3 == 0;
+  for (int i = step[5] % 4; i > 0; --i)
+    many.locks.push_back({kLocks[static_cast<size_t>(step[4] + i) % kLocks.size()], "", any_mode(step[5])});
+  if (step[5] % 16 == 9) many.locks.push_back({path(step[4]), "", {}});
+  return many;
+}
+
 Operation History::operation(const Step& step) const {
   static const std::vector<std::string> kQueued = {"/l/lock-",    "/l/lock-", "/l/x__lock__", "/a/_c_1-lock-",
                                                    "/a/__READ__", "/l/",      "/b/n-"};
-  static const std::vector<std::string> kData = {"", "", "x", "yy", std::string(200, 'z')};
+  static const std::vector<std::string> kData = {
+      "", "", "x", "yy", "quorate:shared:me", std::string(200, 'z')};
   const std::string data = kData[step[5] % kData.size()];
   const int32_t version = step[4] % 4 == 0 ? step[4] / 4 % 4 : -1;
+  if (step[3] >= 225) return lock_operation(step);
   if (step[3] >= 200) return multi(step);
   if (step[3] >= 180) return any_create(step);
   if (step[3] >= 170) return DeleteOp{any_path(step[5]), version, true};

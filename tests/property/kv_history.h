@@ -34,6 +34,8 @@ class History {
   Operation operation(const Step& step) const;
   static Acl any_acl(uint8_t pick);
   CreateOp any_create(const Step& step) const;
+  static PlaceMode any_mode(uint8_t pick);
+  Operation lock_operation(const Step& step) const;
   MultiOp multi(const Step& step) const;
   MultiOp::Part part(const Step& step) const;
   std::vector<std::string> all_paths() const;

@@ -93,8 +93,15 @@ void compare_nodes(const StateMachine& state, const Model& model) {
     RC_ASSERT(first.has_value() == !queue.empty());
     if (first) RC_ASSERT(join_path(path, first->name) == queue.front());
     if (first) queues.push_back(path);
+    std::vector<std::string> holding;
+    for (const Child& child : state.holders(path)) holding.push_back(join_path(path, child.name));
+    RC_ASSERT(holding == model.holders(path));
+    for (const std::string& place : queue)
+      RC_ASSERT(state.holds(place) == (std::find(holding.begin(), holding.end(), place) != holding.end()));
     paths.clear();
     const QueueView queue_view = queue_of(children);
+    RC_ASSERT(queue_view.holders == holding.size());
+    RC_ASSERT(queue_view.gone.size() == model.kept(path).size());
     for (const Child& child : queue_view.queue) paths.push_back(join_path(path, child.name));
     RC_ASSERT(paths == queue);
   }
@@ -180,6 +187,7 @@ TEST(KvMachineLong, DoesWhatTheModelDoesAndMeetsEveryRefusal) {
                                ErrorCode::kInvalidTtl,
                                ErrorCode::kInvalidAcl,
                                ErrorCode::kDenied,
+                               ErrorCode::kContended,
                                ErrorCode::kQuotaExceeded}) {
     EXPECT_GE(codes[code], 20U) << error_name(code);
   }

@@ -1,30 +1,12 @@
 #include "tests/property/kv_model.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <regex>
 
 #include "kv/command_view.h"
+#include "tests/property/kv_model_text.h"
 
 namespace quorate::kv {
-namespace {
-
-std::string above(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string suffix(uint64_t count) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%010llu", static_cast<unsigned long long>(count));
-  return text;
-}
-
-bool is_lock_name(const std::string& path) { return std::regex_search(path, std::regex("lock-[0-9]+$")); }
-bool is_kazoo_name(const std::string& path) { return std::regex_search(path, std::regex("__lock__[0-9]+$")); }
-
-}  // namespace
-
 Outcome Model::outcome(ErrorCode code) const {
   Outcome made;
   made.code = code;
@@ -76,7 +58,7 @@ Model::Node& Model::make(const std::string& path, const std::string& data, Sessi
   ++parent.stat.cversion;
   ++parent.stat.num_children;
   parent.stat.pzxid = zxid_;
-  Node node;
+  Node node{};
   node.data = data;
   node.sequential = sequential;
   node.order = ++order_;
@@ -143,6 +125,8 @@ Outcome Model::operate(SessionId session, const CreateOp& op, Applied& out) {
   const Result<Acl> acl =
       op.acl.empty() ? Result<Acl>(Acl{}) : expand_acl(op.acl, sessions_.at(session).credentials);
   if (!acl.ok()) return outcome(acl.code());
+  if (op.sequential && (op.ephemeral || op.ttl_ms) && op.data.starts_with("quorate:"))
+    return outcome(ErrorCode::kInvalidArgument);
   const bool missing = !nodes_.contains(parent);
   if (missing && !op.parents) return outcome(ErrorCode::kNoNode);
   if (!may(session, parent, kCreate)) return outcome(ErrorCode::kDenied);
@@ -174,6 +158,12 @@ Outcome Model::operate(SessionId session, const SetOp& op, Applied& out) {
   Node& node = at->second;
   if (!may(session, op.path, kWrite)) return outcome(ErrorCode::kDenied);
   if (op.version != -1 && op.version != node.stat.version) return outcome(ErrorCode::kBadVersion);
+  if (queued(op.path) || (node.sequential && node.kind == NodeKind::kTtl)) {
+    const PlaceMode before = mode(op.path);
+    const bool place = queued(op.path) || before.gone;
+    if (before.gone || mode_in(op.data) != (place ? before : PlaceMode()))
+      return outcome(ErrorCode::kBadQueue);
+  }
   if (op.data.size() > node.data.size() && !fits(op.path, op.data.size() - node.data.size()))
     return outcome(ErrorCode::kQuotaExceeded);
   node.data = op.data;
@@ -214,51 +204,6 @@ Outcome Model::operate(SessionId session, const DeleteOp& op, Applied& out) {
   };
   std::sort(doomed.begin(), doomed.end(), [&](auto& a, auto& b) { return rank(a) < rank(b); });
   for (const std::string& path : doomed) erase(path, out);
-  return outcome();
-}
-
-Outcome Model::operate(SessionId session, const AcquireOp& op, Applied& out) {
-  bool kazoo = false;
-  if (const auto at = nodes_.find(op.path); at != nodes_.end()) {
-    const std::vector<std::string> queue_now = queue(op.path);
-    const auto kazoo_names = std::count_if(queue_now.begin(), queue_now.end(), is_kazoo_name);
-    const auto lock_names = std::count_if(queue_now.begin(), queue_now.end(), is_lock_name);
-    const auto all = static_cast<std::ptrdiff_t>(queue_now.size());
-    if (at->second.stat.ephemeral_owner != SessionId()) return outcome(ErrorCode::kBadQueue);
-    if (!at->second.data.empty()) return outcome(ErrorCode::kBadQueue);
-    if (children(op.path) != queue_now) return outcome(ErrorCode::kBadQueue);
-    if (kazoo_names != all && lock_names != all) return outcome(ErrorCode::kBadQueue);
-    kazoo = all > 0 && kazoo_names == all;
-  }
-  std::string deepest = op.path;
-  while (!nodes_.contains(deepest)) deepest = above(deepest);
-  if (nodes_.at(deepest).stat.ephemeral_owner != SessionId())
-    return outcome(ErrorCode::kNoChildrenForEphemerals);
-  if (!may(session, deepest, kCreate)) return outcome(ErrorCode::kDenied);
-  const Acl acl = nodes_.at(deepest).acl;
-  const uint64_t next = nodes_.contains(op.path) ? nodes_.at(op.path).creates : 0;
-  if (!fits((op.path == "/" ? "" : op.path) + "/" + (kazoo ? kazoo_digits_ + "__lock__" : "lock-") +
-                suffix(next),
-            op.data.size())) {
-    return outcome(ErrorCode::kQuotaExceeded);
-  }
-  make_parents(op.path, acl, out);
-  const std::string name =
-      (kazoo ? kazoo_digits_ + "__lock__" : "lock-") + suffix(nodes_.at(op.path).creates);
-  const std::string path = (op.path == "/" ? "" : op.path) + "/" + name;
-  make(path, op.data, session, true, out).acl = acl;
-  Outcome done = outcome();
-  done.path = path;
-  done.held = queue(op.path).front() == path;
-  done.token = Token(zxid_.value());
-  return done;
-}
-
-Outcome Model::operate(SessionId session, const ReleaseOp& op, Applied& out) {
-  if (!nodes_.contains(op.node)) return outcome(ErrorCode::kNoNode);
-  if (!queued(op.node) || nodes_.at(op.node).stat.ephemeral_owner != session)
-    return outcome(ErrorCode::kNotHolder);
-  erase(op.node, out);
   return outcome();
 }
 
@@ -319,8 +264,9 @@ Outcome Model::operate(SessionId session, const CheckAbsentOp& op, Applied&) {
 
 Outcome Model::operate(SessionId session, const CheckHeldOp& op, Applied&) {
   if (nodes_.contains(op.path) && !may(session, op.path, kRead)) return outcome(ErrorCode::kDenied);
-  const std::vector<std::string> waiting = queue(op.path);
-  const bool held = !waiting.empty() && nodes_.at(waiting.front()).stat.czxid.value() == op.token.value();
+  bool held = false;
+  for (const std::string& holder : holders(op.path))
+    held = held || nodes_.at(holder).stat.czxid.value() == op.token.value();
   return outcome(held ? ErrorCode::kOk : ErrorCode::kNotHolder);
 }
 
@@ -369,7 +315,20 @@ void Model::reap(const ReapNodes& nodes, Applied& out) {
 // ---- sessions
 
 void Model::end(SessionId id, bool expired, Applied& out) {
-  for (const std::string& path : owned(id)) erase(path, out);
+  for (const std::string& path : owned(id)) {
+    const Node node = nodes_.at(path);
+    PlaceMode gone = queued(path) ? mode(path) : PlaceMode();
+    const bool kept = expired && gone.delay_ms > 0 && holds(path);
+    const std::string name = node.data.substr(node.data.find(':', node.data.find(':') + 1) + 1);
+    erase(path, out);
+    if (!kept) continue;
+    gone.gone = true;
+    Node& place = make(path, write_place(gone, name), SessionId(), true, out);
+    place.kind = NodeKind::kTtl;
+    place.ttl_ms = gone.delay_ms;
+    place.touched_ms = cluster_ms_;
+    place.acl = node.acl;
+  }
   sessions_.erase(id);
   out.sessions_ended.push_back({id, expired});
 }
@@ -464,8 +423,12 @@ Applied Model::apply(const Command& command, const Stamp& stamp, const Applied& 
   kazoo_digits_.clear();
   static const std::regex kKazoo("/([0-9a-f]{32})__lock__[0-9]{10}$");
   std::smatch match;
-  if (!actual.outcomes.empty() && std::regex_search(actual.outcomes[0].outcome.path, match, kKazoo)) {
-    kazoo_digits_ = match[1];
+  const auto take_digits = [&](const std::string& path) {
+    if (std::regex_search(path, match, kKazoo)) kazoo_digits_ = match[1];
+  };
+  for (const SessionOutcome& answer : actual.outcomes) {
+    take_digits(answer.outcome.path);
+    for (const OperationResult& result : answer.outcome.results) take_digits(result.path);
   }
   Applied out;
   out.zxid = zxid_;

@@ -50,6 +50,9 @@ class Model {
   std::vector<std::string> children(const std::string& path) const;  // their paths, in the order of creation
   std::vector<std::string> owned(SessionId session) const;
   std::vector<std::string> queue(const std::string& path) const;
+  // The places that are kept for expired holders, and those of the queue that hold.
+  std::vector<std::string> kept(const std::string& path) const;
+  std::vector<std::string> holders(const std::string& path) const;
   // What may be reaped at that cluster time.
   bool due(const std::string& path, int64_t cluster_ms) const;
 
@@ -65,7 +68,11 @@ class Model {
   Outcome operate(SessionId session, const SetOp& op, Applied& out);
   Outcome operate(SessionId session, const DeleteOp& op, Applied& out);
   Outcome operate(SessionId session, const AcquireOp& op, Applied& out);
+  Outcome operate(SessionId session, const AcquireManyOp& op, Applied& out);
   Outcome operate(SessionId session, const ReleaseOp& op, Applied& out);
+  Outcome operate(SessionId session, const UpgradeOp& op, Applied& out);
+  Outcome operate(SessionId session, const DowngradeOp& op, Applied& out);
+  Outcome operate(SessionId session, const BreakOp& op, Applied& out);
   Outcome operate(SessionId session, const CloseSessionOp& op, Applied& out);
   Outcome operate(SessionId session, const SetAclOp& op, Applied& out);
   Outcome operate(SessionId session, const SetQuotaOp& op, Applied& out);
@@ -82,6 +89,9 @@ class Model {
   void make_parents(const std::string& path, const Acl& acl, Applied& out);
   void erase(const std::string& path, Applied& out);
   bool queued(const std::string& path) const;
+  bool holds(const std::string& node) const;
+  PlaceMode mode(const std::string& node) const;
+  std::string place_name(const std::string& path, bool kazoo) const;
   // Who may, by the list of the node or, where there is none, of the deepest node on the way to it.
   bool may(SessionId session, std::string path, uint32_t permission) const;
   // Whether the quotas let so much be added at the path; missing nodes on the way to it count as made.

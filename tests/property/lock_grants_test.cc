@@ -1,5 +1,5 @@
-// Locks over random histories: one holder at any time, each hand-over granted once to the one whose turn it
-// is, tokens that grow.
+// Locks over random histories: who holds does so until he leaves or is removed, each hand-over is granted
+// once to those whose turn it is, tokens grow.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -23,14 +23,15 @@ struct Holder {
   SessionId session;
   Token token;
 };
-using Holders = std::map<std::string, Holder>;  // by path
+using Holders = std::map<std::string, std::vector<Holder>>;  // by path; of every path with a queue
 
 void collect(const kv::StateMachine& state, const std::string& path, Holders& holders) {
   const std::vector<kv::Child> children = state.children(path).value();
   const kv::QueueView queue = kv::queue_of(children);
-  if (!queue.queue.empty()) {
-    const kv::Child& first = queue.queue.front();
-    holders[path] = {kv::join_path(path, first.name), first.owner, Token(first.czxid.value())};
+  if (!queue.queue.empty()) holders[path];
+  for (size_t i = 0; i < queue.holders; ++i) {
+    const kv::Child& holder = queue.queue[i];
+    holders[path].push_back({kv::join_path(path, holder.name), holder.owner, Token(holder.czxid.value())});
   }
   for (const kv::Child& child : children) collect(state, kv::join_path(path, child.name), holders);
 }
@@ -41,18 +42,27 @@ Holders holders_of(const kv::StateMachine& state) {
   return holders;
 }
 
+bool has(const Holders& holders, const std::string& path, const std::string& node) {
+  const auto at = holders.find(path);
+  return at != holders.end() && std::any_of(at->second.begin(), at->second.end(),
+                                            [&](const Holder& each) { return each.node == node; });
+}
+
 bool created(const kv::Applied& applied, const std::string& node) {
   return std::any_of(applied.changes.begin(), applied.changes.end(), [&](const kv::Change& change) {
     return change.kind == kv::Change::Kind::kCreated && change.path == node;
   });
 }
 
-// Mostly acquires, releases and ends of sessions, on two locks.
+// Mostly acquires, releases and ends of sessions, on a few locks, and what only native clients ask for.
 Step toward_locks(Step step) {
-  if (step[0] >= 60 && step[0] < 200) {
-    step[3] = step[1] % 2 == 0 ? 10 : 13;
-    step[4] = step[3] == 10 ? (step[4] % 2 == 0 ? 0 : 1) : step[4];
+  if (step[0] < 60 || step[0] >= 200) return step;
+  if (step[1] % 3 == 0) {
+    step[3] = static_cast<uint8_t>(225 + step[3] % 30);
+    return step;
   }
+  step[3] = step[1] % 2 == 0 ? 10 : 13;
+  step[4] = step[3] == 10 ? (step[4] % 2 == 0 ? 0 : 1) : step[4];
   return step;
 }
 
@@ -60,14 +70,23 @@ void check_places(const kv::StateMachine& state, const Holders& holders) {
   const std::vector<LockView> locks = list(kv::View::everything(state), "/", {.max = 1'000'000}).locks;
   RC_ASSERT(locks.size() == holders.size());
   for (const LockView& lock : locks) {
-    const Holder& holder = holders.at(lock.path);
-    RC_ASSERT(lock.holder.has_value());
-    RC_ASSERT(lock.holder->node == holder.node);
-    RC_ASSERT(lock.holder->token == holder.token);
-    RC_ASSERT(place_of(kv::View::everything(state), holder.node)->held);
-    RC_ASSERT(state.session(holder.session).has_value());
-    Token last = holder.token;
-    SessionId last_session = holder.session;
+    const std::vector<Holder>& holding = holders.at(lock.path);
+    std::vector<Contender> told;
+    if (lock.holder) told.push_back(*lock.holder);
+    told.insert(told.end(), lock.sharing.begin(), lock.sharing.end());
+    if (!lock.mixed) {
+      RC_ASSERT(told.size() == holding.size());
+      for (size_t i = 0; i < told.size(); ++i) RC_ASSERT(told[i].node == holding[i].node);
+    }
+    for (const Holder& holder : holding) {
+      RC_ASSERT(place_of(kv::View::everything(state), holder.node)->held);
+      RC_ASSERT(place_of(kv::View::everything(state), holder.node)->token == holder.token);
+      RC_ASSERT(verify(kv::View::everything(state), lock.path, holder.token).ok());
+      RC_ASSERT(state.session(holder.session).has_value());
+    }
+    Token last = holding.empty() ? Token() : holding.back().token;
+    SessionId last_session = holding.empty() ? SessionId() : holding.back().session;
+    if (lock.mixed) continue;
     for (const Contender& waiter : lock.waiters) {
       RC_ASSERT(!place_of(kv::View::everything(state), waiter.node)->held);
       // Of one token are only those that one request of one session made.
@@ -94,14 +113,21 @@ size_t run(const std::vector<Step>& steps) {
 
     // Whoever holds now and did not before, and was there before, has been granted: exactly those, each once.
     std::map<std::string, Holder> expected;
-    for (const auto& [path, holder] : after) {
-      const auto held = before.find(path);
-      const bool changed = held == before.end() || held->second.node != holder.node;
-      if (!changed) continue;
-      RC_ASSERT(holder.token >= highest[path].token);
-      if (holder.token == highest[path].token) RC_ASSERT(holder.session == highest[path].session);
-      highest[path] = holder;
-      if (!created(applied, holder.node)) expected[holder.node] = holder;
+    for (const auto& [path, holding] : after) {
+      for (const Holder& holder : holding) {
+        if (has(before, path, holder.node)) continue;
+        RC_ASSERT(holder.token >= highest[path].token);
+        if (holder.token == highest[path].token) RC_ASSERT(holder.session == highest[path].session);
+        highest[path] = holder;
+        if (!created(applied, holder.node)) expected[holder.node] = holder;
+      }
+    }
+    // Nobody loses a lock by what others do but delete his node.
+    for (const auto& [path, holding] : before) {
+      for (const Holder& holder : holding)
+        if (const auto node = state.get(holder.node);
+            node.ok() && node->stat.czxid.value() == holder.token.value())
+          RC_ASSERT(has(after, path, holder.node));
     }
     const std::vector<Grant> granted = grants(state, applied);
     RC_ASSERT(granted.size() == expected.size());
@@ -118,8 +144,11 @@ size_t run(const std::vector<Step>& steps) {
     // An acquire's answer says the same as the tree.
     for (const kv::SessionOutcome& outcome : applied.outcomes) {
       if (outcome.repeated || outcome.outcome.token == Token()) continue;
+      for (const kv::OperationResult& result : outcome.outcome.results)
+        RC_ASSERT(result.held == has(after, std::string(kv::parent_of(result.path)), result.path));
+      if (outcome.outcome.path.empty()) continue;
       const std::string lock(kv::parent_of(outcome.outcome.path));
-      RC_ASSERT(outcome.outcome.held == (after.at(lock).node == outcome.outcome.path));
+      RC_ASSERT(outcome.outcome.held == has(after, lock, outcome.outcome.path));
     }
     check_places(state, after);
     before = after;

@@ -205,6 +205,102 @@ TEST(Locks, ShowAndListSayWhoHoldsAndWhoWaits) {
   EXPECT_EQ(cluster.call(only, kThree, LockShowRequest{"/none"}).error.code, ErrorCode::kNoNode);
 }
 
+TEST(Locks, AReleaseLetsAllReadersInAndWakesEachOnce) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  for (const auto& [server, connection] :
+       {std::pair(leader, kOne), std::pair(follower, kTwo), std::pair(leader, kThree)})
+    cluster.open(server, connection);
+  const WriteRequest shared{1, 1, kv::AcquireOp{"/lock", "me", {kv::Mode::kShared}}};
+  const kv::Outcome writer = acquire(cluster, leader, kOne, 1);
+  cluster.call(follower, kTwo, shared);
+  cluster.call(leader, kThree, shared);
+  const Index before = cluster.replica(leader).raft()->log().last_index();
+  ASSERT_EQ(cluster.call(leader, kOne, WriteRequest{2, 2, kv::ReleaseOp{writer.path}}).error.code,
+            ErrorCode::kOk);
+  cluster.advance(50 * kMs);
+  EXPECT_EQ(cluster.replica(leader).raft()->log().last_index(), before.next());
+  EXPECT_EQ(cluster.events<GrantEvent>(follower, kTwo).size(), 1u);
+  EXPECT_EQ(cluster.events<GrantEvent>(leader, kThree).size(), 1u);
+  EXPECT_TRUE(cluster.events<GrantEvent>(leader, kOne).empty());
+}
+
+TEST(Locks, ABrokenLockIsToldToWhoHadItAndGrantedToTheNext) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  cluster.open(follower, kOne);
+  cluster.open(leader, kTwo);
+  cluster.open(leader, kThree);
+  const kv::Outcome held = acquire(cluster, follower, kOne, 1);
+  acquire(cluster, leader, kTwo, 1);
+  const kv::BreakOp op{"/lock", held.token};
+  ASSERT_EQ(cluster.call(leader, kThree, WriteRequest{1, 1, op}).error.code, ErrorCode::kOk);
+  cluster.advance(50 * kMs);
+  const auto lost = cluster.events<LossEvent>(follower, kOne);
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_EQ(lost[0].loss.node, held.path);
+  EXPECT_EQ(cluster.events<GrantEvent>(leader, kTwo).size(), 1u);
+  EXPECT_TRUE(cluster.events<LossEvent>(leader, kTwo).empty());
+  EXPECT_EQ(cluster.call(leader, kThree, WriteRequest{2, 2, op}).error.code, ErrorCode::kNotHolder);
+}
+
+TEST(Locks, AReleaseTellsNobodyOfALoss) {
+  Cluster cluster(1);
+  const ServerId only = cluster.elect();
+  cluster.open(only, kOne);
+  const kv::Outcome held = acquire(cluster, only, kOne, 1);
+  ASSERT_EQ(cluster.call(only, kOne, WriteRequest{2, 2, kv::ReleaseOp{held.path}}).error.code,
+            ErrorCode::kOk);
+  EXPECT_TRUE(cluster.events<LossEvent>(only, kOne).empty());
+}
+
+TEST(Locks, AServerThatIsToldSoKeepsRecipesApart) {
+  for (const bool refuse : {false, true}) {
+    ReplicaOptions options;
+    options.refuse_mixed_locks = refuse;
+    Cluster cluster(1, options);
+    const ServerId only = cluster.elect();
+    cluster.open(only, kOne);
+    ASSERT_TRUE(acquire(cluster, only, kOne, 1).held);
+    const kv::CreateOp kazoo{"/lock/x__lock__", "", true, true};
+    const ErrorCode expected = refuse ? ErrorCode::kBadQueue : ErrorCode::kOk;
+    EXPECT_EQ(cluster.call(only, kOne, WriteRequest{2, 2, kazoo}).error.code, expected);
+    EXPECT_EQ(cluster.call(only, kOne, WriteRequest{3, 3, kv::MultiOp{{kazoo}}}).error.code, expected);
+  }
+}
+
+TEST(Locks, ATokenIsVerifiedOnEveryServer) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  cluster.open(leader, kOne);
+  const kv::Outcome held = acquire(cluster, leader, kOne, 1);
+  const LockVerifyRequest verify{"/lock", held.token};
+  EXPECT_EQ(cluster.call(follower, kTwo, verify).error.code, ErrorCode::kOk);
+  cluster.call(leader, kOne, WriteRequest{2, 2, kv::ReleaseOp{held.path}});
+  EXPECT_EQ(cluster.call(follower, kTwo, verify).error.code, ErrorCode::kNotHolder);
+  EXPECT_EQ(cluster.call(follower, kTwo, LockVerifyRequest{"/none", held.token}).error.code,
+            ErrorCode::kNoNode);
+}
+
+TEST(Locks, AnExpiredHoldersPlaceIsKeptForItsDelay) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  cluster.open(leader, kOne, 2'000);
+  cluster.open(leader, kTwo, 60'000);
+  const kv::AcquireOp delayed{"/lock", "me", {kv::Mode::kExclusive, 0, 3'000}};
+  cluster.call(leader, kOne, WriteRequest{1, 1, delayed});
+  ASSERT_FALSE(acquire(cluster, leader, kTwo, 1).held);
+  cluster.advance(2'100 * kMs);
+  ASSERT_EQ(cluster.events<SessionEndEvent>(leader, kOne).size(), 1u);
+  cluster.advance(2'800 * kMs);
+  EXPECT_TRUE(cluster.events<GrantEvent>(leader, kTwo).empty());
+  cluster.advance(1'500 * kMs);
+  EXPECT_EQ(cluster.events<GrantEvent>(leader, kTwo).size(), 1u);
+}
+
 TEST(Locks, ClosingASessionFreesItsLocksAtOnce) {
   Cluster cluster(1);
   const ServerId only = cluster.elect();

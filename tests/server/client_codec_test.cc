@@ -107,6 +107,41 @@ TEST(ClientCodec, Writes) {
   operation_of<kv::CloseSessionOp>(frame);
 }
 
+TEST(ClientCodec, LocksOfAllKinds) {
+  api::ClientFrame frame;
+  api::Acquire* acquire = frame.mutable_write()->mutable_acquire();
+  acquire->set_path("/l");
+  EXPECT_EQ(operation_of<kv::AcquireOp>(frame).mode, kv::PlaceMode());
+  acquire = frame.mutable_write()->mutable_acquire();
+  acquire->set_mode(2);
+  acquire->set_permits(3);
+  acquire->set_delay_ms(50);
+  EXPECT_EQ(operation_of<kv::AcquireOp>(frame).mode, (kv::PlaceMode{kv::Mode::kPermit, 3, 50}));
+  frame.mutable_write()->mutable_acquire()->set_mode(3);
+  EXPECT_EQ(decoded(frame).code(), ErrorCode::kInvalidArgument);
+  api::AcquireMany* many = frame.mutable_write()->mutable_acquire_many();
+  many->set_wait(true);
+  many->add_locks()->set_path("/a");
+  many->add_locks()->set_path("/b");
+  many->mutable_locks(1)->set_mode(1);
+  const auto several = operation_of<kv::AcquireManyOp>(frame);
+  EXPECT_TRUE(several.wait);
+  ASSERT_EQ(several.locks.size(), 2u);
+  EXPECT_EQ(several.locks[0].path, "/a");
+  EXPECT_EQ(several.locks[1].mode.mode, kv::Mode::kShared);
+  for (size_t i = 0; i <= kv::kLocksAtOnceMax; ++i)
+    frame.mutable_write()->mutable_acquire_many()->add_locks();
+  EXPECT_EQ(decoded(frame).code(), ErrorCode::kInvalidArgument);
+  frame.mutable_write()->mutable_upgrade()->set_node("/l/lock-1");
+  EXPECT_EQ(operation_of<kv::UpgradeOp>(frame).node, "/l/lock-1");
+  frame.mutable_write()->mutable_downgrade()->set_node("/l/lock-1");
+  EXPECT_EQ(operation_of<kv::DowngradeOp>(frame).node, "/l/lock-1");
+  frame.mutable_write()->mutable_break_()->set_path("/l");
+  frame.mutable_write()->mutable_break_()->set_token(7);
+  EXPECT_EQ(operation_of<kv::BreakOp>(frame).path, "/l");
+  EXPECT_EQ(operation_of<kv::BreakOp>(frame).token, Token(7));
+}
+
 TEST(ClientCodec, ReadsAndTheRest) {
   api::ClientFrame frame;
   frame.mutable_get()->set_path("/g");
@@ -133,6 +168,10 @@ TEST(ClientCodec, ReadsAndTheRest) {
   EXPECT_EQ(request_of<RemoveWatchRequest>(frame).watch, 3u);
   frame.mutable_lock_place()->set_node("/n");
   EXPECT_EQ(request_of<LockPlaceRequest>(frame).node, "/n");
+  frame.mutable_lock_verify()->set_path("/l");
+  frame.mutable_lock_verify()->set_token(9);
+  EXPECT_EQ(request_of<LockVerifyRequest>(frame).path, "/l");
+  EXPECT_EQ(request_of<LockVerifyRequest>(frame).token, Token(9));
   frame.mutable_lock_show()->set_path("/s");
   EXPECT_EQ(request_of<LockShowRequest>(frame).path, "/s");
   frame.mutable_lock_list();
@@ -527,6 +566,9 @@ TEST(ClientCodec, Events) {
   EXPECT_EQ(grant.granted().node(), "/l/lock-1");
   EXPECT_EQ(grant.granted().token(), 7u);
   EXPECT_EQ(grant.granted().zxid(), 8u);
+  const auto lost = encoded({kConnection, LossEvent{{SessionId(1), "/l/lock-1", Zxid(8)}}});
+  EXPECT_EQ(lost.lost().node(), "/l/lock-1");
+  EXPECT_EQ(lost.lost().zxid(), 8u);
   const auto end = encoded({kConnection, SessionEndEvent{SessionId(3), ErrorCode::kSessionMoved}});
   EXPECT_EQ(end.session_end().session(), 3u);
   EXPECT_EQ(end.session_end().code(), static_cast<uint32_t>(ErrorCode::kSessionMoved));

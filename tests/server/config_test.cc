@@ -86,6 +86,8 @@ TEST(CommandLine, CheckpointsLimitsAndTheSuperUserArrive) {
                                   "11MiB",
                                   "--super-digest",
                                   digest.c_str(),
+                                  "--mixed-locks",
+                                  "refuse",
                                   "--nodes-max",
                                   "1000",
                                   "--data-bytes-max",
@@ -105,6 +107,7 @@ TEST(CommandLine, CheckpointsLimitsAndTheSuperUserArrive) {
   EXPECT_EQ(config.kv.history_bytes_max, 9u << 10);
   EXPECT_EQ(config.raft.uncommitted_bytes_max, 11u << 20);
   EXPECT_EQ(config.super_digest, digest);
+  EXPECT_TRUE(config.refuse_mixed_locks);
   EXPECT_EQ(config.nodes_max, 1'000u);
   EXPECT_EQ(config.data_bytes_max, uint64_t{2} << 30);
   EXPECT_EQ(config.sessions_max, 17u);
@@ -127,6 +130,7 @@ TEST(CommandLine, WithoutThemTheyAreTheReplicasOwn) {
   EXPECT_EQ(line.config->session_timeout_min_ms, own.session_timeout_min_ms);
   EXPECT_EQ(line.config->session_timeout_max_ms, own.session_timeout_max_ms);
   EXPECT_EQ(line.config->super_digest, "") << "nobody";
+  EXPECT_FALSE(line.config->refuse_mixed_locks);
   EXPECT_FALSE(line.config->rebuild_state);
 }
 
@@ -147,6 +151,7 @@ TEST(CommandLine, ALimitOfNothingOrWithoutItsUnitIsNamed) {
     expect_mistake({flag, "0s"}, flag);
     expect_mistake({flag, "5"}, flag);
   }
+  expect_mistake({"--mixed-locks", "yes"}, "--mixed-locks");
   for (const char* digest : {"", "super", "super:password", "super:D/InIHSb7yEEbrWz8b9l71RjZJU"}) {
     expect_mistake({"--super-digest", digest}, "--super-digest");
   }

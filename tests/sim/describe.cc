@@ -34,6 +34,19 @@ std::string_view text(const kv::Operation& operation, std::string_view& path) {
                    path = op.node;
                    return "release";
                  },
+                 [&](const kv::AcquireManyOp&) -> std::string_view { return "acquire several"; },
+                 [&](const kv::UpgradeOp& op) -> std::string_view {
+                   path = op.node;
+                   return "upgrade";
+                 },
+                 [&](const kv::DowngradeOp& op) -> std::string_view {
+                   path = op.node;
+                   return "downgrade";
+                 },
+                 [&](const kv::BreakOp& op) -> std::string_view {
+                   path = op.path;
+                   return "break";
+                 },
                  [&](const kv::SetAclOp& op) -> std::string_view {
                    path = op.path;
                    return "set permissions of";
@@ -162,6 +175,7 @@ std::string describe(const server::RequestBody& body) {
           [&](const server::MultiReadRequest& b) { out << b.parts.size() << " reads at once"; },
           [&](const server::RemoveWatchRequest& b) { out << "remove watch " << b.watch; },
           [&](const server::LockPlaceRequest& b) { out << "what place has " << b.node; },
+          [&](const server::LockVerifyRequest& b) { out << "is " << b.path << " held with " << b.token; },
           [&](const server::LockShowRequest& b) { out << "who holds " << b.path; },
           [&](const server::LockListRequest& b) { out << "locks under " << b.root; },
           [&](const server::SessionListRequest& b) { out << "sessions behind " << b.after; },
@@ -203,6 +217,7 @@ std::string describe(const server::ClientMessage& message) {
           },
           [&](const server::ProgressEvent& e) { out << "all watches are complete up to " << e.zxid; },
           [&](const server::GrantEvent& e) { out << e.grant.node << " holds, token " << e.grant.token; },
+          [&](const server::LossEvent& e) { out << e.loss.node << " was taken away"; },
           [&](const server::SessionEndEvent& e) {
             out << "session " << e.session << " is over: " << error_name(e.code);
           }},
