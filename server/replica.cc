@@ -29,8 +29,9 @@ Replica::Impl::Impl(const ReplicaOptions& o, ReplicaRecovered recovered, uint64_
       now(at),
       state(o.kv),
       watches(o.watches),
-      checkpoints(
-          {o.checkpoint_dirty_bytes, o.dirty_bytes_max, o.checkpoint_log_bytes, o.capture_slice_bytes}, jobs),
+      checkpoints({o.checkpoint_dirty_bytes, o.dirty_bytes_max, o.checkpoint_log_bytes, o.capture_slice_bytes,
+                   o.capture_pause},
+                  jobs),
       sender(jobs, checksum64("snapshots", seed), o.snapshot_chunk_bytes),
       receiver({o.raft.boot, o.resend_interval}, jobs),
       backups(jobs, checksum64("backups", seed), o.snapshot_chunk_bytes),
@@ -238,8 +239,8 @@ Instant Replica::Impl::deadline() const {
   if (raft) {
     at = std::min(at, raft->deadline());
     if (raft->applied_index() < raft->committed() && !apply_waits()) at = std::min(at, now.instant);
-    if (checkpoints.capturing()) at = std::min(at, now.instant);
-    at = std::min({at, sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
+    at = std::min(
+        {at, checkpoints.deadline(), sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
     if (raft->leader() != ServerId()) at = std::min(at, barriers.due());
     at = std::min({at, reap_deadline(), read_only_deadline()});
     if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());

@@ -4,10 +4,14 @@
 
 namespace quorate::server {
 
+bool Checkpoints::enough(const kv::StateMachine& state) const {
+  return state.dirty_bytes() >= options_.dirty_bytes || log_bytes_ >= options_.log_bytes;
+}
+
 bool Checkpoints::due(const kv::StateMachine& state) const {
   if (state.applied() <= durable_) return false;  // nothing was applied since
   if (wanted_ > durable_ && state.applied() >= wanted_) return true;
-  return state.dirty_bytes() >= options_.dirty_bytes || log_bytes_ >= options_.log_bytes;
+  return enough(state);
 }
 
 void Checkpoints::begin(kv::StateMachine& state, StateName name) {
@@ -15,12 +19,19 @@ void Checkpoints::begin(kv::StateMachine& state, StateName name) {
   name_ = std::move(name);
   records_.clear();
   log_bytes_ = 0;
+  next_slice_ = Instant();
   state.begin_capture();
   phase_ = Phase::kCapturing;
 }
 
-void Checkpoints::go_on(kv::StateMachine& state, Index log) {
-  if (phase_ == Phase::kCapturing && state.capture(options_.slice_bytes, records_)) phase_ = Phase::kCaptured;
+void Checkpoints::capture(kv::StateMachine& state, Instant now) {
+  if (now < next_slice_ && !enough(state)) return;
+  if (state.capture(options_.slice_bytes, records_)) phase_ = Phase::kCaptured;
+  next_slice_ = now + options_.slice_pause;
+}
+
+void Checkpoints::go_on(kv::StateMachine& state, Index log, Instant now) {
+  if (phase_ == Phase::kCapturing) capture(state, now);
   if (phase_ != Phase::kCaptured || log < name_.index) return;
   job_ = jobs_.add(WriteCheckpoint{name_, std::exchange(records_, {})});
   phase_ = Phase::kWriting;

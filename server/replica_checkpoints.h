@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/time.h"
 #include "kv/state_machine.h"
 #include "server/store_job.h"
 
@@ -40,7 +41,10 @@ class Checkpoints {
     size_t dirty_bytes = 0;      // begin when so much of the state has changed
     size_t dirty_bytes_max = 0;  // apply waits beyond this while one is under way
     size_t log_bytes = 0;        // begin when so much of the log was applied
-    size_t slice_bytes = 0;      // captured in one advance()
+    size_t slice_bytes = 0;      // captured at once
+    // From one slice to the next, so that requests find the processor free; not while the next checkpoint is
+    // due already.
+    Duration slice_pause = Duration::zero();
   };
 
   Checkpoints(const Options& options, StoreJobs& jobs) : options_(options), jobs_(jobs) {}
@@ -55,18 +59,18 @@ class Checkpoints {
   // Begins, goes on, hands out what is complete. `name` names the state as it is now; it is called only when
   // one is begun. `log` is up to where our log is durable.
   template <class Name>
-  void advance(kv::StateMachine& state, Index log, Name name) {
+  void advance(kv::StateMachine& state, Index log, Instant now, Name name) {
     if (phase_ == Phase::kNone && due(state)) begin(state, name());
-    go_on(state, log);
+    go_on(state, log, now);
   }
+  // When advance() next has something to do by itself.
+  Instant deadline() const { return phase_ == Phase::kCapturing ? next_slice_ : kNever; }
   // The index of the checkpoint that this job has made durable; nothing if the job is none of ours.
   std::optional<Index> done(uint64_t job);
 
   // The newest durable one; 0: there is none.
   Index durable() const { return durable_; }
   bool under_way() const { return phase_ != Phase::kNone; }
-  // advance() has something to do at once.
-  bool capturing() const { return phase_ == Phase::kCapturing; }
   // Apply has to wait for the checkpoint that is under way.
   bool holds_apply(const kv::StateMachine& state) const {
     return phase_ != Phase::kNone && state.dirty_bytes() >= options_.dirty_bytes_max;
@@ -75,15 +79,18 @@ class Checkpoints {
  private:
   enum class Phase : uint8_t { kNone, kCapturing, kCaptured, kWriting };
 
+  bool enough(const kv::StateMachine& state) const;
   bool due(const kv::StateMachine& state) const;
   void begin(kv::StateMachine& state, StateName name);
-  void go_on(kv::StateMachine& state, Index log);
+  void go_on(kv::StateMachine& state, Index log, Instant now);
+  void capture(kv::StateMachine& state, Instant now);
 
   Options options_;
   StoreJobs& jobs_;
   Phase phase_ = Phase::kNone;
   StateName name_;
   kv::RecordList records_;
+  Instant next_slice_;
   uint64_t job_ = 0;
   size_t log_bytes_ = 0;  // applied since the last was begun
   Index wanted_;

@@ -103,7 +103,7 @@ void Replica::Impl::advance_state() {
     backups.close_all();
   } else if (has_state && failing.empty()) {
     if (const auto wanted = backups.wanted()) checkpoints.want(*wanted);
-    checkpoints.advance(state, raft->durable_index(), [this] { return name_of_state(); });
+    checkpoints.advance(state, raft->durable_index(), now.instant, [this] { return name_of_state(); });
     backups.advance(checkpoints.durable());
   }
   for (auto& [to, fetch] : receiver.take_messages()) send_peer(to, std::move(fetch));

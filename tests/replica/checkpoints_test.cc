@@ -107,6 +107,28 @@ TEST(Checkpoints, AWholeClusterStartsFromThem) {
   EXPECT_TRUE(cluster.same_everywhere());
 }
 
+// Requests find the processor free between two slices; and yet no capture lasts longer than what it is for.
+TEST(Checkpoints, AreCapturedWithPausesUntilTheNextIsDue) {
+  ReplicaOptions options = small_options();
+  options.capture_pause = 10'000 * kMs;
+  StateCluster cluster(1, options);
+  cluster.spread(100'000);
+  cluster.fill(250);
+  const Replica& replica = cluster.replica(ServerId(1));
+  ASSERT_LT(replica.state().dirty_bytes(), options.checkpoint_dirty_bytes) << "none was begun";
+  ASSERT_EQ(cluster.node(ServerId(1)).store.checkpoints(), 0U);
+  cluster.advance(1'000 * kMs);
+  EXPECT_EQ(cluster.node(ServerId(1)).store.checkpoints(), 0U);
+  // Ten slices and more, each after its pause.
+  cluster.advance(40 * options.capture_pause);
+  EXPECT_EQ(cluster.node(ServerId(1)).store.checkpoints(), 1U);
+
+  cluster.fill(250);
+  EXPECT_EQ(cluster.node(ServerId(1)).store.checkpoints(), 1U);
+  cluster.fill(250);
+  EXPECT_GE(cluster.node(ServerId(1)).store.checkpoints(), 2U);
+}
+
 TEST(Checkpoints, ApplyWaitsRatherThanRunAway) {
   ReplicaOptions options = small_options();
   options.dirty_bytes_max = 30'000;

@@ -13,6 +13,7 @@ inline ReplicaOptions small_options() {
   options.checkpoint_log_bytes = 40'000;
   options.log_kept_bytes = 10'000;
   options.capture_slice_bytes = 2'000;
+  options.capture_pause = Duration::zero();
   options.snapshot_chunk_bytes = 2'000;
   return options;
 }

@@ -80,6 +80,7 @@ void draw_checkpoints(Random& random, Plan& plan) {
   plan.dirty_bytes_max = plan.checkpoint_dirty_bytes * bytes(2, 4);
   plan.capture_slice_bytes = bytes(1, random.chance(0.5) ? 100 : 4 << 10);
   plan.snapshot_chunk_bytes = bytes(200, 8 << 10);
+  plan.capture_pause = random.chance(0.5) ? Duration::zero() : random.between(Duration::zero(), milliseconds(4));
 }
 
 void draw_faults(Random& random, Plan& plan) {

@@ -76,6 +76,7 @@ struct Plan {
   Duration job_max = std::chrono::milliseconds(20);  // of the store
   size_t checkpoint_dirty_bytes = 16 << 10, checkpoint_log_bytes = 32 << 10, log_kept_bytes = 4 << 10,
          log_held_bytes = 64 << 10;
+  Duration capture_pause;
   size_t dirty_bytes_max = 64 << 10, capture_slice_bytes = 1 << 10, snapshot_chunk_bytes = 2 << 10;
 
   uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1, churn_clients = 1,
