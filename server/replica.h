@@ -94,9 +94,9 @@ struct ReplicaOptions {
   size_t log_held_bytes = 256 << 20;
   // Beyond this much apply waits for the checkpoint that is being written.
   size_t dirty_bytes_max = 64 << 20;
-  // Captured in one take_output(), and after so long again: a tenth of a millisecond of work in each two.
+  // Captured in one take_output(), and after so long again: a tenth of a millisecond of work in each.
   size_t capture_slice_bytes = 16 << 10;
-  Duration capture_pause = std::chrono::milliseconds(2);
+  Duration capture_pause = std::chrono::milliseconds(1);
   size_t snapshot_chunk_bytes = 256 << 10;  // of a snapshot on its way to a peer
   // All nodes in memory are looked at once in about this time: whether they still are what was applied.
   Duration scrub_round = std::chrono::seconds(30);
