@@ -35,7 +35,8 @@ constexpr Duration kWarmUp = std::chrono::seconds(1);
 constexpr Duration kFloorTime = std::chrono::seconds(1);
 constexpr Duration kIdleTime = std::chrono::seconds(10);
 constexpr Duration kSessionsTime = std::chrono::seconds(15);
-constexpr Duration kSettleTime = std::chrono::seconds(1);
+// What a load leaves to be done is done: segments of the log made ready, a checkpoint, sessions that expire.
+constexpr Duration kSettleTime = std::chrono::seconds(5);
 constexpr Duration kSystemWarmUp = std::chrono::seconds(5);
 constexpr int kFailoverRounds = 20;
 const std::vector<uint32_t> kPeersClients{1, 64, 1024};
