@@ -10,7 +10,9 @@ namespace quorate::kv {
 namespace {
 
 constexpr uint8_t kMetaVersion = 1;
-constexpr uint8_t kNodeVersion = 1;
+// A node of version 1 has data, even if it is empty; one of version 2 has none.
+constexpr uint8_t kDataNodeVersion = 1;
+constexpr uint8_t kNodeVersion = 2;
 constexpr uint8_t kSessionVersion = 1;
 // A change whose lists are open to all is of version 1, and has none.
 constexpr uint8_t kOpenChangeVersion = 1;
@@ -195,7 +197,7 @@ std::string encode_node(const NodeRecord& node) {
   bytes.reserve(24 + node.data.size());
   ByteWriter out(bytes);
   const uint64_t groups = groups_of(node);
-  out.u8(kNodeVersion);
+  out.u8(node.null_data ? kNodeVersion : kDataNodeVersion);
   out.varint(groups);
   out.varint(node.czxid.value());
   put_signed(out, node.ctime_ms);
@@ -224,6 +226,7 @@ Result<NodeRecord> decode_node(std::string_view bytes) {
   ByteReader in(bytes);
   if (Error error = unknown_version(in, kNodeVersion, "a node"); !error.ok()) return error;
   NodeRecord node;
+  node.null_data = static_cast<uint8_t>(bytes.front()) == kNodeVersion;
   const uint64_t groups = in.varint();
   if (groups > kAllNodeGroups) in.fail();
   node.czxid = node.mzxid = Zxid(in.varint());
@@ -248,7 +251,8 @@ Result<NodeRecord> decode_node(std::string_view bytes) {
   node.container = (groups & kContainerFlag) != 0;
   node.sequential = (groups & kSequentialFlag) != 0;
   node.data = in.raw(in.remaining());
-  if (!in.done() || groups != groups_of(node)) return damaged("a node");
+  if (!in.done() || groups != groups_of(node) || (node.null_data && !node.data.empty()))
+    return damaged("a node");
   return node;
 }
 

@@ -62,6 +62,7 @@ struct NodeRecord {
   uint32_t order = 0;
   std::string_view acl;  // canonical bytes (acl.h); none: open to all
   std::string_view data;
+  bool null_data = false;  // then it is empty
 
   friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };

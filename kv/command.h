@@ -70,11 +70,15 @@ struct CreateOp {
   // Refused with kBadQueue where it would put a name of another lock recipe into a queue. The server that the
   // client is attached to decides about it, so that apply needs no configuration.
   bool one_recipe = false;
+  // There is no data, not even empty data: to ZooKeeper's clients these are two things, to others one. Then
+  // `data` is empty.
+  bool null_data = false;
 };
 struct SetOp {
   std::string path;
   std::string data;
-  int32_t version = -1;  // -1: any
+  int32_t version = -1;    // -1: any
+  bool null_data = false;  // as CreateOp has it
 };
 struct DeleteOp {
   std::string path;

@@ -36,7 +36,8 @@ enum class OperationKind : uint8_t {
   kAcquireMany = 15,
   kUpgrade = 16,
   kDowngrade = 17,
-  kBreak = 18
+  kBreak = 18,
+  kSetNull = 19  // in bytes only: a kSet of a node that has no data then
 };
 
 // All operations in one; fields that an operation does not have keep their defaults.
@@ -50,6 +51,7 @@ struct OperationView {
   bool container = false;
   bool one_recipe = false;
   bool recursive = false;
+  bool null_data = false;
   int32_t version = -1;
   Token token;
   PlaceMode place;

@@ -70,6 +70,7 @@ class Execution {
   Outcome refuse_missing(std::string_view path, std::string_view advice);
   Outcome refuse_version(const Place& place, int32_t actual, int32_t version);
   Outcome refuse_sequence(std::string_view parent);
+  bool forges_place(Ref ref, std::string_view data) const;
   std::string queue_refusal(Ref lock, const PlaceMode& wanted) const;
   // Who holds, for people: "session 0x1f holds it with token 9".
   std::string holder_text(Ref lock) const;

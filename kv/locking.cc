@@ -167,7 +167,7 @@ Outcome Execution::downgrade(const OperationView& op) {
                                              " exclusively: " + holder_text(tree_.node(place->ref).parent));
   }
   const std::string name(read_place(tree_.node(place->ref).data()).name);
-  tree_.set(*place, write_place({Mode::kShared, 0, mode.delay_ms}, name), cause_);
+  tree_.set(*place, write_place({Mode::kShared, 0, mode.delay_ms}, name), false, cause_);
   note(Change::Kind::kDataSet, *place);
   changes_.back().place = mode;
   outcome_.held = true;

@@ -68,6 +68,7 @@ struct Node {
   uint32_t data_size = 0;
   uint16_t name_size = 0;
   uint8_t flags = 0;
+  bool null_data = false;  // its data is none at all, which ZooKeeper's clients tell from empty
 
   bool used() const { return (flags & kUsed) != 0; }
   bool ephemeral() const { return (flags & kEphemeral) != 0; }

@@ -12,21 +12,20 @@ constexpr uint8_t kContainerFlag = 8;
 constexpr uint8_t kTtlFlag = 16;  // the time to live follows
 constexpr uint8_t kAclFlag = 32;  // a list of permissions follows
 constexpr uint8_t kOneRecipeFlag = 64;
-constexpr uint8_t kAllFlags = 127;
+constexpr uint8_t kNullFlag = 128;  // no data follows
 
 void put_create(std::string& bytes, ByteWriter& out, const OperationView& op) {
   out.u8(static_cast<uint8_t>((op.ephemeral ? kEphemeralFlag : 0) | (op.sequential ? kSequentialFlag : 0) |
                               (op.parents ? kParentsFlag : 0) | (op.container ? kContainerFlag : 0) |
                               (op.ttl_ms ? kTtlFlag : 0) | (op.acl.empty() ? 0 : kAclFlag) |
-                              (op.one_recipe ? kOneRecipeFlag : 0)));
+                              (op.one_recipe ? kOneRecipeFlag : 0) | (op.null_data ? kNullFlag : 0)));
   if (op.ttl_ms) out.i64(*op.ttl_ms);
   if (!op.acl.empty()) append_acl(bytes, op.acl);
-  out.string(op.data);
+  if (!op.null_data) out.string(op.data);
 }
 
 void get_create(ByteReader& in, OperationView& op) {
   const uint8_t flags = in.u8();
-  if (flags > kAllFlags) in.fail();
   op.ephemeral = (flags & kEphemeralFlag) != 0;
   op.sequential = (flags & kSequentialFlag) != 0;
   op.parents = (flags & kParentsFlag) != 0;
@@ -37,7 +36,8 @@ void get_create(ByteReader& in, OperationView& op) {
     op.acl = read_acl(in);
     if (op.acl.empty()) in.fail();
   }
-  op.data = in.string();
+  op.null_data = (flags & kNullFlag) != 0;
+  if (!op.null_data) op.data = in.string();
 }
 
 bool in_multi(OperationKind kind) {
@@ -52,6 +52,7 @@ bool in_multi(OperationKind kind) {
       return true;
     case OperationKind::kAcquire:
     case OperationKind::kAcquireAs:
+    case OperationKind::kSetNull:
     case OperationKind::kAcquireMany:
     case OperationKind::kRelease:
     case OperationKind::kUpgrade:
@@ -95,6 +96,13 @@ bool alone(OperationKind kind) {
          kind != OperationKind::kCheckHeld;
 }
 
+// `null_data` becomes whether it is one of the kinds without data.
+OperationKind get_kind(ByteReader& in, bool& null_data) {
+  const auto kind = static_cast<OperationKind>(in.u8());
+  null_data = kind == OperationKind::kSetNull;
+  return null_data ? OperationKind::kSet : kind;
+}
+
 bool get_bool(ByteReader& in) {
   const uint8_t value = in.u8();
   if (value > 1) in.fail();
@@ -111,7 +119,8 @@ void get_operations(ByteReader& in, size_t max, Fits fits, std::vector<Operation
   if (count > max) in.fail();
   while (operations.size() < count && !in.failed()) {
     ByteReader ahead = in;
-    if (!fits(static_cast<OperationKind>(ahead.u8()))) in.fail();
+    bool null_data = false;
+    if (!fits(get_kind(ahead, null_data))) in.fail();
     operations.push_back(get_operation(in));
   }
 }
@@ -119,7 +128,7 @@ void get_operations(ByteReader& in, size_t max, Fits fits, std::vector<Operation
 // One of any kind.
 OperationView get_operation(ByteReader& in) {
   OperationView op;
-  op.kind = static_cast<OperationKind>(in.u8());
+  op.kind = get_kind(in, op.null_data);
   if (op.kind == OperationKind::kCloseSession) return op;
   if (op.kind == OperationKind::kAddCredential) {
     op.scheme = in.string();
@@ -143,7 +152,7 @@ OperationView get_operation(ByteReader& in) {
       break;
     case OperationKind::kSet:
       op.version = in.i32();
-      op.data = in.string();
+      if (!op.null_data) op.data = in.string();
       break;
     case OperationKind::kDelete:
       op.version = in.i32();
@@ -196,6 +205,7 @@ OperationView common(OperationKind kind, const Op& op) {
   if constexpr (requires { op.data; }) view.data = op.data;
   if constexpr (requires { op.version; }) view.version = op.version;
   if constexpr (requires { op.acl; }) view.acl = op.acl;
+  if constexpr (requires { op.null_data; }) view.null_data = op.null_data;
   return view;
 }
 
@@ -268,7 +278,7 @@ OperationView viewed(const MultiOp& op) {
 CreateOp create_of(const OperationView& view) {
   return {std::string(view.path), std::string(view.data), view.ephemeral, view.sequential,
           view.parents,           view.container,         view.ttl_ms,    view.acl,
-          view.one_recipe};
+          view.one_recipe,        view.null_data};
 }
 
 AcquireOp acquire_of(const OperationView& view) {
@@ -280,7 +290,7 @@ MultiOp::Part part_of(const OperationView& view) {
   std::string path(view.path);
   switch (view.kind) {
     case OperationKind::kSet:
-      return SetOp{std::move(path), std::string(view.data), view.version};
+      return SetOp{std::move(path), std::string(view.data), view.version, view.null_data};
     case OperationKind::kDelete:
       return DeleteOp{std::move(path), view.version, view.recursive};
     case OperationKind::kSetAcl:
@@ -308,7 +318,7 @@ Operation operation_of(const OperationView& view) {
     case OperationKind::kCreate:
       return create_of(view);
     case OperationKind::kSet:
-      return SetOp{std::move(path), std::string(view.data), view.version};
+      return SetOp{std::move(path), std::string(view.data), view.version, view.null_data};
     case OperationKind::kDelete:
       return DeleteOp{std::move(path), view.version, view.recursive};
     case OperationKind::kSetAcl:
@@ -344,10 +354,15 @@ Operation operation_of(const OperationView& view) {
   }
 }
 
+OperationKind kind_in_bytes(const OperationView& op) {
+  if (op.kind == OperationKind::kAcquire && op.place != PlaceMode()) return OperationKind::kAcquireAs;
+  if (op.kind == OperationKind::kSet && op.null_data) return OperationKind::kSetNull;
+  return op.kind;
+}
+
 void append_operation(std::string& bytes, const OperationView& op) {
   ByteWriter out(bytes);
-  const bool other_mode = op.kind == OperationKind::kAcquire && op.place != PlaceMode();
-  out.u8(static_cast<uint8_t>(other_mode ? OperationKind::kAcquireAs : op.kind));
+  out.u8(static_cast<uint8_t>(kind_in_bytes(op)));
   switch (op.kind) {
     case OperationKind::kCloseSession:
       return;
@@ -374,7 +389,7 @@ void append_operation(std::string& bytes, const OperationView& op) {
       break;
     case OperationKind::kSet:
       out.i32(op.version);
-      out.string(op.data);
+      if (!op.null_data) out.string(op.data);
       break;
     case OperationKind::kDelete:
       out.i32(op.version);
@@ -386,7 +401,7 @@ void append_operation(std::string& bytes, const OperationView& op) {
       break;
     case OperationKind::kAcquire:
       out.string(op.data);
-      if (other_mode) put_place(out, op.place);
+      if (op.place != PlaceMode()) put_place(out, op.place);
       break;
     case OperationKind::kCheck:
       out.i32(op.version);

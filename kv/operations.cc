@@ -125,10 +125,18 @@ Outcome Execution::create(const OperationView& op) {
   parent = make_parents(parent, above, acl);
   const Place made = make(parent, path,
                           {op.data, op.ephemeral ? session_ : SessionId(), op.sequential, op.container,
-                           op.ttl_ms.value_or(0), acl});
+                           op.ttl_ms.value_or(0), acl, op.null_data});
   outcome_.path = path;
   outcome_.stat = tree_.stat(made.ref);
   return std::move(outcome_);
+}
+
+// Who may write a place's data may not change how it holds.
+bool Execution::forges_place(Ref ref, std::string_view data) const {
+  const Node& node = tree_.node(ref);
+  if (!node.sequential() || !(node.ephemeral() || node.ttl())) return false;
+  const PlaceMode holding = tree_.place_mode(ref);
+  return holding.gone || read_place(data).mode != holding;
 }
 
 Outcome Execution::set(const OperationView& op) {
@@ -136,18 +144,20 @@ Outcome Execution::set(const OperationView& op) {
   if (place.ref == kNone) return refuse_missing(op.path, "create it first");
   if (Status status = allowed(place.ref, kWrite); !status.ok()) return refuse(status);
   const Node& node = tree_.node(place.ref);
-  if (op.version != -1 && op.version != node.version) return refuse_version(place, node.version, op.version);
-  const PlaceMode holding = tree_.place_mode(place.ref);
-  const bool may_be_place = node.sequential() && (node.ephemeral() || node.ttl());
-  if (may_be_place && (read_place(op.data).mode != holding || holding.gone)) {
+  // As in ZooKeeper, a quota is looked at before the version.
+  const size_t warnings_before = quota_warnings_.size();
+  const int64_t more = static_cast<int64_t>(op.data.size()) - int64_t{node.data_size};
+  if (Status status = tree_.quotas().check_set(op.path, more, quota_warnings_); !status.ok())
+    return refuse(status);
+  const bool other_version = op.version != -1 && op.version != node.version;
+  if (other_version || forges_place(place.ref, op.data)) {
+    quota_warnings_.resize(warnings_before);
+    if (other_version) return refuse_version(place, node.version, op.version);
     return refuse(ErrorCode::kBadQueue, "the node at " + shown(op.path) +
                                             " is a place in a lock's queue, and its data says how it holds; "
                                             "upgrade or downgrade the lock instead");
   }
-  const int64_t more = static_cast<int64_t>(op.data.size()) - int64_t{node.data_size};
-  if (Status status = tree_.quotas().check_set(op.path, more, quota_warnings_); !status.ok())
-    return refuse(status);
-  tree_.set(place, op.data, cause_);
+  tree_.set(place, op.data, op.null_data, cause_);
   note(Change::Kind::kDataSet, place);
   outcome_.stat = tree_.stat(place.ref);
   return std::move(outcome_);
@@ -253,6 +263,7 @@ Outcome Execution::run(const OperationView& op) {
     case OperationKind::kCloseSession:
     case OperationKind::kMulti:
     case OperationKind::kAcquireAs:
+    case OperationKind::kSetNull:
     case OperationKind::kAcquireMany:
       break;
   }

@@ -199,7 +199,8 @@ Result<NodeView> StateMachine::get(std::string_view path) const {
                   node.sequential(),
                   impl_->tree.kind(*ref),
                   impl_->tree.rare(*ref).ttl_ms,
-                  node.acl == AclTable::kOpen ? nullptr : &impl_->tree.acls().get(node.acl)};
+                  node.acl == AclTable::kOpen ? nullptr : &impl_->tree.acls().get(node.acl),
+                  node.null_data};
 }
 
 Result<std::vector<Child>> StateMachine::children(std::string_view path) const {

@@ -105,6 +105,7 @@ struct NodeView {
   NodeKind kind = NodeKind::kPersistent;
   int64_t ttl_ms = 0;        // of a kTtl
   const Acl* acl = nullptr;  // valid as the data; null: open to all
+  bool null_data = false;    // as CreateOp has it
 };
 
 // A child as the queue rule sees it.

@@ -105,7 +105,8 @@ uint64_t Tree::hash_of(Ref ref, uint64_t path_hash) const {
                             n.mzxid.value(),
                             static_cast<uint64_t>(n.ctime_ms),
                             static_cast<uint64_t>(n.mtime_ms),
-                            static_cast<uint64_t>(static_cast<uint32_t>(n.version)) << 8 | n.own_flags(),
+                            static_cast<uint64_t>(n.null_data) << 40 |
+                                static_cast<uint64_t>(static_cast<uint32_t>(n.version)) << 8 | n.own_flags(),
                             owner(ref).value(),
                             n.order,
                             acls_.hash(n.acl)};
@@ -130,10 +131,12 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   CHECK(parent.ref != kNone);
   CHECK(!nodes_[parent.ref].ephemeral());
   CHECK((made.owner.value() != 0) + made.container + (made.ttl_ms != 0) <= 1);
+  CHECK(!made.null_data || made.data.empty());
   grow_table();
   const Place place{path, checksum64(path), nodes_.allocate()};
   Node& node = nodes_[place.ref];
   put_payload(node, name_of(path), made.data);
+  node.null_data = made.null_data;
   node.czxid = node.mzxid = cause.zxid;
   node.ctime_ms = node.mtime_ms = cause.wall_ms;
   if (making_ != cause.zxid) made_ = 0;
@@ -165,8 +168,9 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   return place;
 }
 
-void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
+void Tree::set(const Place& place, std::string_view data, bool null_data, const Cause& cause) {
   CHECK(place.ref != kNone);
+  CHECK(!null_data || data.empty());
   Node& node = nodes_[place.ref];
   touch(place.ref, place.path);
   unschedule(place.ref);
@@ -182,6 +186,7 @@ void Tree::set(const Place& place, std::string_view data, const Cause& cause) {
     if (!undoable_) free_payload(replaced);
   }
   count_mode(place.ref, true);
+  node.null_data = null_data;
   const int64_t grown = int64_t{node.data_size} - int64_t{before.data_size};
   count(place.path, 0, grown);
   dirty_bytes_ += grown;

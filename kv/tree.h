@@ -70,6 +70,7 @@ struct NewNode {
   bool container = false;
   int64_t ttl_ms = 0;              // 0: none
   uint32_t acl = AclTable::kOpen;  // with its reference, which becomes the node's
+  bool null_data = false;          // REQUIRES: then `data` is empty
 };
 
 class Tree {
@@ -94,8 +95,8 @@ class Tree {
   // REQUIRES: `parent` is there and not ephemeral; `path` is a valid path directly below it and not there; at
   // most one of an owner, a container and a time to live.
   Place create(const Place& parent, std::string_view path, const NewNode& made, const Cause& cause);
-  // REQUIRES: it is there. Its version rises.
-  void set(const Place& place, std::string_view data, const Cause& cause);
+  // REQUIRES: it is there; data that is null is empty. Its version rises.
+  void set(const Place& place, std::string_view data, bool null_data, const Cause& cause);
   // REQUIRES: it is there. Its aversion rises; the reference to `acl` becomes its own.
   void set_acl(const Place& place, uint32_t acl);
   // REQUIRES: it is there, has no children and is not "/".

@@ -71,6 +71,7 @@ Record Tree::record_of(Ref ref, std::string_view path) const {
   record.creates = part.creates;
   if (part.creates != 0) record.pzxid = part.pzxid;
   record.data = node.data();
+  record.null_data = node.null_data;
   return {node_key(path), encode_node(record)};
 }
 

@@ -45,6 +45,7 @@ Status Tree::load(std::string_view path, const NodeRecord& record) {
   if (!is_root && !is_below_valid(path)) return refuse(path, "has a path that none can have");
   if ((record.owner.value() != 0) + record.container + (record.ttl_ms != 0) > 1 || record.ttl_ms < 0 ||
       (record.owner.value() != 0 && record.creates != 0) || record.data.size() > UINT32_MAX ||
+      (record.null_data && !record.data.empty()) ||
       (is_root &&
        (record.owner.value() != 0 || record.container || record.ttl_ms != 0 || record.sequential))) {
     return refuse(path, "says what no node can be");
@@ -78,6 +79,7 @@ Status Tree::load(std::string_view path, const NodeRecord& record) {
     free_payload(node);
   }
   put_payload(node, is_root ? std::string_view() : name_of(path), record.data);
+  node.null_data = record.null_data;
   node.czxid = record.czxid;
   node.mzxid = record.mzxid;
   node.ctime_ms = record.ctime_ms;

@@ -63,6 +63,7 @@ void Tree::undo_one(const Done& done) {
     free_payload(node);
     node.payload = done.before.payload;
     node.data_size = done.before.data_size;
+    node.null_data = done.before.null_data;
     node.version = done.before.version;
     node.mzxid = done.before.mzxid;
     node.mtime_ms = done.before.mtime_ms;

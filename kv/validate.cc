@@ -168,6 +168,7 @@ bool only_frees(const OperationView& op) {
     case OperationKind::kSet:
     case OperationKind::kAcquire:
     case OperationKind::kAcquireAs:
+    case OperationKind::kSetNull:
     case OperationKind::kAcquireMany:
     case OperationKind::kUpgrade:
     case OperationKind::kDowngrade:

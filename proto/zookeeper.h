@@ -127,7 +127,8 @@ struct ConnectReply {
   friend bool operator==(const ConnectReply&, const ConnectReply&) = default;
 };
 
-// ---- requests. A string or a list that is null on the wire is empty here.
+// ---- requests. A string or a list that is null on the wire is empty here; of a node's data null_data says
+// which it was.
 
 struct Create {
   OpCode op = OpCode::kCreate;  // or kCreate2, kCreateContainer, kCreateTtl
@@ -135,6 +136,7 @@ struct Create {
   Acl acl;
   int32_t flags = 0;   // CreateMode's numbers
   int64_t ttl_ms = 0;  // on the wire with kCreateTtl alone
+  bool null_data = false;
 
   friend bool operator==(const Create&, const Create&) = default;
 };
@@ -166,6 +168,7 @@ struct GetData {
 struct SetData {
   std::string path, data;
   int32_t version = -1;
+  bool null_data = false;
   friend bool operator==(const SetData&, const SetData&) = default;
 };
 struct GetAcl {
@@ -292,6 +295,7 @@ struct StatReply {
 struct DataReply {
   std::string data;
   Stat stat;
+  bool null_data = false;
   friend bool operator==(const DataReply&, const DataReply&) = default;
 };
 struct AclReply {

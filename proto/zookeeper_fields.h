@@ -51,7 +51,7 @@ void strings(Io& io, Of<Io, std::vector<std::string>>& list) {
 template <class Io>
 void fields(Io& io, Of<Io, Create>& m) {
   io.string(m.path);
-  io.string(m.data);
+  io.data(m.data, m.null_data);
   fields(io, m.acl);
   io.number(m.flags);
   if (m.op == OpCode::kCreateTtl) io.number(m.ttl_ms);
@@ -74,7 +74,7 @@ void fields(Io& io, Of<Io, GetData>& m) {
 template <class Io>
 void fields(Io& io, Of<Io, SetData>& m) {
   io.string(m.path);
-  io.string(m.data);
+  io.data(m.data, m.null_data);
   io.number(m.version);
 }
 template <class Io>
@@ -202,7 +202,7 @@ void fields(Io& io, Of<Io, StatReply>& m) {
 }
 template <class Io>
 void fields(Io& io, Of<Io, DataReply>& m) {
-  io.string(m.data);
+  io.data(m.data, m.null_data);
   fields(io, m.stat);
 }
 template <class Io>

@@ -34,6 +34,11 @@ class WireWriter {
     number(static_cast<int32_t>(v.size()));
     out_.append(v);
   }
+  // Null has a length of its own.
+  void data(const std::string& v, bool null) {
+    if (null) return number(int32_t{-1});
+    string(v);
+  }
   void password(const Password& v) {
     number(static_cast<int32_t>(v.size()));
     out_.append(reinterpret_cast<const char*>(v.data()), v.size());
@@ -69,6 +74,12 @@ class WireReader {
   void number(int64_t& v) { v = static_cast<int64_t>(__builtin_bswap64(fixed<uint64_t>())); }
   void boolean(bool& v) { v = fixed<uint8_t>() != 0; }
   void string(std::string& v) { v = std::string(take(length())); }
+  void data(std::string& v, bool& null) {
+    int32_t size = 0;
+    number(size);
+    null = size < 0;
+    v = std::string(take(null ? 0 : static_cast<size_t>(size)));
+  }
   // Of another length than it must have: all zeros, which is nobody's.
   void password(Password& v) {
     v = {};
@@ -99,7 +110,7 @@ class WireReader {
   size_t remaining() const { return in_.size(); }
 
  private:
-  // -1 is null, and so is everything below it to ZooKeeper's C client; both count as empty.
+  // -1 is null, and so is everything below it to ZooKeeper's C client; of all but data both count as empty.
   size_t length() {
     int32_t value = 0;
     number(value);

@@ -186,7 +186,7 @@ Result<zk::DataReply> Replica::Impl::zookeeper_data(SessionId session, std::stri
   if (!node.ok()) return node.error();
   zk::Stat stat = zookeeper_stat(node->stat);
   if (path == "/") add_reserved(stat);
-  return zk::DataReply{std::string(node->data), stat};
+  return zk::DataReply{std::string(node->data), stat, node->null_data};
 }
 
 Result<zk::ChildrenReply> Replica::Impl::zookeeper_children(SessionId session, std::string_view path,

@@ -207,6 +207,7 @@ kv::CreateOp create_of(zk::Create&& create) {
     op.ephemeral = op.container = true;
   op.path = std::move(create.path);
   op.data = std::move(create.data);
+  op.null_data = create.null_data;
   op.acl = acl_of(std::move(create.acl));
   return op;
 }
@@ -223,7 +224,7 @@ kv::MultiOp multi_of(zk::Multi& multi) {
     } else if (auto* remove = std::get_if<zk::Delete>(&part)) {
       op.operations.emplace_back(kv::DeleteOp{std::move(remove->path), remove->version});
     } else if (auto* set = std::get_if<zk::SetData>(&part)) {
-      op.operations.emplace_back(kv::SetOp{set->path, std::move(set->data), set->version});
+      op.operations.emplace_back(kv::SetOp{set->path, std::move(set->data), set->version, set->null_data});
     } else {
       auto& check = std::get<zk::Check>(part);
       op.operations.emplace_back(kv::CheckOp{std::move(check.path), check.version});
@@ -275,7 +276,7 @@ kv::Operation operation_of(zk::RequestBody& request) {
   if (auto* remove = std::get_if<zk::Delete>(&request))
     return kv::DeleteOp{std::move(remove->path), remove->version};
   if (auto* set = std::get_if<zk::SetData>(&request))
-    return kv::SetOp{set->path, std::move(set->data), set->version};
+    return kv::SetOp{set->path, std::move(set->data), set->version, set->null_data};
   if (auto* set = std::get_if<zk::SetAcl>(&request))
     return kv::SetAclOp{set->path, acl_of(std::move(set->acl)), set->version};
   CHECK(std::holds_alternative<zk::CloseSession>(request));

@@ -28,6 +28,7 @@ kv::NodeRecord record_of(const kv::NodeView& node, std::string& acl) {
   if (node.acl != nullptr && *node.acl != kv::open_acl()) kv::append_acl(acl, *node.acl);
   record.acl = acl;
   record.data = node.data;
+  record.null_data = node.null_data;
   return record;
 }
 

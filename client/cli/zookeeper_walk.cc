@@ -68,6 +68,7 @@ kv::NodeRecord SourceNode::record() const {
   record.aversion = stat.aversion;
   record.creates = creates_of(stat.cversion, stat.num_children);
   record.pzxid = record.creates != 0 ? Zxid(static_cast<uint64_t>(stat.pzxid)) : Zxid();
+  record.null_data = null_data;
   record.container = is_container(stat);
   record.ttl_ms = ttl_of(stat);
   record.due_ms = record.ttl_ms;
@@ -86,6 +87,7 @@ uint64_t node_hash(std::string_view path, const kv::NodeRecord& node) {
   ByteWriter out(bytes);
   out.string(path);
   out.string(node.data);
+  out.u8(node.null_data ? 1 : 0);
   out.string(node.acl);
   out.u64(node.czxid.value());
   out.u64(node.mzxid.value());
@@ -158,6 +160,7 @@ Status ZookeeperWalk::take_data(const VisitPtr& visit, zk::Reply&& reply) {
   SourceNode& node = visit->node;
   node.stat = data.stat;
   node.data = std::move(data.data);
+  node.null_data = data.null_data;
   if (is_ephemeral(node.stat)) {
     ++ephemerals_;
     visit->dropped = true;

@@ -27,6 +27,7 @@ struct SourceNode {
 
   zookeeper::Stat stat;
   std::string data;
+  bool null_data = false;
   std::string acl;                    // canonical bytes (kv/acl.h); none: open to all
   std::vector<std::string> children;  // names of those that are to be walked
 };

@@ -20,6 +20,7 @@ std::vector<Command> examples() {
       SessionRequest{SessionId(1), 2, 3, 3, CreateOp{"/a", "data", true, true, true}},
       SessionRequest{SessionId(1), UINT32_MAX, UINT64_MAX, 0, CreateOp{}},
       SessionRequest{SessionId(1), 2, 3, 3, SetOp{"/a", "data", -7}},
+      SessionRequest{SessionId(1), 2, 3, 3, SetOp{"/a", "", 4, true}},
       SessionRequest{SessionId(1), 2, 3, 3, DeleteOp{"/a", 9}},
       SessionRequest{SessionId(1), 2, 3, 3, AcquireOp{"/a", "me"}},
       SessionRequest{SessionId(1), 2, 3, 3, AcquireOp{"/a", "me", {Mode::kPermit, 300, 70'000}}},
@@ -35,6 +36,8 @@ std::vector<Command> examples() {
       ReapNodes{},
       ReapNodes{{"/a", "/a/b"}},
       SessionRequest{SessionId(1), 2, 3, 3, CreateOp{"/c", "", false, false, false, true}},
+      SessionRequest{SessionId(1), 2, 3, 3,
+                     CreateOp{"/n", "", false, false, false, false, std::nullopt, {}, true}},
       SessionRequest{
           SessionId(1), 2, 3, 3,
           CreateOp{"/t", "data", false, true, true, false, 1'000, {{kAllPermissions, "world", "anyone"}}}},
@@ -44,9 +47,9 @@ std::vector<Command> examples() {
       SessionRequest{SessionId(1), 2, 3, 3, SetQuotaOp{"/a", {-1, 0, 1, INT64_MAX}}},
       SessionRequest{SessionId(1), 2, 3, 3, AddCredentialOp{{"digest", "alice:x"}, true}},
       SessionRequest{SessionId(1), 2, 3, 3,
-                     MultiOp{{CreateOp{"/a", "data"}, SetOp{"/a", "other", 0}, DeleteOp{"/b", 3, true},
-                              SetAclOp{"/a", {{kWrite, "world", "anyone"}}, -1}, CheckOp{"/a", 1},
-                              CheckAbsentOp{"/c"}, CheckHeldOp{"/lock", Token(300)}}}}};
+                     MultiOp{{CreateOp{"/a", "data"}, SetOp{"/a", "other", 0}, SetOp{"/a", "", 1, true},
+                              DeleteOp{"/b", 3, true}, SetAclOp{"/a", {{kWrite, "world", "anyone"}}, -1},
+                              CheckOp{"/a", 1}, CheckAbsentOp{"/c"}, CheckHeldOp{"/lock", Token(300)}}}}};
 }
 
 TEST(CommandCodec, RoundTrips) {
@@ -127,7 +130,7 @@ TEST(CommandCodec, RefusesALaterVersionAsUnsupported) {
   EXPECT_EQ(decode_command(bytes).code(), ErrorCode::kMalformed);
 }
 
-TEST(CommandCodec, RefusesUnknownKindsAndFlags) {
+TEST(CommandCodec, RefusesUnknownKindsAndWhatFollowsNoFlag) {
   EXPECT_EQ(decode_command(std::string_view("\x01\x00", 2)).code(), ErrorCode::kMalformed);
   EXPECT_EQ(decode_command("\x01\x06").code(), ErrorCode::kMalformed);
   // A request: session, epoch, number, acked_below, then the operation.
@@ -135,6 +138,8 @@ TEST(CommandCodec, RefusesUnknownKindsAndFlags) {
   EXPECT_EQ(decode_command(request + "\x0c").code(), ErrorCode::kMalformed);
   EXPECT_TRUE(decode_command(request + "\x06").ok());
   EXPECT_TRUE(decode_command(request + std::string("\x01\x02/a\x07\x00", 6)).ok());
+  // Where it says that there is no data, none may follow.
+  EXPECT_TRUE(decode_command(request + "\x01\x02/a\x80").ok());
   EXPECT_EQ(decode_command(request + std::string("\x01\x02/a\x80\x00", 6)).code(), ErrorCode::kMalformed);
 }
 

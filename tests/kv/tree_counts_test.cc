@@ -25,7 +25,7 @@ void change(Tree& tree, uint64_t zxid) {
   const Place parent = tree.find(parent_of(path));
   switch (*rc::gen::inRange(0, 4)) {
     case 0:
-      if (place.ref != kNone) tree.set(place, data, cause);
+      if (place.ref != kNone) tree.set(place, data, false, cause);
       break;
     case 1:
       if (place.ref != kNone) tree.set_acl(place, any_acl(tree));

@@ -21,7 +21,7 @@ class TreeTest : public ::testing::Test {
     (void)tree_.create(tree_.find(parent_of(path)), path, made, cause_);
   }
   void remove(const std::string& path) { tree_.remove(tree_.find(path), cause_); }
-  void set(const std::string& path, std::string_view data) { tree_.set(tree_.find(path), data, cause_); }
+  void set(const std::string& path, std::string_view data) { tree_.set(tree_.find(path), data, false, cause_); }
 
   // All that can be read of a node and those below it.
   std::string described(const std::string& path = "/") const {

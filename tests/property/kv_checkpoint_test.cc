@@ -48,7 +48,8 @@ std::string told(const StateMachine& state, std::string_view path) {
        {s.czxid.value(), s.mzxid.value(), s.pzxid.value(), static_cast<uint64_t>(s.ctime_ms),
         static_cast<uint64_t>(s.mtime_ms), static_cast<uint64_t>(s.version),
         static_cast<uint64_t>(s.cversion), static_cast<uint64_t>(s.aversion), s.ephemeral_owner.value(),
-        static_cast<uint64_t>(node.ttl_ms), static_cast<uint64_t>(node.kind), uint64_t{node.sequential}}) {
+        static_cast<uint64_t>(node.ttl_ms), static_cast<uint64_t>(node.kind), uint64_t{node.sequential},
+        uint64_t{node.null_data}}) {
     text += ' ' + std::to_string(word);
   }
   text.append(" ").append(node.data).append("\n");

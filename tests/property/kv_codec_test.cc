@@ -22,7 +22,8 @@ Acl any_acl() {
 
 MultiOp::Part any_part() {
   const auto path = *arbitrary<std::string>();
-  const auto data = *arbitrary<std::string>();
+  const bool null_data = *rc::gen::inRange(0, 4) == 0;
+  const auto data = null_data ? std::string() : *arbitrary<std::string>();
   switch (*rc::gen::inRange(0, 7)) {
     case 0:
       return CreateOp{path,
@@ -33,9 +34,10 @@ MultiOp::Part any_part() {
                       *arbitrary<bool>(),
                       *arbitrary<bool>() ? std::optional(*arbitrary<int64_t>()) : std::nullopt,
                       any_acl(),
-                      *arbitrary<bool>()};
+                      *arbitrary<bool>(),
+                      null_data};
     case 1:
-      return SetOp{path, data, *arbitrary<int32_t>()};
+      return SetOp{path, data, *arbitrary<int32_t>(), null_data};
     case 2:
       return DeleteOp{path, *arbitrary<int32_t>(), *arbitrary<bool>()};
     case 3:

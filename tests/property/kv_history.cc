@@ -68,6 +68,7 @@ CreateOp History::any_create(const Step& step) const {
   op.container = step[3] % 16 < 7;
   if (step[3] % 16 > 7) op.ttl_ms = int64_t{step[4]} % 40 - 1;
   if (step[5] % 4 == 0) op.acl = any_acl(step[4]);
+  op.null_data = op.data.empty() && step[2] % 2 == 0;
   return op;
 }
 
@@ -85,7 +86,7 @@ MultiOp::Part History::part(const Step& step) const {
       return any_create(step);
     case 5:
     case 6:
-      return SetOp{at, std::string(step[2] % 3, 's'), version};
+      return SetOp{at, std::string(step[2] % 3, 's'), version, step[2] % 6 == 3};
     case 7:
       return DeleteOp{at, version, step[2] % 2 == 0};
     case 8:
@@ -191,7 +192,7 @@ Operation History::operation(const Step& step) const {
       return CreateOp{kQueued[step[4] % kQueued.size()], data, step[5] % 4 != 0, true, (step[5] & 32) != 0};
     case 5:
     case 6:
-      return SetOp{any_path(step[5]), data, version};
+      return SetOp{any_path(step[5]), data, version, data.empty() && step[4] % 3 == 0};
     case 7:
     case 8:
     case 9:

@@ -77,6 +77,7 @@ void compare_nodes(const StateMachine& state, const Model& model) {
     const Result<NodeView> view = state.get(path);
     RC_ASSERT(view.ok());
     RC_ASSERT(view->data == node.data);
+    RC_ASSERT(view->null_data == node.null_data);
     RC_ASSERT(view->stat == node.stat);
     RC_ASSERT(view->sequential == node.sequential);
     RC_ASSERT(view->kind == node.kind);

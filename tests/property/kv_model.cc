@@ -147,6 +147,7 @@ Outcome Model::operate(SessionId session, const CreateOp& op, Applied& out) {
   node.touched_ms = cluster_ms_;
   node.acl = *acl;
   Outcome made = outcome();
+  node.null_data = op.null_data;
   made.path = path;
   made.stat = nodes_.at(path).stat;
   return made;
@@ -157,6 +158,8 @@ Outcome Model::operate(SessionId session, const SetOp& op, Applied& out) {
   if (at == nodes_.end()) return outcome(ErrorCode::kNoNode);
   Node& node = at->second;
   if (!may(session, op.path, kWrite)) return outcome(ErrorCode::kDenied);
+  if (op.data.size() > node.data.size() && !fits(op.path, op.data.size() - node.data.size()))
+    return outcome(ErrorCode::kQuotaExceeded);
   if (op.version != -1 && op.version != node.stat.version) return outcome(ErrorCode::kBadVersion);
   if (queued(op.path) || (node.sequential && node.kind == NodeKind::kTtl)) {
     const PlaceMode before = mode(op.path);
@@ -164,9 +167,8 @@ Outcome Model::operate(SessionId session, const SetOp& op, Applied& out) {
     if (before.gone || mode_in(op.data) != (place ? before : PlaceMode()))
       return outcome(ErrorCode::kBadQueue);
   }
-  if (op.data.size() > node.data.size() && !fits(op.path, op.data.size() - node.data.size()))
-    return outcome(ErrorCode::kQuotaExceeded);
   node.data = op.data;
+  node.null_data = op.null_data;
   ++node.stat.version;
   node.stat.mzxid = zxid_;
   node.stat.mtime_ms = wall_ms_;

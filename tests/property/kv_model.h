@@ -22,6 +22,7 @@ class Model {
 
   struct Node {
     std::string data;
+    bool null_data = false;
     Stat stat;
     bool sequential = false;
     NodeKind kind = NodeKind::kPersistent;

@@ -100,10 +100,18 @@ TEST(ZookeeperCodec, AMultiEndsWithAHeader) {
   EXPECT_EQ(frame, big_endian({static_cast<int32_t>(8 + parts.size()), 1, 14}) + parts);
 }
 
-TEST(ZookeeperCodec, NullIsEmpty) {
-  const auto request = decode_request(big_endian({1, 1, -1, -1, -1, 0}));
-  ASSERT_TRUE(request.ok());
-  EXPECT_EQ(std::get<Create>(request->body), Create());
+TEST(ZookeeperCodec, NullIsEmptyButForData) {
+  for (const int32_t null : {-1, -2, INT32_MIN}) {
+    const auto request = decode_request(big_endian({1, 1, null, 0, null, 0}));
+    ASSERT_TRUE(request.ok());
+    EXPECT_EQ(std::get<Create>(request->body), Create());
+    const auto without_data = decode_request(big_endian({1, 1, 0, null, 0, 0}));
+    ASSERT_TRUE(without_data.ok());
+    EXPECT_TRUE(std::get<Create>(without_data->body).null_data);
+  }
+  std::string frame;
+  append_request(frame, {1, SetData{"/a", "", 3, true}});
+  EXPECT_EQ(frame, big_endian({22, 1, 5, 2}) + "/a" + big_endian({-1, 3}));
 }
 
 TEST(ZookeeperCodec, LengthsAreHeldAgainstWhatIsThere) {

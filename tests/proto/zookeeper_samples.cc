@@ -47,11 +47,22 @@ std::optional<Stat> stat_if(Random& random, bool wanted) {
   return wanted ? std::optional(stat(random)) : std::nullopt;
 }
 
+SetData set_data(Random& random) {
+  const bool null = random.below(4) == 0;
+  return {text(random), null ? "" : text(random), number32(random), null};
+}
+
+DataReply data_reply(Random& random) {
+  const bool null = random.below(4) == 0;
+  return {null ? "" : text(random), stat(random), null};
+}
+
 Create create(Random& random) {
   constexpr OpCode kOps[] = {OpCode::kCreate, OpCode::kCreate2, OpCode::kCreateContainer, OpCode::kCreateTtl};
   const OpCode op = kOps[random.below(4)];
   const int64_t ttl = op == OpCode::kCreateTtl ? number64(random) : 0;
-  return {op, text(random), text(random), acl(random), number32(random), ttl};
+  const bool null = random.below(4) == 0;
+  return {op, text(random), null ? "" : text(random), acl(random), number32(random), ttl, null};
 }
 
 Multi::Part part(Random& random) {
@@ -61,7 +72,7 @@ Multi::Part part(Random& random) {
     case 1:
       return Delete{text(random), number32(random)};
     case 2:
-      return SetData{text(random), text(random), number32(random)};
+      return set_data(random);
     default:
       return Check{text(random), number32(random)};
   }
@@ -91,7 +102,7 @@ RequestBody body(Random& random, uint64_t which) {
     case 3:
       return GetData{text(random), flag};
     case 4:
-      return SetData{text(random), text(random), number32(random)};
+      return set_data(random);
     case 5:
       return GetAcl{text(random)};
     case 6:
@@ -158,7 +169,7 @@ MultiResult result(Random& random) {
     case 3:
       return {OpCode::kSetData, ErrorCode::kOk, StatReply{stat(random)}};
     case 4:
-      return {OpCode::kGetData, ErrorCode::kOk, DataReply{text(random), stat(random)}};
+      return {OpCode::kGetData, ErrorCode::kOk, data_reply(random)};
     case 5:
       return {OpCode::kGetChildren, ErrorCode::kOk, ChildrenReply{texts(random), std::nullopt}};
     case 6:
@@ -181,7 +192,7 @@ ReplyBody reply_body(Random& random, OpCode op) {
       return StatReply{stat(random)};
     case OpCode::kGetData:
     case OpCode::kReconfig:
-      return DataReply{text(random), stat(random)};
+      return data_reply(random);
     case OpCode::kGetAcl:
       return AclReply{acl(random), stat(random)};
     case OpCode::kGetChildren:

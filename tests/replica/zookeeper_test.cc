@@ -352,5 +352,41 @@ TEST_F(ReplicaZookeeper, CredentialsCountFromTheNextRequestOn) {
   EXPECT_TRUE(closed(leader, kTwo));
 }
 
+// Alone and in a multi; Quorate's own clients see empty data.
+TEST_F(ReplicaZookeeper, DataThatIsNullIsNotEmpty) {
+  form(1);
+  open(leader, kOne);
+  const auto is_null = [this](const std::string& path) {
+    const auto reply = call(leader, kOne, zk::GetData{path, false});
+    const auto& data = std::get<zk::DataReply>(reply.body);
+    EXPECT_EQ(data.data, "");
+    EXPECT_EQ(data.stat.data_length, 0);
+    return data.null_data;
+  };
+  zk::Create null = create("/null");
+  null.null_data = true;
+  call(leader, kOne, null);
+  call(leader, kOne, create("/empty"));
+  EXPECT_TRUE(is_null("/null"));
+  EXPECT_FALSE(is_null("/empty"));
+  zk::Multi multi;
+  multi.parts.emplace_back(zk::SetData{"/null", "", 0});
+  multi.parts.emplace_back(zk::SetData{"/empty", "", 0, true});
+  null.path = "/third";
+  multi.parts.emplace_back(null);
+  call(leader, kOne, multi);
+  EXPECT_FALSE(is_null("/null"));
+  EXPECT_TRUE(is_null("/empty"));
+  EXPECT_TRUE(is_null("/third"));
+  // What is taken back is as it was.
+  multi.parts = {zk::SetData{"/null", "", 1, true}, zk::SetData{"/third", "x", 0}, zk::Check{"/nothing", -1}};
+  call(leader, kOne, multi);
+  EXPECT_FALSE(is_null("/null"));
+  EXPECT_TRUE(is_null("/third"));
+  call(leader, kOne, zk::SetData{"/empty", "x", -1});
+  call(leader, kOne, zk::SetData{"/empty", "", -1, true});
+  EXPECT_TRUE(is_null("/empty"));
+}
+
 }  // namespace
 }  // namespace quorate::server::test

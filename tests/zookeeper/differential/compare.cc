@@ -64,7 +64,8 @@ std::string plain(const Body& left, const Body& right) {
   if constexpr (std::is_same_v<Body, CreateReply> || std::is_same_v<Body, PathReply>) {
     return differ("path", left.path, right.path);
   } else if constexpr (std::is_same_v<Body, DataReply>) {
-    return differ("data", left.data, right.data);
+    return differ("data", left.null_data ? "null" : "'" + left.data + "'",
+                  right.null_data ? "null" : "'" + right.data + "'");
   } else if constexpr (std::is_same_v<Body, AclReply>) {
     return differ("acl", text_of(left.acl), text_of(right.acl));
   } else if constexpr (std::is_same_v<Body, ChildrenReply>) {
@@ -220,6 +221,10 @@ const char* name_of(OpCode op) {
       return "addWatch";
     case OpCode::kWhoAmI:
       return "whoAmI";
+    case OpCode::kPing:
+      return "ping";
+    case OpCode::kCloseSession:
+      return "closeSession";
     default:
       return "other";
   }
@@ -238,6 +243,7 @@ std::string describe(const RequestBody& body) {
         if constexpr (requires { each.mode; }) text += " mode " + std::to_string(each.mode);
         if constexpr (requires { each.watch; }) text += each.watch ? " with a watch" : "";
         if constexpr (requires { each.prefix; }) text += " " + each.prefix;
+        if constexpr (requires { each.null_data; }) text += each.null_data ? " null" : "";
       },
       body);
   if (const auto* multi = std::get_if<Multi>(&body)) {

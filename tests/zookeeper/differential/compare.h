@@ -19,6 +19,10 @@ class Comparison {
   void same_session(int64_t left, int64_t right) { sessions_[left] = right; }
   // What differs, in a sentence, or "".
   std::string replies(const zookeeper::Reply& left, const zookeeper::Reply& right);
+  // Two answers to the same change: their headers name it.
+  std::string changes(const zookeeper::Reply& left, const zookeeper::Reply& right) {
+    return zxids("the answer's zxid", left.zxid, right.zxid);
+  }
   // Of persistent watches ZooKeeper's tell each change that an entry makes, Quorate's what it came to.
   static bool what_it_came_to(const std::vector<zookeeper::Event>& left,
                               const std::vector<zookeeper::Event>& right);

@@ -16,7 +16,18 @@ std::string History::path() {
   return path;
 }
 
-std::string History::data() { return std::string(below(4) * 3, static_cast<char>('a' + below(26))); }
+void History::draw_data(std::string& data, bool& null_data) {
+  data = std::string(one_in(10) ? 40 : below(4) * 3, static_cast<char>('a' + below(26)));
+  null_data = data.empty() && one_in(2);
+}
+
+SetData History::set() {
+  SetData set;
+  set.path = path();
+  draw_data(set.data, set.null_data);
+  set.version = version();
+  return set;
+}
 
 int32_t History::version() {
   if (one_in(2)) return -1;
@@ -49,6 +60,10 @@ Acl History::acl() {
       return {{31, "world", "anyone"}, {31, "world", "anyone"}};
     case 10:
       return {{29, "world", "anyone"}};
+    case 11:
+      return {{30, "world", "anyone"}};
+    case 12:
+      return {{31, "digest", kAnna}};
     default:
       return {{31, "world", "anyone"}};
   }
@@ -57,10 +72,10 @@ Acl History::acl() {
 Create History::create() {
   Create create;
   create.path = path();
-  create.data = data();
+  draw_data(create.data, create.null_data);
   create.acl = acl();
   create.op = one_in(2) ? OpCode::kCreate : OpCode::kCreate2;
-  create.flags = one_in(2) ? 0 : static_cast<int32_t>(below(4));
+  create.flags = one_in(3) ? 0 : static_cast<int32_t>(below(4));
   if ((create.flags & 2) != 0) create.path += "/q-";
   if (create.path.starts_with("//")) create.path = "/q-";
   if (one_in(40)) create.flags = 7 + static_cast<int32_t>(below(3));
@@ -71,7 +86,7 @@ Create History::create() {
     if (create.flags == 6) create.path += "-q-";
     // A plain node with a time to live below 0 ends ZooKeeper 3.8.
     if (create.flags == 0) create.ttl_ms = std::max<int64_t>(create.ttl_ms, 0);
-  } else if (one_in(40)) {
+  } else if (one_in(25)) {
     create.op = OpCode::kCreateContainer;
     create.flags = 4;
     // A name of its own, so that it has no children: the two servers remove emptied ones at different times.
@@ -84,8 +99,11 @@ Create History::create() {
 
 Multi History::multi() {
   Multi multi;
-  for (uint64_t i = 1 + below(4); i > 0; --i) {
-    switch (below(5)) {
+  bool changes = false;
+  for (uint64_t i = one_in(3) ? 1 : 1 + below(4); i > 0; --i) {
+    const uint64_t kind = theme_.quotas && changes ? 4 : below(5);
+    changes = changes || kind < 4;
+    switch (kind) {
       case 0:
       case 1:
         multi.parts.emplace_back(create());
@@ -94,7 +112,7 @@ Multi History::multi() {
         multi.parts.emplace_back(Delete{path(), version()});
         break;
       case 3:
-        multi.parts.emplace_back(SetData{path(), data(), version()});
+        multi.parts.emplace_back(set());
         break;
       default:
         multi.parts.emplace_back(Check{path(), version()});
@@ -119,14 +137,14 @@ MultiRead History::many() {
 // A path has persistent watches of one mode only, for the reason that history.h gives.
 RequestBody History::watch_request() {
   const std::string watched = path();
-  const auto type = persistent_ ? 3 : 1 + static_cast<int32_t>(below(3));
+  const auto type = theme_.persistent_watches ? 3 : 1 + static_cast<int32_t>(below(3));
   switch (below(4)) {
     case 0:
       return RemoveWatches{watched, type};
     case 1:
       return CheckWatches{watched, 1 + static_cast<int32_t>(below(3))};
     default:
-      if (!persistent_) return Exists{watched, true};
+      if (!theme_.persistent_watches) return Exists{watched, true};
       return AddWatch{watched, watched.size() > 2 ? 0 : 1};
   }
 }
@@ -143,7 +161,7 @@ SetWatches History::watches_again() {
 }
 
 RequestBody History::next() {
-  const bool watch = one_in(4) && !persistent_;
+  const bool watch = one_in(4) && !theme_.persistent_watches;
   switch (below(40)) {
     case 0:
     case 1:
@@ -170,7 +188,7 @@ RequestBody History::next() {
     case 18:
     case 19:
     case 20:
-      return SetData{path(), data(), version()};
+      return set();
     case 21:
     case 22:
       return GetAcl{path()};
@@ -194,15 +212,65 @@ RequestBody History::next() {
       return watch_request();
     case 35:
     case 36:
-      return one_in(2) ? RequestBody(GetEphemerals{one_in(2) ? std::string("/") : path()})
-                       : RequestBody(GetAllChildrenNumber{path()});
+      return one_in(2) ? RequestBody(GetEphemerals{one_in(2) ? std::string("/") : path()}) : seldom();
     case 37:
       return WhoAmI{};
     case 38:
-      return one_in(20) ? RequestBody(Auth{0, "digest", "anna:secret"}) : RequestBody(Exists{path(), watch});
+      return seldom();
     default:
-      return one_in(20) ? RequestBody(Reconfig{}) : RequestBody(GetData{path(), watch});
+      return GetData{path(), watch};
   }
+}
+
+bool History::suits(const RequestBody& body) const {
+  if (theme_.quotas) {
+    const auto is_check = [](const Multi::Part& part) { return std::holds_alternative<Check>(part); };
+    const auto* multi = std::get_if<Multi>(&body);
+    if (multi != nullptr &&
+        std::count_if(multi->parts.begin(), multi->parts.end(), is_check) + 1 < std::ssize(multi->parts))
+      return false;
+    const auto* count = std::get_if<GetAllChildrenNumber>(&body);
+    if (count != nullptr && count->path == "/") return false;
+  }
+  if (theme_.persistent_watches) {
+    if (const auto* remove = std::get_if<RemoveWatches>(&body)) return remove->type == 3;
+    return !std::visit(
+        [](const auto& each) {
+          if constexpr (requires { each.watch; }) return each.watch;
+          return false;
+        },
+        body);
+  }
+  return !std::holds_alternative<AddWatch>(body);
+}
+
+RequestBody History::seldom() {
+  switch (below(12)) {
+    case 0:
+      return Auth{0, one_in(3) ? "nobody" : "digest", "anna:secret"};
+    case 1:
+      return Reconfig{};
+    case 2:
+      return Ping{};
+    case 3:
+      return Sync{path()};
+    default:
+      break;
+  }
+  GetAllChildrenNumber count{path()};
+  // What a quota is kept in counts below the root.
+  if (theme_.quotas && count.path == "/") count.path = "/a";
+  return count;
+}
+
+std::string History::quota_path() { return std::string("/") + static_cast<char>('a' + below(3)); }
+
+std::string History::quota_limits(uint64_t bytes_used) {
+  const auto limit = [this](uint64_t at_least, uint64_t bound) {
+    return one_in(3) ? std::string("-1") : std::to_string(at_least + below(bound));
+  };
+  return "count=" + std::to_string(below(8)) + ",bytes=" + limit(0, 40) +
+         "=;byteHardLimit=" + limit(bytes_used, 10) + ";countHardLimit=" + limit(0, 5);
 }
 
 }  // namespace quorate::differential

@@ -11,6 +11,9 @@
 #include <utility>
 
 namespace quorate::differential {
+
+using namespace zookeeper;
+
 namespace {
 
 constexpr size_t kFrameBytesMax = 16 << 20;
@@ -22,38 +25,60 @@ constexpr size_t kFrameBytesMax = 16 << 20;
 
 }  // namespace
 
-Peer::Peer(std::string host, uint16_t port, uint32_t timeout_ms)
-    : host_(std::move(host)), port_(port), timeout_ms_(timeout_ms) {
-  open();
+Peer::Peer(std::vector<uint16_t> ports, size_t at, uint32_t timeout_ms)
+    : ports_(std::move(ports)), at_(at), timeout_ms_(timeout_ms) {
+  attach();
 }
 Peer::~Peer() { close(); }
 
-void Peer::open() {
+ConnectReply Peer::open(const ConnectRequest& request) {
+  const uint16_t port = ports_[at_ % ports_.size()];
   socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(port_);
-  inet_pton(AF_INET, host_.c_str(), &address.sin_addr);
+  address.sin_port = htons(port);
+  inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
   if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
-    give_up("cannot connect to " + host_ + ":" + std::to_string(port_));
+    give_up("cannot connect to port " + std::to_string(port));
   const int on = 1;
   setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   input_.clear();
-  zookeeper::ConnectRequest request;
+  std::string bytes;
+  append_connect_request(bytes, request);
+  send(bytes);
+  std::string frame;
+  if (!receive(frame)) give_up("the server closed the connection instead of giving a session");
+  const auto reply = decode_connect_reply(frame);
+  if (!reply.ok()) give_up(reply.error().message);
+  return *reply;
+}
+
+void Peer::attach() {
+  ConnectRequest request;
   request.timeout_ms = static_cast<int32_t>(timeout_ms_);
   request.session = session_.session;
   request.password = session_.password;
   request.last_zxid_seen = last_zxid_;
   request.read_only = false;
-  std::string bytes;
-  zookeeper::append_connect_request(bytes, request);
-  send(bytes);
-  std::string frame;
-  if (!receive(frame)) give_up("the server closed the connection instead of giving a session");
-  const auto reply = zookeeper::decode_connect_reply(frame);
-  if (!reply.ok()) give_up(reply.error().message);
-  if (reply->timeout_ms <= 0) give_up("the session has expired");
-  session_ = *reply;
+  const ConnectReply reply = open(request);
+  if (reply.timeout_ms <= 0) give_up("the session has expired");
+  session_ = reply;
+}
+
+Peer::Peer(const Peer& other, const ConnectRequest& request)
+    : ports_(other.ports_), at_(other.at_), timeout_ms_(other.timeout_ms_) {
+  session_ = open(request);
+}
+
+bool Peer::gives_to_another(bool right_password) const {
+  ConnectRequest request;
+  request.timeout_ms = static_cast<int32_t>(timeout_ms_);
+  request.session = session_.session;
+  request.password = session_.password;
+  if (!right_password) request.password[0] ^= 1;
+  request.read_only = false;
+  const Peer another(*this, request);
+  return another.session_.timeout_ms > 0;
 }
 
 void Peer::close() {
@@ -71,7 +96,7 @@ void Peer::send(const std::string& bytes) {
 
 bool Peer::receive(std::string& frame) {
   while (socket_ >= 0) {
-    const auto size = zookeeper::frame_size(input_, kFrameBytesMax);
+    const auto size = frame_size(input_, kFrameBytesMax);
     if (!size.ok()) give_up(size.error().message);
     if (*size > 0 && *size <= input_.size()) {
       frame = input_.substr(4, *size - 4);
@@ -89,40 +114,41 @@ bool Peer::receive(std::string& frame) {
   return false;
 }
 
-zookeeper::Reply Peer::ask(const zookeeper::RequestBody& body) {
-  const zookeeper::OpCode op = zookeeper::op_of(body);
+Reply Peer::ask(const RequestBody& body) {
+  const OpCode op = op_of(body);
   int32_t xid = ++xid_;
-  if (op == zookeeper::OpCode::kAuth) xid = zookeeper::kAuthXid;
-  if (op == zookeeper::OpCode::kSetWatches || op == zookeeper::OpCode::kSetWatches2)
-    xid = zookeeper::kSetWatchesXid;
+  if (op == OpCode::kPing) xid = kPingXid;
+  if (op == OpCode::kAuth) xid = kAuthXid;
+  if (op == OpCode::kSetWatches || op == OpCode::kSetWatches2) xid = kSetWatchesXid;
   std::string bytes;
-  zookeeper::append_request(bytes, {xid, body});
+  append_request(bytes, {xid, body});
   send(bytes);
   std::string frame;
   while (receive(frame)) {
-    const auto number = zookeeper::reply_xid(frame);
+    const auto number = reply_xid(frame);
     if (!number.ok()) give_up(number.error().message);
-    if (*number == zookeeper::kNotificationXid) {
-      const auto event = zookeeper::decode_event(frame);
+    if (*number == kNotificationXid) {
+      const auto event = decode_event(frame);
       if (!event.ok()) give_up(event.error().message);
       events_.push_back(*event);
       continue;
     }
-    const auto reply = zookeeper::decode_reply(frame, op);
+    const auto reply = decode_reply(frame, op);
     if (!reply.ok()) give_up(reply.error().message);
     if (reply->xid != xid) give_up("an answer to another request than the one that was asked");
     if (reply->zxid > 0) last_zxid_ = reply->zxid;
-    if (op == zookeeper::OpCode::kCloseSession) close();
+    if (op == OpCode::kCloseSession) close();
     return *reply;
   }
   return {xid, 0, zookeeper::ErrorCode::kConnectionLoss, {}};
 }
 
-std::vector<zookeeper::Event> Peer::take_events() { return std::exchange(events_, {}); }
+std::vector<Event> Peer::take_events() { return std::exchange(events_, {}); }
 
-void Peer::reconnect() {
+void Peer::reconnect(size_t at) {
   close();
-  open();
+  at_ = at;
+  attach();
 }
 
 }  // namespace quorate::differential
