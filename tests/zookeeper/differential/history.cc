@@ -267,10 +267,10 @@ std::string History::quota_path() { return std::string("/") + static_cast<char>(
 
 std::string History::quota_limits(uint64_t bytes_used) {
   const auto limit = [this](uint64_t at_least, uint64_t bound) {
-    return one_in(3) ? std::string("-1") : std::to_string(at_least + below(bound));
+    return one_in(6) ? std::string("-1") : std::to_string(at_least + below(bound));
   };
   return "count=" + std::to_string(below(8)) + ",bytes=" + limit(0, 40) +
-         "=;byteHardLimit=" + limit(bytes_used, 10) + ";countHardLimit=" + limit(0, 5);
+         "=;byteHardLimit=" + limit(bytes_used, 10) + ";countHardLimit=" + limit(0, 4);
 }
 
 }  // namespace quorate::differential

@@ -28,6 +28,8 @@ class Missed {
   // From now on somebody may be kept from reading `path` and what is below.
   void hide(const std::string& path) { hidden_.insert(path); }
 
+  bool hidden(const std::string& path) const;
+
   using StatOf = std::function<std::optional<zookeeper::Stat>(const std::string& path)>;
   // What is wrong, in a sentence, or "", with what a session was told that has these watches and had seen
   // everything up to `seen`: all that changed and may be read, once for each path, in order, and nothing that
@@ -41,8 +43,6 @@ class Missed {
     bool there = false;
     int64_t last = 0;
   };
-
-  bool hidden(const std::string& path) const;
 
   std::vector<zookeeper::Event> events_;
   std::set<std::string> hidden_;

@@ -25,7 +25,7 @@ class Run {
   Run(std::vector<uint16_t> left, std::vector<uint16_t> right, uint64_t seed)
       : left_(std::move(left)), right_(std::move(right)), chapter_(seed), history_(seed) {}
 
-  // Asks for so many operations, and for more, up to half as many again, until each kind of answer that the
+  // Asks for so many operations, and for more, up to twice as many, until each kind of answer that the
   // left ever gave has come `often` times. Gives the number of differences.
   size_t operator()(uint64_t operations, size_t often);
 
@@ -38,8 +38,6 @@ class Run {
   struct Pair {
     Peer left, right;
     Watches watches{};
-    // Where the left has told of what may not be read, and the right watches on.
-    std::set<std::string> untold{};
     bool authenticated = false;
     size_t number = 0;
   };
