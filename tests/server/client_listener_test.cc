@@ -153,6 +153,48 @@ TEST_F(ClientListenerTest, ZooKeepersFramesAreBounded) {
   expect_closed_by(open + "\x7f\xff\xff\xff"s);
   expect_closed_by(open + "\xff\xff\xff\xff"s);
   expect_closed_by(open + "\0\0\0\x04\0\0\0\x01"s);  // no operation
+  // Lists that claim 2^31 - 1 items: a create's permissions, a setWatches' paths.
+  expect_closed_by(open + "\0\0\0\x14\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0\0\x7f\xff\xff\xff"s);
+  expect_closed_by(open + "\0\0\0\x14\0\0\0\1\0\0\0\x65\0\0\0\0\0\0\0\0\x7f\xff\xff\xff"s);
+}
+
+// However little of a connect request has come.
+TEST_F(ClientListenerTest, HalfAConnectRequestOfZooKeepersIsNotWaitedForForEver) {
+  ClientListenerOptions options;
+  options.magic_timeout = options.frame_timeout = std::chrono::milliseconds(40);
+  start(options);
+  std::string open;
+  zookeeper::append_connect_request(open, {0, 0, 4000, 0, {}, true});
+  auto good = connect(open);
+  ASSERT_TRUE(run([&] { return zookeeper_.size() == 1; }));
+  std::vector<std::unique_ptr<RawPeer>> halves;
+  for (size_t size = 0; size < open.size(); ++size) halves.push_back(connect(open.substr(0, size)));
+  for (const auto& half : halves) EXPECT_TRUE(run([&] { return half->closed(); }));
+  // Nor is the rest of a request behind it; a session that is silent is the cluster's to end.
+  std::string request;
+  zookeeper::append_request(request, {1, zookeeper::GetData{"/x", true}});
+  auto later = connect(open + request.substr(0, request.size() - 1));
+  EXPECT_TRUE(run([&] { return later->closed(); }));
+  EXPECT_FALSE(good->closed());
+  EXPECT_EQ(zookeeper_.size(), 2U);
+}
+
+TEST_F(ClientListenerTest, AClientOfZooKeepersThatNeverReadsIsDropped) {
+  ClientListenerOptions options;
+  options.output_bytes_max = 1 << 20;
+  start(options);
+  auto deaf = std::make_unique<RawPeer>(loop_, listener_->port());
+  std::string open;
+  zookeeper::append_connect_request(open, {0, 0, 4000, 0, {}, true});
+  deaf->send(open);
+  ASSERT_TRUE(run([&] { return zookeeper_.size() == 1; }));
+  const std::string data(1 << 20, 'd');
+  for (int i = 0; i < 64 && lost_.empty(); ++i) {
+    listener_->send({zookeeper_[0].connection,
+                     zookeeper::Reply{i, 1, zookeeper::ErrorCode::kOk, zookeeper::DataReply{data, {}}}});
+    listener_->flush();
+  }
+  EXPECT_EQ(lost_.size(), 1U);
 }
 
 TEST_F(ClientListenerTest, AFrameOverTheLimitIsRefused) {
