@@ -11,54 +11,11 @@ namespace quorate::sim {
 using std::chrono::milliseconds;
 
 Client::Client(Context& context, Connections& connections, uint32_t number, uint32_t servers)
-    : context_(context),
-      random_(context.random.next()),
-      connections_(connections),
-      number_(number),
-      servers_(servers),
-      name_("client " + std::to_string(kFirstClientNode + number)),
-      clock_(context.now(), Instant(random_.between(Duration(0), std::chrono::hours(100)))),
+    : ClientMachine(context, connections, number, servers),
       wished_timeout_ms_(static_cast<uint32_t>(random_.between(int64_t{1500}, int64_t{8000}))),
       counts_attempts_(random_.chance(0.7)) {}
 
 void Client::start() { connect_soon(random_.between(milliseconds(0), milliseconds(500))); }
-
-// ---- time
-
-// While it is paused what happens to it waits, and is then done in its order.
-void Client::when_awake(std::function<void()> action) {
-  if (!paused() && deferred_.empty()) {
-    action();
-    return;
-  }
-  deferred_.push_back(std::move(action));
-}
-
-void Client::wake() {
-  while (!paused() && !deferred_.empty()) {
-    const std::function<void()> action = std::move(deferred_.front());
-    // Left in the queue while it runs, so that what it causes does not overtake what waits.
-    action();
-    deferred_.pop_front();
-  }
-}
-
-void Client::in(Duration local, std::function<void()> action) {
-  const SimTime due = clock_.when(clock_.read(context_.now()) + local, context_.now());
-  context_.scheduler.at(due, [this, action = std::move(action)] { when_awake(action); });
-}
-
-void Client::pause(Duration length) {
-  if (paused()) return;
-  context_.say(name_, [&] { return "is paused for " + std::to_string(to_ms(length)) + " ms"; });
-  paused_until_ = context_.now() + length;
-  context_.scheduler.at(paused_until_, [this] { wake(); });
-}
-
-void Client::resume() {
-  paused_until_ = context_.now();
-  wake();
-}
 
 Duration Client::patience() const {
   const uint32_t timeout = timeout_ms_ != 0 ? timeout_ms_ : wished_timeout_ms_;
@@ -78,19 +35,19 @@ void Client::connect() {
   ++context_.statistics.reconnects;
   ++connection_generation_;
   phase_ = Phase::kConnecting;
-  server_ = ServerId(1 + static_cast<uint32_t>(random_.below(servers_)));
+  server_ = any_server();
   connection_ = connections_.connect(node(), server_);
-  context_.say(name_, [&] {
+  context_.say(name(), [&] {
     return "connects to " + std::to_string(server_.value()) + " as connection " +
            std::to_string(connection_.value());
   });
-  last_heard_ = clock_.read(context_.now());
+  last_heard_ = local_now();
   watchdog();
 }
 
 void Client::disconnect(std::string_view why) {
   if (phase_ == Phase::kDisconnected) return;
-  context_.say(name_,
+  context_.say(name(),
                [&] { return "leaves server " + std::to_string(server_.value()) + ": " + std::string(why); });
   connections_.client_close(connection_);
   connection_ = ConnectionId();
@@ -104,7 +61,7 @@ void Client::connected(ConnectionId id) {
   when_awake([this, id] {
     if (id != connection_ || phase_ != Phase::kConnecting) return;
     phase_ = Phase::kGreeting;
-    last_heard_ = clock_.read(context_.now());
+    last_heard_ = local_now();
     greet();
   });
 }
@@ -120,7 +77,7 @@ void Client::lost(ConnectionId id) {
 void Client::watchdog() {
   in(patience() / 2, [this, generation = connection_generation_] {
     if (generation != connection_generation_) return;
-    const Instant now = clock_.read(context_.now());
+    const Instant now = local_now();
     const bool waiting = !asked_.empty() || phase_ != Phase::kReady;
     Instant since = last_heard_;
     for (const auto& [id, asked] : asked_) since = std::min(since, asked.sent);
@@ -155,13 +112,13 @@ void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
     return;
   }
   if (code == ErrorCode::kSessionMoved && counts_attempts_)
-    throw Violation(name_ + ": its newest attach was taken for a late one");
-  if (code == ErrorCode::kBadCredentials) throw Violation(name_ + ": its own password was refused");
+    throw Violation(name() + ": its newest attach was taken for a late one");
+  if (code == ErrorCode::kBadCredentials) throw Violation(name() + ": its own password was refused");
   if (code != ErrorCode::kOk) {
     disconnect(error_name(code));
     return;
   }
-  if (outcome == nullptr) throw Violation(name_ + ": an open or attach was answered without an outcome");
+  if (outcome == nullptr) throw Violation(name() + ": an open or attach was answered without an outcome");
   const bool fresh = asked.what == Asked::What::kOpen;
   if (fresh) {
     session_ = outcome->session;
@@ -170,13 +127,13 @@ void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
     lease_end_ = asked.sent + milliseconds(timeout_ms_) * 9 / 10;
     ++context_.statistics.sessions_opened;
   } else if (outcome->session != session_) {
-    throw Violation(name_ + ": asked for its session and was given another one");
+    throw Violation(name() + ": asked for its session and was given another one");
   }
   if (!fresh && attached_to_ != server_) ++context_.statistics.session_moves;
   attached_to_ = server_;
   phase_ = Phase::kReady;
   if (!fresh && outcome->next_number > next_number_)
-    throw Violation(name_ + ": numbers were applied that it never sent");
+    throw Violation(name() + ": numbers were applied that it never sent");
   for (const auto& [number, write] : writes_) send_write(number);
   std::vector<uint64_t> keys;
   for (const auto& [key, read] : reads_) keys.push_back(key);
@@ -197,7 +154,7 @@ void Client::close_session() {
 }
 
 void Client::session_lost(std::string_view why) {
-  context_.say(name_, [&] {
+  context_.say(name(), [&] {
     return "its session " + std::to_string(session_.value()) + " is over: " + std::string(why);
   });
   ++context_.statistics.sessions_ended;
@@ -222,7 +179,7 @@ void Client::ping() {
 // ---- requests
 
 void Client::send(server::RequestBody body, Asked asked) {
-  asked.sent = clock_.read(context_.now());
+  asked.sent = local_now();
   const uint64_t id = next_request_++;
   asked_[id] = asked;
   connections_.client_send(connection_, id, std::move(body));
@@ -276,7 +233,7 @@ void Client::ask_once(server::RequestBody body, ReadDone done) {
 void Client::received(const server::ClientMessage& message) {
   when_awake([this, message] {
     if (message.connection != connection_) return;
-    last_heard_ = clock_.read(context_.now());
+    last_heard_ = local_now();
     if (const auto* reply = std::get_if<server::ClientReply>(&message.body)) {
       answered(*reply);
     } else if (const auto* event = std::get_if<kv::WatchEvent>(&message.body)) {
@@ -291,7 +248,7 @@ void Client::received(const server::ClientMessage& message) {
       if (end->session != session_) return;
       // Nobody else knows the password: an attachment of an earlier connection of ours was applied late.
       if (end->code == ErrorCode::kSessionMoved) {
-        if (counts_attempts_) throw Violation(name_ + ": an older connection took its session");
+        if (counts_attempts_) throw Violation(name() + ": an older connection took its session");
         disconnect("an older connection has the session");
         return;
       }
@@ -341,11 +298,11 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
       disconnect("the session is over");
       return;
     case ErrorCode::kSessionMoved:
-      if (counts_attempts_) throw Violation(name_ + ": a write was refused as one of an older connection");
+      if (counts_attempts_) throw Violation(name() + ": a write was refused as one of an older connection");
       disconnect("a write came by an old connection");
       return;
     case ErrorCode::kRequestForgotten:
-      throw Violation(name_ + ": write " + std::to_string(number) + " was forgotten unanswered");
+      throw Violation(name() + ": write " + std::to_string(number) + " was forgotten unanswered");
     case ErrorCode::kRequestGap:
     case ErrorCode::kOverloaded:
     case ErrorCode::kTooManyResults:
@@ -361,7 +318,7 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
       break;
   }
   if (outcome == nullptr)
-    throw Violation(name_ + ": a write was answered without an outcome: " + reply.error.message);
+    throw Violation(name() + ": a write was answered without an outcome: " + reply.error.message);
   const WriteDone done = std::move(found->second.done);
   const kv::Outcome answer = *outcome;
   require(context_.model.check_outcome(session_, number, answer));
@@ -369,7 +326,7 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
   writes_.erase(found);
   answer.code == ErrorCode::kOk ? ++context_.statistics.operations_ok
                                 : ++context_.statistics.operations_refused;
-  ++operations_done_;
+  done_one();
   done(&answer);
 }
 
@@ -395,7 +352,7 @@ void Client::read_answered(uint64_t key, const server::ClientReply& reply) {
   const ReadDone done = std::move(found->second.done);
   const server::ClientReply answer = reply;
   reads_.erase(found);
-  ++operations_done_;
+  done_one();
   ++context_.statistics.operations_ok;
   done(answer);
 }

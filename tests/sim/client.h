@@ -8,52 +8,30 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "server/client_message.h"
-#include "tests/sim/clock.h"
-#include "tests/sim/connections.h"
-#include "tests/sim/context.h"
-#include "tests/sim/network.h"
+#include "tests/sim/client_machine.h"
 
 namespace quorate::sim {
 
-class Client {
+class Client : public ClientMachine {
  public:
-  // `number` from 0 on; the machine is kFirstClientNode + number.
   Client(Context& context, Connections& connections, uint32_t number, uint32_t servers);
-  virtual ~Client() = default;
 
-  Node node() const { return kFirstClientNode + number_; }
-  uint32_t number() const { return number_; }
-  const std::string& name() const { return name_; }
-  Clock& clock() { return clock_; }
-  SessionId session() const { return session_; }
-  // By its own clock, with the 10 % that it allows for clocks that differ.
-  bool lease_valid() const { return session_.value() != 0 && clock_.read(context_.now()) < lease_end_; }
-  bool has_requests_in_flight() const { return !writes_.empty() || !reads_.empty(); }
-  uint64_t operations_done() const { return operations_done_; }
+  SessionId session() const override { return session_; }
+  bool lease_valid() const override { return session_.value() != 0 && local_now() < lease_end_; }
+  bool has_requests_in_flight() const override { return !writes_.empty() || !reads_.empty(); }
 
-  void start();
-  // It starts no new operations from now on, and may be asked whether it is done with the old ones.
-  void wind_down() { winding_down_ = true; }
-  // When all is healed, quiet and told: what is missing.
-  virtual Verdict at_end() const { return std::nullopt; }
-  virtual bool idle() const { return writes_.empty() && reads_.empty(); }
+  void start() override;
+  bool idle() const override { return writes_.empty() && reads_.empty(); }
 
-  void pause(Duration length);
-  void resume();
-  bool paused() const { return paused_until_ > context_.now(); }
-
-  // What arrives for this client.
-  void connected(ConnectionId id);
-  void received(const server::ClientMessage& message);
-  void lost(ConnectionId id);
+  void connected(ConnectionId id) override;
+  void received(const server::ClientMessage& message) override;
+  void lost(ConnectionId id) override;
 
  protected:
   // The outcome, or nothing when the session ended first: it may or may not have been applied.
@@ -69,16 +47,11 @@ class Client {
   void read(server::RequestBody body, ReadDone done);
   // Sent once; no answer if the connection is lost.
   void ask_once(server::RequestBody body, ReadDone done);
-  // In this much time by the client's own clock, and not while it is paused.
-  void in(Duration local, std::function<void()> action);
-
   // A request may be sent.
   bool session_ready() const { return phase_ == Phase::kReady && !closing_; }
   bool has_writes_in_flight() const { return !writes_.empty(); }
   ConnectionId connection() const { return connection_; }
-  bool winding_down() const { return winding_down_; }
   uint32_t timeout_ms() const { return timeout_ms_; }
-  void done_one() { ++operations_done_; }
 
   // A session is open on this connection; `fresh`: a new one. Writes under way were sent again before, reads
   // are after.
@@ -89,9 +62,6 @@ class Client {
   virtual void on_watch(const kv::WatchEvent&) {}
   virtual void on_feed(const kv::FeedBatch&) {}
   virtual void on_progress(Zxid) {}
-
-  Context& context_;
-  Random random_;
 
  private:
   enum class Phase : uint8_t { kDisconnected, kConnecting, kGreeting, kReady };
@@ -111,8 +81,6 @@ class Client {
     Instant sent{};
   };
 
-  void when_awake(std::function<void()> action);
-  void wake();
   void connect_soon(Duration after);
   void connect();
   void disconnect(std::string_view why);
@@ -128,16 +96,6 @@ class Client {
   void ping();
   void watchdog();
   Duration patience() const;
-
-  Connections& connections_;
-  const uint32_t number_;
-  const uint32_t servers_;
-  const std::string name_;
-  Clock clock_;
-  bool winding_down_ = false;
-  SimTime paused_until_{0};
-  std::deque<std::function<void()>> deferred_;
-  uint64_t operations_done_ = 0;
 
   // The connection.
   Phase phase_ = Phase::kDisconnected;

@@ -52,6 +52,12 @@ void Connections::client_send(ConnectionId id, uint64_t request, server::Request
   push_to_server(id, *connection, server::ClientRequest{id, request, std::move(body)});
 }
 
+void Connections::client_send(ConnectionId id, ZookeeperBody body) {
+  Connection* connection = find(id);
+  if (connection == nullptr || !connection->client_end) return;
+  push_to_server(id, *connection, server::ZookeeperRequest{id, std::move(body)});
+}
+
 void Connections::client_close(ConnectionId id) {
   Connection* connection = find(id);
   if (connection == nullptr || !connection->client_end) return;
@@ -171,7 +177,14 @@ void Connections::at_server(ConnectionId id, Connection& connection, ToServer pa
     context_.say("server " + std::to_string(connection.server.value()), [&] {
       return "client " + std::to_string(connection.client) + " asks: " + describe(request->body);
     });
-    ends_.server_received(connection.server, std::move(*request));
+    ends_.server_received(connection.server, server::ClientReceived{std::move(*request)});
+    return;
+  }
+  if (auto* request = std::get_if<server::ZookeeperRequest>(&payload)) {
+    context_.say("server " + std::to_string(connection.server.value()), [&] {
+      return "client " + std::to_string(connection.client) + " asks: " + describe(request->body);
+    });
+    ends_.server_received(connection.server, server::ZookeeperReceived{std::move(*request)});
     return;
   }
   connection.server_end = false;

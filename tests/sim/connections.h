@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "server/client_message.h"
+#include "server/replica.h"
 #include "tests/sim/context.h"
 #include "tests/sim/network.h"
 
@@ -24,7 +24,7 @@ class Connections {
     // A listening socket: false when no process listens there (the machine refuses), nothing when the machine
     // is off.
     std::function<std::optional<bool>(ServerId)> listens;
-    std::function<void(ServerId, server::ClientRequest)> server_received;
+    std::function<void(ServerId, server::Input)> server_received;
     std::function<void(ServerId, ConnectionId)> server_lost;
     std::function<void(Node, ConnectionId)> client_connected;
     std::function<void(Node, const server::ClientMessage&)> client_received;
@@ -37,6 +37,9 @@ class Connections {
   // The client's end. The answer is client_connected or client_lost, some time later, or nothing.
   ConnectionId connect(Node client, ServerId server);
   void client_send(ConnectionId id, uint64_t request, server::RequestBody body);
+  // The same from a client of ZooKeeper's protocol.
+  using ZookeeperBody = decltype(server::ZookeeperRequest::body);
+  void client_send(ConnectionId id, ZookeeperBody body);
   void client_close(ConnectionId id);
 
   // The server's end. Names that are not known any more are passed over.
@@ -51,7 +54,7 @@ class Connections {
 
  private:
   struct Fin {};
-  using ToServer = std::variant<server::ClientRequest, Fin>;
+  using ToServer = std::variant<server::ClientRequest, server::ZookeeperRequest, Fin>;
   using ToClient = std::variant<server::ClientMessage, Fin>;
   template <class Payload>
   struct Pipe {

@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "proto/zookeeper_codec.h"
+
 namespace quorate::sim {
 namespace {
 
@@ -188,6 +190,21 @@ std::string describe(const server::RequestBody& body) {
           [&](const server::TransferRequest& b) { out << "hand leadership to " << b.target; }},
       body);
   return out.str();
+}
+
+std::string describe(const decltype(server::ZookeeperRequest::body)& body) {
+  if (const auto* connect = std::get_if<server::ZookeeperConnect>(&body))
+    return "ZooKeeper session " + std::to_string(connect->request.session) + " from zxid " +
+           std::to_string(connect->request.last_zxid_seen);
+  const auto& request = std::get<zookeeper::Request>(body);
+  std::string text = "ZooKeeper request " + std::to_string(request.xid) + " of kind " +
+                     std::to_string(static_cast<int32_t>(zookeeper::op_of(request.body)));
+  std::visit(
+      [&text](const auto& asked) {
+        if constexpr (requires { asked.path; }) text += " on " + asked.path;
+      },
+      request.body);
+  return text;
 }
 
 std::string describe(const server::ClientMessage& message) {

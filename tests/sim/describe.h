@@ -10,6 +10,7 @@ namespace quorate::sim {
 
 std::string describe(const server::PeerBody& body);
 std::string describe(const server::RequestBody& body);
+std::string describe(const decltype(server::ZookeeperRequest::body)& body);
 std::string describe(const server::ClientMessage& message);
 std::string describe(const kv::Operation& operation);
 std::string describe(const kv::Outcome& outcome);

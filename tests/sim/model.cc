@@ -179,6 +179,27 @@ Model::Verdict Model::check_children(const std::string& path, const Error& error
   return std::nullopt;
 }
 
+std::vector<Model::PastChange> Model::changes(std::string_view root, Zxid since, Zxid up_to) const {
+  std::vector<PastChange> changes;
+  for (auto at = std::upper_bound(changes_.begin(), changes_.end(), since,
+                                  [](Zxid zxid, const PastChange&change) { return zxid < change.zxid; });
+       at != changes_.end() && at->zxid <= up_to; ++at) {
+    if (is_at_or_below(at->path, root)) changes.push_back(*at);
+  }
+  return changes;
+}
+
+bool Model::changed_since(const std::string& path, Zxid zxid) const {
+  const auto found = nodes_.find(path);
+  return found != nodes_.end() && found->second.back().from > zxid;
+}
+
+bool Model::is_as(const std::string& path, bool exists, Zxid czxid, Zxid mzxid) const {
+  const Node* const node = node_at(path, state_.zxid());
+  if (node == nullptr) return !exists;
+  return exists && node->stat.czxid == czxid && node->stat.mzxid == mzxid;
+}
+
 Model::Verdict Model::check_feed(kv::WatchKind kind, std::string_view root, Zxid since, Zxid up_to,
                                  const std::vector<PastChange>& told) const {
   if (up_to < since) return "a feed goes back from zxid " + z(since) + " to " + z(up_to);

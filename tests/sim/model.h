@@ -38,6 +38,14 @@ class Model {
   // A feed that was complete up to `since` was told these changes, and is complete up to `up_to`.
   Verdict check_feed(kv::WatchKind kind, std::string_view root, Zxid since, Zxid up_to,
                      const std::vector<PastChange>& told) const;
+  // What changed at `root` and below it after `since`, up to and including `up_to`.
+  std::vector<PastChange> changes(std::string_view root, Zxid since, Zxid up_to) const;
+  // Whether there was a node after that entry.
+  bool existed(const std::string& path, Zxid zxid) const { return node_at(path, zxid) != nullptr; }
+  // Whether the node, or its children, changed behind that entry.
+  bool changed_since(const std::string& path, Zxid zxid) const;
+  // Whether there is such a node by now, or none.
+  bool is_as(const std::string& path, bool exists, Zxid czxid, Zxid mzxid) const;
   // May a server say that it does not know what changed after `since`?
   bool forgotten(Zxid since) const { return since < state_.history_floor(); }
 

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "tests/sim/client.h"
+#include "tests/sim/client_machine.h"
 #include "tests/sim/connections.h"
 #include "tests/sim/network.h"
 #include "tests/sim/sim_server.h"
@@ -17,7 +17,8 @@ namespace quorate::sim {
 class Nemesis {
  public:
   Nemesis(Context& context, Network& network, Connections& connections,
-          std::vector<std::unique_ptr<SimServer>>& servers, std::vector<std::unique_ptr<Client>>& clients)
+          std::vector<std::unique_ptr<SimServer>>& servers,
+          std::vector<std::unique_ptr<ClientMachine>>& clients)
       : context_(context),
         random_(context.random.next()),
         network_(network),
@@ -60,7 +61,7 @@ class Nemesis {
   Network& network_;
   Connections& connections_;
   std::vector<std::unique_ptr<SimServer>>& servers_;
-  std::vector<std::unique_ptr<Client>>& clients_;
+  std::vector<std::unique_ptr<ClientMachine>>& clients_;
   bool healed_ = false;
   size_t wiped_ = 0;
   SimServer* kept_away_ = nullptr;  // down, or cut off from its peers, until they have cut their logs

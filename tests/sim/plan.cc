@@ -124,6 +124,7 @@ Plan draw_plan(uint64_t seed) {
   plan.think_max = random.between(milliseconds(120), milliseconds(600));
   draw_faults(random, plan);
   draw_checkpoints(random, plan);
+  plan.zookeeper_clients = static_cast<uint32_t>(random.below(3));
   return plan;
 }
 
@@ -136,10 +137,11 @@ std::string describe(const Plan& plan) {
       << " us, clocks " << (plan.wild_clocks ? "up to 50 % off" : "within 5 %")
       << ", clients: " << plan.key_clients << " keys, " << plan.lock_clients << " locks, "
       << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches, " << plan.churn_clients
-      << " coming and going, " << plan.tree_clients << " trees, " << plan.feed_clients
-      << " feeds; checkpoints " << (plan.leveldb ? "on LevelDB" : "in memory") << " from "
-      << plan.checkpoint_dirty_bytes << " bytes of changes or " << plan.checkpoint_log_bytes
-      << " of log, of which " << plan.log_kept_bytes << " are kept";
+      << " coming and going, " << plan.tree_clients << " trees, " << plan.feed_clients << " feeds, "
+      << plan.zookeeper_clients << " of ZooKeeper's; checkpoints "
+      << (plan.leveldb ? "on LevelDB" : "in memory") << " from " << plan.checkpoint_dirty_bytes
+      << " bytes of changes or " << plan.checkpoint_log_bytes << " of log, of which " << plan.log_kept_bytes
+      << " are kept";
   return out.str();
 }
 

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "tests/sim/tree_clients.h"
+#include "tests/sim/zookeeper_client.h"
 
 namespace quorate::sim {
 
@@ -61,9 +62,10 @@ void World::add_clients() {
   add(static_cast<ChurnClient*>(nullptr), plan.churn_clients);
   add(static_cast<TreeClient*>(nullptr), plan.tree_clients);
   add(static_cast<FeedClient*>(nullptr), plan.feed_clients);
+  add(static_cast<ZookeeperClient*>(nullptr), plan.zookeeper_clients);
 }
 
-Client* World::client(Node node) {
+ClientMachine* World::client(Node node) {
   const size_t number = node - kFirstClientNode;
   return number < clients_.size() ? clients_[number].get() : nullptr;
 }
@@ -75,8 +77,8 @@ Connections::Ends World::ends() {
     if (state == SimServer::State::kOff) return std::nullopt;
     return state == SimServer::State::kUp;
   };
-  ends.server_received = [this](ServerId id, server::ClientRequest request) {
-    servers_.at(id.value() - 1)->receive(server::ClientReceived{std::move(request)});
+  ends.server_received = [this](ServerId id, server::Input input) {
+    servers_.at(id.value() - 1)->receive(std::move(input));
   };
   ends.server_lost = [this](ServerId id, ConnectionId connection) {
     servers_.at(id.value() - 1)->receive(server::ClientLost{connection});

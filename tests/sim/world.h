@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/sim/client.h"
+#include "tests/sim/client_machine.h"
 #include "tests/sim/connections.h"
 #include "tests/sim/context.h"
 #include "tests/sim/nemesis.h"
@@ -61,7 +61,7 @@ class World {
   Connections::Ends ends();
   Oracle::Hooks hooks();
   void add_clients();
-  Client* client(Node node);
+  ClientMachine* client(Node node);
   void process_ended(SimServer& server, bool machine_up);
   void expiry_committed(SessionId session);
   void trouble();
@@ -76,7 +76,7 @@ class World {
   Oracle oracle_;
   Histories histories_;
   std::vector<std::unique_ptr<SimServer>> servers_;
-  std::vector<std::unique_ptr<Client>> clients_;
+  std::vector<std::unique_ptr<ClientMachine>> clients_;
   Nemesis nemesis_;
 };
 
