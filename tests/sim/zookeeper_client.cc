@@ -201,7 +201,6 @@ void ZookeeperClient::one() {
   if (dice < 70) return ask(zk::GetData{key(), random_.chance(0.5)});
   if (dice < 80) return ask(zk::Exists{key(), random_.chance(0.7)});
   if (dice < 88) return ask(zk::GetChildren{kTreeParent, false, true});
-  if (dice < 96) return ask(zk::SetData{key(), name() + "." + std::to_string(next_value_++), -1});
   ask(zk::Sync{own_});
 }
 
