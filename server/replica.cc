@@ -239,8 +239,8 @@ Instant Replica::Impl::deadline() const {
   if (raft) {
     at = std::min(at, raft->deadline());
     if (raft->applied_index() < raft->committed() && !apply_waits()) at = std::min(at, now.instant);
-    at = std::min(
-        {at, checkpoints.deadline(), sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
+    at = std::min({at, sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
+    if (checkpoints_go_on()) at = std::min(at, checkpoints.deadline());
     if (raft->leader() != ServerId()) at = std::min(at, barriers.due());
     at = std::min({at, reap_deadline(), read_only_deadline()});
     if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());

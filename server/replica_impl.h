@@ -262,6 +262,7 @@ struct Replica::Impl {
   void answer_probe(ServerId to);
   StateName name_of_state() const;
   bool apply_waits() const;
+  bool checkpoints_go_on() const;
   void advance_state();
   void cut_log(Index checkpoint);
   void store_done(StoreDone done);

@@ -93,15 +93,20 @@ bool Replica::Impl::apply_waits() const {
   return !has_state || receiver.finishing() || !failing.empty() || checkpoints.holds_apply(state);
 }
 
+// The store takes a received state and a checkpoint of ours only one after the other.
+bool Replica::Impl::checkpoints_go_on() const {
+  return has_state && failing.empty() && !receiver.finishing();
+}
+
 void Replica::Impl::advance_state() {
   const SnapshotReceiver::Situation at = situation();
   if (at.needed || receiver.under_way()) receiver.advance(at);
-  // The store takes a received state and a checkpoint of ours only one after the other. A snapshot that is
-  // being sent would end with the store that it is read from.
+  // A snapshot that is being sent would end with the store that it is read from.
   if (receiver.finishing()) {
     sender.close_all();
     backups.close_all();
-  } else if (has_state && failing.empty()) {
+  }
+  if (checkpoints_go_on()) {
     if (const auto wanted = backups.wanted()) checkpoints.want(*wanted);
     checkpoints.advance(state, raft->durable_index(), now.instant, [this] { return name_of_state(); });
     backups.advance(checkpoints.durable());

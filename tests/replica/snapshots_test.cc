@@ -174,6 +174,28 @@ TEST(Snapshots, TheEndOfTheProcessBehindTheSwitchLosesNothing) {
   EXPECT_TRUE(cluster.same_everywhere());
 }
 
+// A checkpoint whose next slice is due waits meanwhile, and asks nobody to come back at once.
+TEST(Snapshots, AServerThatWaitsForItsStoreDoesNotSpin) {
+  ReplicaOptions options = small_options();
+  options.capture_pause = 10'000 * kMs;
+  StateCluster cluster(3, options);
+  cluster.spread(100'000);
+  cluster.fill(250);
+  const ServerId behind = cluster.follower();
+  cluster.cut(behind);
+  cluster.fill(1'200);
+  Wire wire;
+  wire.watch(cluster);
+  wire.chunk = [&](SnapshotChunk& chunk) {
+    if (chunk.complete) cluster.stall_store(behind);
+    return true;
+  };
+  cluster.heal(behind);
+  cluster.advance(2 * options.capture_pause);
+  ASSERT_TRUE(cluster.replica(behind).status().receiving);
+  EXPECT_GT(cluster.replica(behind).deadline(), cluster.now().instant);
+}
+
 TEST(Snapshots, AStateThatProvesDamagedIsNotUsed) {
   StateCluster cluster(3);
   const ServerId behind = leave_one_behind(cluster);

@@ -1,5 +1,6 @@
 // Virtual time: things that will happen, in the order of their time and, within one instant, in the order in
-// which they were asked for. Nothing else decides an order, so a seed gives the same run everywhere.
+// which they were asked for. Nothing else decides an order, so a seed gives the same run everywhere. Time
+// that stands still is a broken rule: somebody asks to be woken again and again and has nothing to do.
 //
 // Thread safety: none.
 #pragma once
@@ -44,6 +45,9 @@ class Scheduler {
     const Item item = queue_.top();
     queue_.pop();
     CHECK(item.when >= now_);
+    at_one_instant_ = item.when == now_ ? at_one_instant_ + 1 : 0;
+    CHECK_MSG(at_one_instant_ < kEventsPerInstant,
+              "time stands still: a server or a client works and never waits");
     now_ = item.when;
     Action action = std::move(actions_[item.slot]);
     actions_[item.slot] = nullptr;
@@ -53,6 +57,9 @@ class Scheduler {
   uint64_t events() const { return next_sequence_; }
 
  private:
+  // A hundred times what the busiest instant of 1,000 seeds has.
+  static constexpr uint64_t kEventsPerInstant = 100'000;
+
   struct Item {
     SimTime when;
     uint64_t sequence;
@@ -63,6 +70,7 @@ class Scheduler {
   };
 
   SimTime now_{0};
+  uint64_t at_one_instant_ = 0;
   uint64_t next_sequence_ = 0;
   std::priority_queue<Item> queue_;
   std::vector<Action> actions_;
