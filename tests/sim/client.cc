@@ -244,6 +244,8 @@ void Client::received(const server::ClientMessage& message) {
       on_progress(progress->zxid);
     } else if (const auto* grant = std::get_if<server::GrantEvent>(&message.body)) {
       on_grant(grant->grant);
+    } else if (const auto* loss = std::get_if<server::LossEvent>(&message.body)) {
+      on_loss(loss->loss);
     } else if (const auto* end = std::get_if<server::SessionEndEvent>(&message.body)) {
       if (end->session != session_) return;
       // Nobody else knows the password: an attachment of an earlier connection of ours was applied late.

@@ -59,6 +59,7 @@ class Client : public ClientMachine {
   // Every write under way has been told that it is unknown.
   virtual void on_session_lost() = 0;
   virtual void on_grant(const lock::Grant&) {}
+  virtual void on_loss(const lock::Loss&) {}
   virtual void on_watch(const kv::WatchEvent&) {}
   virtual void on_feed(const kv::FeedBatch&) {}
   virtual void on_progress(Zxid) {}

@@ -30,6 +30,7 @@ void LockClient::act() {
 void LockClient::acquired(const kv::Outcome& outcome) {
   node_ = outcome.path;
   token_ = outcome.token;
+  if (outcome.held) require(histories_.places.told_begins(node_, token_, outcome.zxid));
   if (outcome.held || early_grants_.contains(node_)) {
     hold();
     return;
@@ -58,6 +59,7 @@ void LockClient::on_session_lost() {
 
 void LockClient::on_grant(const lock::Grant& grant) {
   if (grant.session != session()) throw Violation(name() + ": was told of a grant to another session");
+  require(histories_.places.told_begins(grant.node, grant.token, grant.zxid));
   if (state_ == State::kAcquiring) early_grants_.insert(grant.node);
   if (grant.node != node_ || state_ != State::kWaiting) return;
   if (grant.token != token_) throw Violation(name() + ": its token changed while it waited");
@@ -77,6 +79,7 @@ void LockClient::ask_place(bool give_up) {
                  state_ = State::kIdle;  // the session is about to be told its end
                return;
              }
+             require(histories_.places.told_place(node_, place->token, place->held, reply.zxid));
              if (place->token != token_) throw Violation(name() + ": its token changed while it waited");
              if (place->held) {
                if (waiting_on_ == asked_on)

@@ -11,8 +11,24 @@ std::string t(Token token) { return std::to_string(token.value()); }
 
 }  // namespace
 
+// Whoever may rely on the lock at this moment, beside this one.
+Verdict LockHistory::check_beside(const std::string& path, const Lock& lock, uint32_t client, Token token,
+                                  const kv::PlaceMode& mode) const {
+  uint32_t beside = 0;
+  for (const auto& [other, its] : lock.believers) {
+    if (other == client || lock.taken.contains(its.token) || !lease_valid_(other)) continue;
+    ++beside;
+    if (mode.mode == its.mode.mode && mode.mode != kv::Mode::kExclusive) continue;
+    return name(client) + " (token " + t(token) + ") and " + name(other) + " (token " + t(its.token) +
+           ") both hold " + path;
+  }
+  if (mode.mode != kv::Mode::kPermit || beside < mode.permits) return std::nullopt;
+  return std::to_string(beside + 1) + " hold " + path + ", which has " + std::to_string(mode.permits) +
+         " permits";
+}
+
 Verdict LockHistory::hold_begins(const std::string& path, uint32_t client, const std::string& node,
-                                 Token token) {
+                                 Token token, const kv::PlaceMode& mode) {
   Lock& lock = locks_[path];
   if (token.value() == 0) return name(client) + " holds " + path + " without a token";
   const auto [grant, first] = lock.granted.emplace(token, std::pair(client, node));
@@ -20,19 +36,23 @@ Verdict LockHistory::hold_begins(const std::string& path, uint32_t client, const
     return "token " + t(token) + " of " + path + " was given to " + name(grant->second.first) + " and to " +
            name(client);
   }
-  if (leases_count_) {
-    for (const auto& [other, its_token] : lock.believers) {
-      if (other == client || !lease_valid_(other)) continue;
-      return name(client) + " (token " + t(token) + ") and " + name(other) + " (token " + t(its_token) +
-             ") both hold " + path;
+  if (leases_count_ && !lock.taken.contains(token)) {
+    if (Verdict wrong = check_beside(path, lock, client, token, mode)) return wrong;
+    // Those that hold together may learn of it in any order.
+    for (const auto& [held, newest] : lock.newest_believed) {
+      if (!first || token > newest || (held == mode.mode && held != kv::Mode::kExclusive)) continue;
+      return "the token of " + path + " fell from " + t(newest) + " to " + t(token);
     }
-    if (first && token <= lock.newest_believed) {
-      return "the token of " + path + " fell from " + t(lock.newest_believed) + " to " + t(token);
-    }
-    lock.newest_believed = std::max(lock.newest_believed, token);
+    Token& newest = lock.newest_believed[mode.mode];
+    newest = std::max(newest, token);
   }
-  lock.believers[client] = token;
+  lock.believers[client] = {token, mode};
   return std::nullopt;
+}
+
+void LockHistory::hold_is_shared(const std::string& path, uint32_t client) {
+  const auto believer = locks_[path].believers.find(client);
+  if (believer != locks_[path].believers.end()) believer->second.mode = {kv::Mode::kShared};
 }
 
 void LockHistory::hold_ends(const std::string& path, uint32_t client) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/ids.h"
+#include "kv/place_mode.h"
 #include "tests/sim/context.h"
 
 namespace quorate::sim {
@@ -38,19 +39,33 @@ class LockHistory {
       : lease_valid_(std::move(lease_valid)), leases_count_(leases_count) {}
 
   // The client was told that it holds, and its lease is valid.
-  Verdict hold_begins(const std::string& lock, uint32_t client, const std::string& node, Token token);
+  Verdict hold_begins(const std::string& lock, uint32_t client, const std::string& node, Token token,
+                      const kv::PlaceMode& mode = {});
   // It has let go, or its lease has ended.
   void hold_ends(const std::string& lock, uint32_t client);
+  // It asks to share the lock from here on.
+  void hold_is_shared(const std::string& lock, uint32_t client);
+  // Somebody asks to have the lock taken from whoever holds it with this token. He learns of it later than
+  // others may.
+  void taking_away(const std::string& lock, Token token) { locks_[lock].taken.insert(token); }
   // A write to the resource with this token was accepted, or not.
   Verdict resource_written(const std::string& lock, uint32_t client, Token token, bool accepted);
 
  private:
   struct Lock {
-    std::map<uint32_t, Token> believers;
+    struct Believer {
+      Token token;
+      kv::PlaceMode mode;
+    };
+    std::map<uint32_t, Believer> believers;
     std::map<Token, std::pair<uint32_t, std::string>> granted;  // who, with which node
-    Token newest_believed;
+    std::map<kv::Mode, Token> newest_believed;
+    std::set<Token> taken;
     Token highest_written;
   };
+
+  Verdict check_beside(const std::string& path, const Lock& lock, uint32_t client, Token token,
+                       const kv::PlaceMode& mode) const;
 
   std::function<bool(uint32_t)> lease_valid_;
   const bool leases_count_;

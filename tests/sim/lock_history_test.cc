@@ -69,6 +69,34 @@ TEST_F(LockTest, SomebodyElsesTokenIsFound) {
   expect_says(locks.resource_written("/l", 2, Token(4), true), "the token of client 1");
 }
 
+TEST_F(LockTest, ReadersHoldTogether) {
+  const kv::PlaceMode shared{kv::Mode::kShared};
+  EXPECT_FALSE(locks.hold_begins("/l", 1, "/l/b", Token(6), shared));
+  EXPECT_FALSE(locks.hold_begins("/l", 2, "/l/a", Token(4), shared));
+  locks.hold_ends("/l", 1);
+  expect_says(locks.hold_begins("/l", 1, "/l/c", Token(8)), "both hold");
+}
+
+TEST_F(LockTest, WhoAsksToShareMayBeJoined) {
+  EXPECT_FALSE(locks.hold_begins("/l", 1, "/l/a", Token(4)));
+  locks.hold_is_shared("/l", 1);
+  EXPECT_FALSE(locks.hold_begins("/l", 2, "/l/b", Token(6), {kv::Mode::kShared}));
+}
+
+TEST_F(LockTest, MorePermitsThanThereAreAreFound) {
+  valid.insert(3);
+  const kv::PlaceMode permit{kv::Mode::kPermit, 2};
+  EXPECT_FALSE(locks.hold_begins("/l", 1, "/l/a", Token(4), permit));
+  EXPECT_FALSE(locks.hold_begins("/l", 2, "/l/b", Token(6), permit));
+  expect_says(locks.hold_begins("/l", 3, "/l/c", Token(8), permit), "3 hold /l, which has 2 permits");
+}
+
+TEST_F(LockTest, WhoseLockIsTakenAwayMayNotKnowYet) {
+  EXPECT_FALSE(locks.hold_begins("/l", 1, "/l/a", Token(4)));
+  locks.taking_away("/l", Token(4));
+  EXPECT_FALSE(locks.hold_begins("/l", 2, "/l/b", Token(6)));
+}
+
 TEST(FencedResource, RefusesWhatIsOlder) {
   FencedResource resource;
   EXPECT_TRUE(resource.write(Token(5)));

@@ -58,6 +58,7 @@ void Oracle::see_committed(const raft::Raft& raft) {
       throw Violation("nobody showed entry " + std::to_string(committed_.value()) + " when it was committed");
     const kv::Applied applied = context_.model.apply(raft.log().at(committed_));
     hashes_.push_back(context_.model.state().state_hash());
+    hooks_.committed(applied, context_.model.state().last_stamp().cluster_ms);
     for (const kv::SessionEnd& end : applied.sessions_ended) {
       if (end.expired) hooks_.expiry_committed(end.session);
     }

@@ -20,6 +20,8 @@ class Oracle {
  public:
   struct Hooks {
     std::function<bool()> requests_in_flight;
+    // An entry was committed, for the first time anywhere, at that time of the cluster's.
+    std::function<void(const kv::Applied&, int64_t cluster_ms)> committed;
     // An entry that expires this session was committed, for the first time anywhere.
     std::function<void(SessionId)> expiry_committed;
     // `machine_up`: its kernel lives and resets its connections.

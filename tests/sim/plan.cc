@@ -80,7 +80,8 @@ void draw_checkpoints(Random& random, Plan& plan) {
   plan.dirty_bytes_max = plan.checkpoint_dirty_bytes * bytes(2, 4);
   plan.capture_slice_bytes = bytes(1, random.chance(0.5) ? 100 : 4 << 10);
   plan.snapshot_chunk_bytes = bytes(200, 8 << 10);
-  plan.capture_pause = random.chance(0.5) ? Duration::zero() : random.between(Duration::zero(), milliseconds(4));
+  plan.capture_pause =
+      random.chance(0.5) ? Duration::zero() : random.between(Duration::zero(), milliseconds(4));
 }
 
 void draw_faults(Random& random, Plan& plan) {
@@ -125,6 +126,8 @@ Plan draw_plan(uint64_t seed) {
   draw_faults(random, plan);
   draw_checkpoints(random, plan);
   plan.zookeeper_clients = static_cast<uint32_t>(random.below(3));
+  plan.lock_kind_clients =
+      static_cast<uint32_t>(random.below(2)) * (2 + static_cast<uint32_t>(random.below(3)));
   return plan;
 }
 
@@ -136,12 +139,12 @@ std::string describe(const Plan& plan) {
       << (plan.sync_in_place ? "in place" : "beside the loop") << " up to " << plan.sync_max.count() / 1000
       << " us, clocks " << (plan.wild_clocks ? "up to 50 % off" : "within 5 %")
       << ", clients: " << plan.key_clients << " keys, " << plan.lock_clients << " locks, "
-      << plan.sequence_clients << " sequences, " << plan.watch_clients << " watches, " << plan.churn_clients
-      << " coming and going, " << plan.tree_clients << " trees, " << plan.feed_clients << " feeds, "
-      << plan.zookeeper_clients << " of ZooKeeper's; checkpoints "
-      << (plan.leveldb ? "on LevelDB" : "in memory") << " from " << plan.checkpoint_dirty_bytes
-      << " bytes of changes or " << plan.checkpoint_log_bytes << " of log, of which " << plan.log_kept_bytes
-      << " are kept";
+      << plan.lock_kind_clients << " all kinds of them, " << plan.sequence_clients << " sequences, "
+      << plan.watch_clients << " watches, " << plan.churn_clients << " coming and going, "
+      << plan.tree_clients << " trees, " << plan.feed_clients << " feeds, " << plan.zookeeper_clients
+      << " of ZooKeeper's; checkpoints " << (plan.leveldb ? "on LevelDB" : "in memory") << " from "
+      << plan.checkpoint_dirty_bytes << " bytes of changes or " << plan.checkpoint_log_bytes
+      << " of log, of which " << plan.log_kept_bytes << " are kept";
   return out.str();
 }
 

@@ -85,6 +85,13 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       u(s.multis), u(s.multis_refused), u(s.recursive_deletes), u(s.containers), u(s.ttl_nodes),
       u(s.nodes_reaped), u(s.lags), u(s.lags_cut_off), u(s.session_moves));
   lines += text;
+  std::snprintf(
+      text, sizeof(text),
+      "kinds of locks         %llu shared grants, %llu permits, %llu upgrades, %llu downgrades, %llu "
+      "refused as contended, %llu writes under a lock, %llu taken away, %llu kept for nobody\n",
+      u(s.shared_grants), u(s.permit_grants), u(s.upgrades), u(s.downgrades), u(s.locks_contended),
+      u(s.writes_under_lock), u(s.locks_taken_away), u(s.places_kept));
+  lines += text;
   lines += disk_lines(s);
   if (s.graphs_with_leader + s.graphs_without_leader > 0) {
     std::snprintf(text, sizeof(text),

@@ -5,7 +5,7 @@ namespace quorate::sim {
 using std::chrono::milliseconds;
 
 std::string key_path(uint32_t key) { return "/k" + std::to_string(key); }
-std::string lock_path(uint32_t lock) { return "/l" + std::to_string(lock); }
+std::string lock_path(uint32_t lock) { return kLockPrefix + std::to_string(lock); }
 
 // ---- periodic
 

@@ -14,9 +14,13 @@
 #include "tests/sim/client.h"
 #include "tests/sim/history.h"
 #include "tests/sim/lock_history.h"
+#include "tests/sim/place_history.h"
 #include "tests/sim/watch_history.h"
 
 namespace quorate::sim {
+
+// The paths of all locks begin so.
+inline constexpr const char* kLockPrefix = "/l";
 
 // What all clients of a run write their observations into.
 struct Histories {
@@ -26,6 +30,7 @@ struct Histories {
   RealTimeOrder order;
   RegisterHistory registers;
   LockHistory locks;
+  PlaceHistory places{{kLockPrefix}};
   SequenceHistory sequences;
   WatchHistory watches;
   std::map<std::string, FencedResource> resources;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "tests/sim/lock_kinds_client.h"
 #include "tests/sim/tree_clients.h"
 #include "tests/sim/zookeeper_client.h"
 
@@ -63,6 +64,7 @@ void World::add_clients() {
   add(static_cast<TreeClient*>(nullptr), plan.tree_clients);
   add(static_cast<FeedClient*>(nullptr), plan.feed_clients);
   add(static_cast<ZookeeperClient*>(nullptr), plan.zookeeper_clients);
+  add(static_cast<LockKindsClient*>(nullptr), plan.lock_kind_clients);
 }
 
 ClientMachine* World::client(Node node) {
@@ -96,6 +98,9 @@ Oracle::Hooks World::hooks() {
   hooks.requests_in_flight = [this] {
     return std::any_of(clients_.begin(), clients_.end(),
                        [](const auto& c) { return c->has_requests_in_flight(); });
+  };
+  hooks.committed = [this](const kv::Applied& applied, int64_t cluster_ms) {
+    require(histories_.places.committed(applied, cluster_ms));
   };
   hooks.expiry_committed = [this](SessionId session) { expiry_committed(session); };
   hooks.process_ended = [this](SimServer& server, bool machine_up) { process_ended(server, machine_up); };
@@ -273,6 +278,7 @@ RunResult World::run() {
   }
   context_.statistics.seeds = 1;
   context_.statistics.seeds_on_leveldb = context_.plan.leveldb ? 1 : 0;
+  context_.statistics.places_kept = histories_.places.kept();
   context_.statistics.nodes_reaped = context_.model.nodes_reaped();
   for (const auto& server : servers_) server->count_disk();
   context_.statistics.simulated_ms = static_cast<uint64_t>(to_ms(context_.now()));
