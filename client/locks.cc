@@ -14,7 +14,7 @@ namespace {
 kv::AcquireOp asked(std::string_view path, const std::string& name, kv::Mode mode, uint32_t permits,
                     const AcquireOptions& options) {
   const auto delay = std::clamp<int64_t>(options.delay.count(), 0, UINT32_MAX);
-  return {std::string(path), name, {mode, permits, static_cast<uint32_t>(delay), false}};
+  return {std::string(path), options.data.value_or(name), {mode, permits, static_cast<uint32_t>(delay), false}};
 }
 
 void put(const kv::AcquireOp& lock, api::Acquire& out) {

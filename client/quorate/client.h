@@ -64,6 +64,8 @@ struct AcquireOptions {
   // began to come to an end. Not when it is released, nor when its client closes the session. Looked at about
   // once a second.
   milliseconds delay{0};
+  // Written into the queue in place of Options::name.
+  std::optional<std::string> data{};
 };
 
 class Client {
