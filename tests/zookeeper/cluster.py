@@ -105,5 +105,7 @@ class Cluster:
     def stop(self, keep=False):
         for server in list(self.processes):
             self.kill(server)
-        if not keep:
+        if keep:
+            print("the servers' logs are kept in " + self.folder)
+        else:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,11 +1,16 @@
-"""ZooKeeper's own client in Java, by the commands of zkCli.sh, against three servers.
-Usage: zkcli_test.py QUORATED"""
+"""ZooKeeper's own client in Java, by the commands of zkCli.sh, against three servers, of which the leader dies between
+two commands. Usage: zkcli_test.py QUORATED"""
 
 import subprocess
 import sys
+import threading
+import time
 
 from cluster import Cluster, until
 from oracle import CLASSES
+
+LIMIT_S = 30
+LOST = "ConnectionLoss"
 
 # A command, and what is to be read in its answer.
 COMMANDS = [
@@ -34,6 +39,15 @@ COMMANDS = [
     ("config", "participant"),
     ("sync /a", "Sync is OK"),
     ("addWatch -m PERSISTENT_RECURSIVE /a", ""),
+    ("stat -w /mine", "dataVersion = 0"),
+]
+# After the death of the leader, in the same session: its nodes, its permissions and its watches are there.
+AFTERWARDS = [
+    ("ls /", "[a, box, mine, mortal, zookeeper]"),
+    ("getEphemerals /a", "[/a/e]"),
+    ("whoami", "digest: anna"),
+    ("set /mine y", "WatchedEvent state:SyncConnected type:NodeDataChanged path:/mine"),
+    ("create -s /a/q- three", "Created /a/q-0000000003"),
     ("delete /a/over", "WatchedEvent state:SyncConnected type:NodeDeleted path:/a/over"),
     ("removewatches /a", ""),
     ("deleteall /a", ""),
@@ -41,22 +55,71 @@ COMMANDS = [
 ]
 
 
+class Shell:
+    """zkCli.sh, asked one thing after another."""
+
+    def __init__(self, addresses):
+        command = ["/usr/bin/java", "-Xmx128m", "-cp", CLASSES, "org.apache.zookeeper.ZooKeeperMain",
+                   "-server", addresses]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, text=True)
+        self.told, self.changed = "", threading.Condition()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            with self.changed:
+                self.told += line
+                self.changed.notify_all()
+
+    def give(self, command):
+        with self.changed:
+            begin = len(self.told)
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return begin
+
+    def ask(self, command, expected):
+        """Whether that is told of it, within a time that only a fault reaches. A command whose answer was lost with
+        its connection is given again."""
+        end = time.monotonic() + LIMIT_S
+        while time.monotonic() < end:
+            begin = self.give(command)
+            if not expected:
+                return True
+            with self.changed:
+                self.changed.wait_for(lambda: expected in self.told[begin:] or LOST in self.told[begin:],
+                                      end - time.monotonic())
+                if expected in self.told[begin:]:
+                    return True
+        return False
+
+    def quit(self):
+        self.give("quit")
+        self.process.wait(LIMIT_S)
+
+
 def main(quorated):
-    cluster = Cluster(quorated)
+    cluster, shell = Cluster(quorated), None
     try:
         for server in cluster.ids():
             until(lambda: cluster.serves(server), "quorated serves")
-        command = ["/usr/bin/java", "-Xmx128m", "-cp", CLASSES, "org.apache.zookeeper.ZooKeeperMain",
-                   "-server", cluster.addresses()]
-        asked = "".join("%s\n" % text for text, _ in COMMANDS) + "quit\n"
-        done = subprocess.run(command, input=asked, capture_output=True, text=True, timeout=60)
-        told = done.stdout + done.stderr
-        missing = ["%s: '%s'" % each for each in COMMANDS if each[1] not in told]
+        shell = Shell(cluster.addresses())
+        missing = ["%s: '%s'" % each for each in COMMANDS if not shell.ask(*each)]
+        killed = cluster.leader()
+        cluster.kill(killed)
+        cluster.start(killed)
+        missing += ["%s: '%s'" % each for each in AFTERWARDS if not shell.ask(*each)]
+        shell.quit()
         if missing:
-            print(told)
+            print(shell.told)
             print("not told:\n  " + "\n  ".join(missing))
+        print("%d passed, %d failed" % (len(COMMANDS) + len(AFTERWARDS) - len(missing), len(missing)))
         return 1 if missing else 0
     finally:
+        if shell:
+            shell.process.kill()
         cluster.stop()
 
 

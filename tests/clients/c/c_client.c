@@ -1,6 +1,8 @@
 /* ZooKeeper's C client (libzookeeper_mt, with THREADED) against a running cluster: c_client HOST:PORT,... Each check
- * prints a line; the exit code is the number of those that failed. */
+ * prints a line; the exit code is the number of those that failed. After the line READY whoever started it kills the
+ * cluster's leader, and sends SIGUSR1 when that is done. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,9 +177,62 @@ static void sessions(const char* servers) {
   zookeeper_close(zk);
 }
 
+/* Whether the leader was killed: SIGUSR1 is blocked in all threads, and waits until it is looked at. */
+static int leader_was_killed(void) {
+  sigset_t waiting;
+  sigpending(&waiting);
+  return sigismember(&waiting, SIGUSR1);
+}
+
+/* A set that is asked again when its connection was lost; each may be done more than once. */
+static int set_for_sure(zhandle_t* zk, const char* path, const char* data) {
+  const struct timespec pause = {0, 50 * 1000 * 1000};
+  int rc = zoo_set(zk, path, data, (int)strlen(data), -1);
+  for (time_t end = time(NULL) + LIMIT_S; rc != ZOK && rc != ZNONODE && time(NULL) < end;) {
+    nanosleep(&pause, NULL);
+    rc = zoo_set(zk, path, data, (int)strlen(data), -1);
+  }
+  return rc;
+}
+
+/* One client attached anywhere writes all the while; the watches of another are told of what it wrote last. */
+static void failover(const char* servers) {
+  struct events first = {0}, second = {0}, told = {0};
+  struct Stat stat;
+  char data[64], got[64];
+  int length = sizeof(got), ok = 1, after = 0, rc = ZCONNECTIONLOSS;
+  zhandle_t* zk = zookeeper_init(servers, watcher, 10000, NULL, &first, 0);
+  zhandle_t* other = zookeeper_init(servers, watcher, 10000, NULL, &second, 0);
+  check("two sessions", wait_for(&first.connected, 1) && wait_for(&second.connected, 1));
+  const int64_t session = zoo_client_id(zk)->client_id;
+  check("a node of one", zoo_create(zk, at("/kept"), "", 0, &ZOO_OPEN_ACL_UNSAFE, ZOO_EPHEMERAL, NULL, 0) == ZOK);
+  check("a node for both", zoo_create(zk, at("/f"), "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0) == ZOK);
+  check("a watch of the other", zoo_wexists(other, at("/last"), watcher, &told, &stat) == ZNONODE);
+  puts("READY");
+  fflush(stdout);
+  for (time_t end = time(NULL) + LIMIT_S; ok && after < ROUNDS && time(NULL) < end;) {
+    snprintf(data, sizeof(data), "%d", after);
+    ok = set_for_sure(zk, at("/f"), data) == ZOK;
+    if (leader_was_killed()) ++after;
+  }
+  check("writes go on across a killed leader", ok && after == ROUNDS);
+  check("in the same session", zoo_client_id(zk)->client_id == session);
+  for (time_t end = time(NULL) + LIMIT_S; rc == ZCONNECTIONLOSS && time(NULL) < end;) rc = zoo_exists(zk, at("/kept"), 0, &stat);
+  check("whose node is still there", rc == ZOK && stat.ephemeralOwner == session);
+  rc = zoo_get(zk, at("/f"), 0, got, &length, &stat);
+  check("with what was written last", rc == ZOK && length == (int)strlen(data) && memcmp(got, data, strlen(data)) == 0);
+  check("a node for the watch", zoo_create(zk, at("/last"), "", 0, &ZOO_OPEN_ACL_UNSAFE, 0, NULL, 0) == ZOK);
+  check("which is told", wait_for(&told.created, 1) && told.created == 1);
+  check("both close", zookeeper_close(zk) == ZOK && zookeeper_close(other) == ZOK);
+}
+
 int main(int argc, char** argv) {
   struct events seen = {0};
+  sigset_t killed;
   if (argc != 2) return 2;
+  sigemptyset(&killed);
+  sigaddset(&killed, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &killed, NULL);
   zoo_set_debug_level(ZOO_LOG_LEVEL_ERROR);
   snprintf(base, sizeof(base), "/c-client-%ld", (long)time(NULL));
   zhandle_t* zk = zookeeper_init(argv[1], watcher, 10000, NULL, &seen, 0);
@@ -190,5 +245,6 @@ int main(int argc, char** argv) {
   order(zk);
   sessions(argv[1]);
   check("close", zookeeper_close(zk) == ZOK);
+  failover(argv[1]);
   return failures;
 }
