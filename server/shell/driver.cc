@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/check.h"
@@ -17,6 +18,14 @@ namespace quorate::server {
 // Handlers run before the replica's output is taken: what one look at the sockets finds ready, and no endless
 // stream of it.
 constexpr int kHandlersPerTurn = 512;
+
+namespace {
+bool answers_zookeeper(const std::vector<ClientMessage>& messages) {
+  return std::any_of(messages.begin(), messages.end(), [](const ClientMessage& message) {
+    return std::holds_alternative<zookeeper::Reply>(message.body);
+  });
+}
+}  // namespace
 
 struct Driver::Impl {
   Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecovered recovered, std::unique_ptr<Wal> wal,
@@ -150,11 +159,13 @@ void Driver::Impl::dispatch(Output& output) {
     peers.set_peers(members);
   }
   for (const PeerMessage& message : output.peers) peers.send(message);
+  // Before a write the peers go first: their disks work beside ours. With nothing to write the answers do:
+  // what is left to say to the peers (a commit index) keeps nobody waiting. But a client of ZooKeeper's that
+  // is answered may tell another, and that one reads at a follower, which should know by then.
+  const bool answers_first = output.ticket == Ticket() && !answers_zookeeper(output.clients);
   send_to_clients(output.clients);
   for (const ConnectionId connection : output.crowded) clients.crowded(connection);
-  // Before a write the peers go first: their disks work beside ours. With nothing to write the answers do:
-  // what is left to say to the peers (a commit index) keeps nobody waiting.
-  if (output.ticket == Ticket()) clients.flush();
+  if (answers_first) clients.flush();
   if (!output.peers.empty()) peers.flush();
   for (const ConnectionId connection : output.close) clients.close(connection);
   if (output.stopped) done = true;
