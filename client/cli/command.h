@@ -57,6 +57,10 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action);
 // `command` is what stood behind "--".
 void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<std::string>& command,
                        Action& action);
+void add_election_commands(CLI::App& app, const Globals& globals, const std::vector<std::string>& command,
+                           Action& action);
+void add_service_commands(CLI::App& app, const Globals& globals, const std::vector<std::string>& command,
+                          Action& action);
 void add_permission_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_session_commands(CLI::App& app, const Globals& globals, Action& action);
@@ -76,6 +80,7 @@ struct LockWish {
   uint32_t permits = 0;
   std::optional<milliseconds> wait;
   milliseconds delay{0};
+  std::optional<std::string> data{};  // what its place in the queue says
 };
 int run_under_lock(const Globals& globals, const LockWish& wish, const std::vector<std::string>& command);
 

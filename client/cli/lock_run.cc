@@ -45,7 +45,7 @@ Result<Held> held(Result<T> lock) {
 }
 
 Result<Held> acquire(Client& client, const LockWish& wish) {
-  const client::AcquireOptions options{.wait = wish.wait, .delay = wish.delay};
+  const client::AcquireOptions options{.wait = wish.wait, .delay = wish.delay, .data = wish.data};
   if (wish.mode == client::LockMode::kShared) return held(client.acquire_shared(wish.path, options));
   if (wish.mode == client::LockMode::kPermit)
     return held(client.acquire_permit(wish.path, wish.permits, options));

@@ -54,9 +54,14 @@ std::string usage_problem(const CLI::App& app, const CLI::Error& error) {
   return what;
 }
 
-// What stands behind "--" of `lock run` belongs to its command, whatever it looks like.
+// What stands behind "--" of `lock run`, `elect run` and `service register` belongs to its command, whatever
+// it looks like.
 std::vector<std::string> cut_command(std::vector<std::string>& arguments) {
-  bool lock = false, run = false;
+  const auto runs = [](const std::string& group, const std::string& what) {
+    return ((group == "lock" || group == "elect") && what == "run") ||
+           (group == "service" && what == "register");
+  };
+  bool run = false;
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--") {
       if (!run) return {};
@@ -65,8 +70,7 @@ std::vector<std::string> cut_command(std::vector<std::string>& arguments) {
       arguments.resize(i);
       return command;
     }
-    run = run || (lock && arguments[i] == "run");
-    lock = arguments[i] == "lock";
+    run = run || (i > 0 && runs(arguments[i - 1], arguments[i]));
   }
   return {};
 }
@@ -107,6 +111,8 @@ int main(int argc, char** argv) {
   add_txn_command(app, globals, action);
   add_permission_commands(app, globals, action);
   add_lock_commands(app, globals, command, action);
+  add_election_commands(app, globals, command, action);
+  add_service_commands(app, globals, command, action);
   add_cluster_commands(app, globals, action);
   add_session_commands(app, globals, action);
   add_snapshot_commands(app, globals, action);

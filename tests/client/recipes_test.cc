@@ -13,50 +13,12 @@
 #include "client/quorate/election.h"
 #include "client/quorate/group.h"
 #include "client/quorate/queue.h"
-#include "tests/server/server_process.h"
+#include "tests/client/real_server.h"
 
 namespace quorate::client {
 namespace {
 
-using server::free_ports;
-using server::ServerProcess;
-using server::TemporaryFolder;
-
-constexpr milliseconds kLong(20'000);  // only a failure waits for so long
-constexpr milliseconds kShort(30);
-
-// One server for all tests of this program; each has a folder of the tree to itself.
-class Recipes : public testing::Test {
- protected:
-  static void SetUpTestSuite() {
-    const std::vector<uint16_t> ports = free_ports(1);
-    endpoint_ = "127.0.0.1:" + std::to_string(ports[0]);
-    folder_ = std::make_unique<TemporaryFolder>();
-    server_ = std::make_unique<ServerProcess>(
-        std::vector<std::string>{"--data", folder_->path() + "/data", "--client", endpoint_});
-    Client client(options());
-    ASSERT_TRUE(server::eventually([&] { return client.exists("/").ok(); })) << server_->said();
-  }
-  static void TearDownTestSuite() {
-    server_.reset();
-    folder_.reset();
-  }
-  static Options options() {
-    Options options;
-    options.endpoints = {endpoint_};
-    return options;
-  }
-  static std::string fresh_path() { return "/recipe" + std::to_string(++paths_); }
-
-  std::string path = fresh_path();
-  Client a{options()}, b{options()};
-
- private:
-  static inline std::string endpoint_;
-  static inline std::unique_ptr<TemporaryFolder> folder_;
-  static inline std::unique_ptr<ServerProcess> server_;
-  static inline std::atomic<int> paths_ = 0;
-};
+using Recipes = RealServer;
 
 // ---- election
 

@@ -1,0 +1,228 @@
+#include "client/quorate/service.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "client/recipes/wait.h"
+
+namespace quorate::client {
+namespace {
+
+constexpr size_t kReadsAtOnce = 500;
+
+uint64_t random_number() {
+  uint64_t number = 0;
+  while (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+  }
+  return number;
+}
+
+bool is_part_of_path(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
+}
+
+Status validate_instance(const ServiceInstance& instance) {
+  if (!is_part_of_path(instance.name) || !is_part_of_path(instance.id))
+    return Error{ErrorCode::kInvalidArgument,
+                 "a service needs a name, and an instance an id, that can be one part of a path"};
+  if (instance.address.empty())
+    return Error{ErrorCode::kInvalidArgument, "an instance of a service needs an address"};
+  if (const auto read = read_instance(write_instance(instance));
+      !read.ok() || read->payload != instance.payload)
+    return Error{ErrorCode::kInvalidArgument, "the payload of an instance must be compact JSON in UTF-8"};
+  return {};
+}
+
+}  // namespace
+
+std::string draw_instance_id() {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string id;
+  for (const uint64_t half : {random_number(), random_number()}) {
+    for (int shift = 60; shift >= 0; shift -= 4) id.push_back(kHex[half >> shift & 15]);
+  }
+  return id;
+}
+
+// ---- registering
+
+Registration& Registration::operator=(Registration&& other) noexcept {
+  if (this != &other) {
+    if (client_ != nullptr) (void)remove();
+    client_ = std::exchange(other.client_, nullptr);
+    node_ = std::move(other.node_);
+    instance_ = std::move(other.instance_);
+  }
+  return *this;
+}
+
+Registration::~Registration() {
+  if (client_ != nullptr) (void)remove();
+}
+
+Status Registration::remove() {
+  if (client_ == nullptr) return Error{ErrorCode::kNoNode, "the instance is out of the registry already"};
+  return std::exchange(client_, nullptr)->remove(node_);
+}
+
+Result<Registration> Registry::add(ServiceInstance instance) {
+  if (instance.id.empty()) instance.id = draw_instance_id();
+  if (Status status = validate_instance(instance); !status.ok()) return status.error();
+  if (instance.registered_ms == 0) {
+    instance.registered_ms =
+        std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  }
+  const Result<Created> made = client_.create(folder(instance.name) + "/" + instance.id,
+                                              write_instance(instance), {.ephemeral = true, .parents = true});
+  if (!made.ok()) return made.error();
+  return Registration(client_, made->path, std::move(instance));
+}
+
+// ---- looking
+
+Result<std::vector<std::string>> Registry::services() {
+  Result<std::vector<std::string>> names = client_.children(base_);
+  if (names.code() == ErrorCode::kNoNode) return std::vector<std::string>();
+  return names;
+}
+
+Result<std::vector<ServiceInstance>> Registry::instances(std::string_view name) {
+  if (!is_part_of_path(std::string(name)))
+    return Error{ErrorCode::kInvalidArgument, "a service needs a name that can be one part of a path"};
+  const Result<std::vector<std::string>> ids = client_.children(folder(name));
+  std::vector<ServiceInstance> all;
+  if (ids.code() == ErrorCode::kNoNode) return all;
+  if (!ids.ok()) return ids.error();
+  for (size_t begin = 0; begin < ids->size(); begin += kReadsAtOnce) {
+    const size_t end = std::min(ids->size(), begin + kReadsAtOnce);
+    std::vector<ReadRequest> reads;
+    for (size_t i = begin; i < end; ++i) reads.push_back({folder(name) + "/" + (*ids)[i]});
+    const Result<std::vector<ReadResult>> nodes = client_.read_many(reads);
+    if (!nodes.ok()) return nodes.error();
+    for (const ReadResult& node : *nodes) {
+      if (!node.error.ok()) continue;
+      if (Result<ServiceInstance> instance = read_instance(node.data); instance.ok())
+        all.push_back(std::move(*instance));
+    }
+  }
+  return all;
+}
+
+Result<std::vector<ServiceInstance>> Registry::next_instances(std::string_view name,
+                                                              const std::vector<ServiceInstance>& known,
+                                                              std::optional<milliseconds> wait) {
+  using Instances = std::vector<ServiceInstance>;
+  return wait_for<Instances>(client_, folder(name), wait, "the instances did not change in time",
+                             [&]() -> Result<std::optional<Instances>> {
+                               Result<Instances> now = instances(name);
+                               if (!now.ok()) return now.error();
+                               if (*now == known) return std::optional<Instances>();
+                               return std::optional<Instances>(std::move(*now));
+                             });
+}
+
+// ---- choosing
+
+const ServiceInstance& pick_one(const std::vector<ServiceInstance>& instances, Pick how, uint64_t turn,
+                                uint64_t random) {
+  if (how == Pick::kRoundRobin) return instances[turn % instances.size()];
+  uint64_t sum = 0;
+  for (const ServiceInstance& each : instances) sum += each.weight;
+  if (how == Pick::kRandom || sum == 0) return instances[random % instances.size()];
+  uint64_t at = random % sum;
+  for (const ServiceInstance& each : instances) {
+    if (at < each.weight) return each;
+    at -= each.weight;
+  }
+  return instances.back();
+}
+
+// ---- the cache
+
+ServiceCache::ServiceCache(Registry& registry, std::string name, milliseconds look_every)
+    : registry_(registry),
+      name_(std::move(name)),
+      look_every_(std::max(look_every, milliseconds(10))),
+      random_(random_number()),
+      thread_([this] { run(); }) {}
+
+ServiceCache::~ServiceCache() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  thread_.join();
+}
+
+void ServiceCache::took(const Result<std::vector<ServiceInstance>>& seen,
+                        std::chrono::steady_clock::time_point began) {
+  const std::lock_guard lock(mutex_);
+  failing_ = !seen.ok();
+  if (seen.ok()) {
+    instances_ = *seen;
+    confirmed_ = began;
+  }
+  changed_.notify_all();
+}
+
+// A change ends the wait at once; without one it looks again, so that it knows whether it could.
+void ServiceCache::run() {
+  using Clock = std::chrono::steady_clock;
+  while (true) {
+    std::vector<ServiceInstance> known;
+    bool seen_before = false;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopping_) return;
+      known = instances_;
+      seen_before = confirmed_.has_value() && !failing_;
+    }
+    Clock::time_point began = Clock::now();
+    Result<std::vector<ServiceInstance>> seen =
+        seen_before ? registry_.next_instances(name_, known, look_every_) : registry_.instances(name_);
+    if (seen.code() == ErrorCode::kTimeout && seen_before) {
+      began = Clock::now();
+      seen = registry_.instances(name_);
+    }
+    took(seen, began);
+    std::unique_lock lock(mutex_);
+    if (failing_)
+      changed_.wait_for(lock, std::min(look_every_, milliseconds(200)), [this] { return stopping_; });
+  }
+}
+
+ServiceView ServiceCache::view() const {
+  const std::lock_guard lock(mutex_);
+  ServiceView view{instances_, failing_ || !confirmed_, milliseconds(0)};
+  if (!confirmed_) return view;
+  view.age = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *confirmed_);
+  // A look that hangs is one that fails.
+  view.stale = view.stale || view.age > 3 * look_every_;
+  return view;
+}
+
+std::optional<ServiceInstance> ServiceCache::pick(Pick how, std::string_view tag) {
+  const std::lock_guard lock(mutex_);
+  std::vector<ServiceInstance> able;
+  for (const ServiceInstance& each : instances_) {
+    const bool has_tag = tag.empty() || std::find(each.tags.begin(), each.tags.end(), tag) != each.tags.end();
+    if (each.enabled && has_tag) able.push_back(each);
+  }
+  if (able.empty()) return std::nullopt;
+  // As good as any for shares of work (Steele and others, SplitMix64).
+  uint64_t number = random_ += 0x9e3779b97f4a7c15U;
+  number = (number ^ number >> 30) * 0xbf58476d1ce4e5b9U;
+  number = (number ^ number >> 27) * 0x94d049bb133111ebU;
+  return pick_one(able, how, turn_++, number ^ number >> 31);
+}
+
+Status ServiceCache::wait_until_seen(milliseconds wait) const {
+  std::unique_lock lock(mutex_);
+  if (changed_.wait_for(lock, wait, [this] { return confirmed_.has_value(); })) return {};
+  return Error{ErrorCode::kTimeout, "no server said in time which instances " + name_ + " has"};
+}
+
+}  // namespace quorate::client

@@ -1,0 +1,52 @@
+// Real clients of one real server, for tests of what is built on the client library.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/quorate/client.h"
+#include "tests/server/server_process.h"
+
+namespace quorate::client {
+
+inline constexpr milliseconds kLong(20'000);  // only a failure waits for so long
+inline constexpr milliseconds kShort(30);
+
+// One server for all tests of a suite; each has a folder of the tree to itself.
+class RealServer : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    const std::vector<uint16_t> ports = server::free_ports(1);
+    endpoint_ = "127.0.0.1:" + std::to_string(ports[0]);
+    folder_ = std::make_unique<server::TemporaryFolder>();
+    server_ = std::make_unique<server::ServerProcess>(
+        std::vector<std::string>{"--data", folder_->path() + "/data", "--client", endpoint_});
+    Client client(options());
+    ASSERT_TRUE(server::eventually([&] { return client.exists("/").ok(); })) << server_->said();
+  }
+  static void TearDownTestSuite() {
+    server_.reset();
+    folder_.reset();
+  }
+  static Options options() {
+    Options options;
+    options.endpoints = {endpoint_};
+    return options;
+  }
+  static std::string fresh_path() { return "/recipe" + std::to_string(++paths_); }
+
+  std::string path = fresh_path();
+  Client a{options()}, b{options()};
+
+ private:
+  static inline std::string endpoint_;
+  static inline std::unique_ptr<server::TemporaryFolder> folder_;
+  static inline std::unique_ptr<server::ServerProcess> server_;
+  static inline std::atomic<int> paths_ = 0;
+};
+
+}  // namespace quorate::client
