@@ -1,5 +1,5 @@
-# What `cmake --install` puts in place of the library: find_package(quorate), then link quorate::client and include
-# <quorate/client.h>. Our own folders' names stay below include/quorate-devel, where they meet nobody else's.
+# What `cmake --install` puts in place: the programs, and the library for find_package(quorate), then link quorate::client, or for
+# `pkg-config quorate`; then include <quorate/client.h>. Our own folders' names stay below include/quorate-devel, where they meet nobody else's.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
@@ -7,6 +7,9 @@ set(quorate_headers ${CMAKE_INSTALL_INCLUDEDIR}/quorate-devel)
 set(quorate_package ${CMAKE_INSTALL_LIBDIR}/cmake/quorate)
 
 install(TARGETS quorate RUNTIME)
+if(TARGET quorated)
+  install(TARGETS quorated RUNTIME)
+endif()
 file(GLOB public_headers CONFIGURE_DEPENDS quorate/*.h)
 install(FILES ${public_headers} DESTINATION ${quorate_headers}/client/quorate)
 foreach(path ${public_headers})
@@ -25,10 +28,25 @@ install(EXPORT quorate NAMESPACE quorate:: DESTINATION ${quorate_package})
 file(CONFIGURE OUTPUT quorate-config.cmake CONTENT [=[
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
-find_dependency(Boost 1.81)
 find_dependency(Protobuf)
 include(${CMAKE_CURRENT_LIST_DIR}/quorate.cmake)
 ]=] @ONLY)
 write_basic_package_version_file(quorate-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/quorate-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/quorate-config-version.cmake
   DESTINATION ${quorate_package})
+
+# Found from where it stands, so that the prefix may be chosen when it is installed.
+file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+file(CONFIGURE OUTPUT quorate.pc CONTENT [=[
+prefix=${pcfiledir}/@up@
+libdir=${prefix}/@CMAKE_INSTALL_LIBDIR@
+includedir=${prefix}/@quorate_headers@
+
+Name: quorate
+Description: Client of Quorate, a replicated coordination and lock service
+Version: @PROJECT_VERSION@
+Requires: protobuf
+Cflags: -I${includedir}
+Libs: -L${libdir} -lquorate_client -lquorate_kv -lquorate_proto -lquorate_base -lxxhash -pthread
+]=] @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/quorate.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
