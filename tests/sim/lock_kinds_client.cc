@@ -64,7 +64,7 @@ void LockKindsClient::ask() {
   state_ = State::kAsking;
   ++round_;
   early_grants_.clear();
-  early_losses_.clear();
+  told_lost_.clear();
   asked_on_ = connection();
   kv::Operation operation;
   if (places_.size() == 1) {
@@ -98,8 +98,8 @@ void LockKindsClient::asked(const kv::Outcome& outcome) {
                        : histories_.places.told_place(place.node, token_, false, outcome.zxid));
     place.held = place.held || early_grants_.contains(place.node);
   }
-  for (const std::string& node : std::set<std::string>(early_losses_)) {
-    if (place_of(node) != nullptr) return lose(node);
+  for (const Place& place : places_) {
+    if (told_lost_.contains(place.node)) return lose(std::string(place.node));
   }
   // A stored outcome is older than this connection: what came of it may have been told to the one before.
   known_on_ = asked_on_ == connection() ? asked_on_ : ConnectionId();
@@ -153,7 +153,7 @@ void LockKindsClient::on_loss(const lock::Loss& loss) {
   if (loss.session != session()) throw Violation(name() + ": was told of a loss of another session's");
   require(histories_.places.told_taken(loss.node, loss.zxid));
   ++context_.statistics.locks_taken_away;
-  if (state_ == State::kAsking) early_losses_.insert(loss.node);
+  told_lost_.insert(loss.node);
   if (state_ == State::kWaiting || state_ == State::kHolding) lose(loss.node);
 }
 
@@ -347,16 +347,20 @@ void LockKindsClient::release(uint64_t round) {
   }
   const auto missing = std::make_shared<size_t>(places_.size());
   for (const Place& place : places_) {
-    write(kv::ReleaseOp{place.node}, [this, missing, node = place.node](const kv::Outcome* outcome) {
-      if (outcome == nullptr) return;
-      const bool taken = outcome->code == ErrorCode::kNoNode && histories_.places.was_taken(node);
-      if (outcome->code != ErrorCode::kOk && !taken)
-        throw Violation(name() + ": a release was refused: " + outcome->message);
-      if (--*missing > 0) return;
-      state_ = State::kIdle;
-      places_.clear();
-      ++round_;
-    });
+    write(kv::ReleaseOp{place.node},
+          [this, missing, node = place.node, known_on = known_on_](const kv::Outcome* outcome) {
+            if (outcome == nullptr) return;
+            const bool taken = outcome->code == ErrorCode::kNoNode && histories_.places.was_taken(node);
+            // Who takes a lock away is told of before any answer shows it.
+            if (taken && known_on == connection() && connection().value() != 0 && !told_lost_.contains(node))
+              throw Violation(name() + ": " + node + " was taken away, and it was never told");
+            if (outcome->code != ErrorCode::kOk && !taken)
+              throw Violation(name() + ": a release was refused: " + outcome->message);
+            if (--*missing > 0) return;
+            state_ = State::kIdle;
+            places_.clear();
+            ++round_;
+          });
   }
 }
 

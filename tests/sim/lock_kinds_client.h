@@ -67,7 +67,7 @@ class LockKindsClient final : public PeriodicClient {
   bool patient_ = true;  // several at once: waits for them
   ConnectionId asked_on_;
   ConnectionId known_on_;  // the connection that has been there since we knew where we stand, or none
-  std::set<std::string> early_grants_, early_losses_;
+  std::set<std::string> early_grants_, told_lost_;
 };
 
 }  // namespace quorate::sim

@@ -45,6 +45,7 @@ bool PlaceHistory::looked_at(std::string_view lock) const {
 Verdict PlaceHistory::committed(const kv::Applied& applied, int64_t cluster_ms) {
   using Kind = kv::Change::Kind;
   std::set<std::string> touched;
+  std::set<Token> taken;
   for (const kv::Change& change : applied.changes) {
     const std::string lock(kv::parent_of(change.path));
     if ((!is_place(change) && !change.place.gone) || !looked_at(lock)) continue;
@@ -54,6 +55,8 @@ Verdict PlaceHistory::committed(const kv::Applied& applied, int64_t cluster_ms) 
       put(queue, change, cluster_ms);
     } else if (change.kind == Kind::kDeleted) {
       if (Verdict wrong = take(queue, change, applied, cluster_ms)) return wrong;
+      if (is_place(change) && was_taken(change.path)) taken.insert(Token(change.czxid.value()));
+      if (taken.size() > 1) return change.path + " was taken away beside one with another token";
     } else {
       for (const size_t i : queue.present) {
         if (queue.all[i].node == change.path) queue.all[i].mode.mode = kv::Mode::kShared;

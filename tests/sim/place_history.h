@@ -24,9 +24,9 @@ class PlaceHistory {
   // Looks at the queues whose paths begin with one of these.
   explicit PlaceHistory(std::vector<std::string> roots) : roots_(std::move(roots)) {}
 
-  // An entry was committed. Nobody who holds stops to, but by leaving; whose session is over has left every
-  // queue; what is kept for a holder whose session expired is kept as long as it was asked for, in cluster
-  // time.
+  // An entry was committed. What it takes from others has one token; nobody who holds stops to, but by
+  // leaving; whose session is over has left every queue; what is kept for a holder whose session expired is
+  // kept as long as it was asked for, in cluster time.
   Verdict committed(const kv::Applied& applied, int64_t cluster_ms);
 
   // A session was told that its place holds from that entry on: a grant, or an acquire that held at once.

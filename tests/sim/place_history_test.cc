@@ -161,6 +161,14 @@ TEST_F(PlaceTest, WhoTookAPlaceAwayIsKnown) {
   expect_says(places.told_taken("/l/1", Zxid(7)), "that did not");
 }
 
+TEST_F(PlaceTest, WhatIsTakenBesideTheOneThatWasNamedIsFound) {
+  join(4, 1, permit());
+  join(5, 2, permit());
+  applied.outcomes.push_back({SessionId(9), 1, 1, {}, false});
+  expect_says(apply(6, {change(Kind::kDeleted, 1, 4, permit()), change(Kind::kDeleted, 2, 5, permit())}),
+              "beside one with another token");
+}
+
 TEST_F(PlaceTest, ALookAtAQueueIsHeldToIt) {
   join(4, 1, shared());
   join(5, 2, shared());
