@@ -78,24 +78,31 @@ class SharedQueue(unittest.TestCase):
                 self.errors.append("lock run ended with %d" % code)
 
     def kazoo(self, name):
+        from kazoo.exceptions import KazooException
+        while not self.stopping:
+            try:
+                self.kazoo_session(name)
+            except KazooException:
+                pass  # a connection that was lost in the middle: its session is closed, and with it whatever it left
+
+    def kazoo_session(self, name):
         from kazoo.client import KazooClient
-        from kazoo.exceptions import BadArgumentsError, KazooException, NoNodeError
+        from kazoo.exceptions import BadArgumentsError, LockTimeout
         forever = dict(max_tries=-1, max_delay=0.5)
         client = KazooClient(hosts=self.cluster.addresses(), timeout=10, connection_retry=forever, command_retry=forever)
-        client.start(timeout=30)
         try:
+            client.start(timeout=30)
             while not self.stopping:
                 lock = client.Lock(PATH, name)
                 try:
-                    if not lock.acquire(timeout=20):
-                        continue
-                    token = client.exists(PATH + "/" + lock.node).czxid
-                    work(self.file, token, "kazoo")
-                    lock.release()
+                    lock.acquire(timeout=20)
+                except LockTimeout:
+                    continue
                 except BadArgumentsError:
                     time.sleep(0.005)  # a native name is there: kazoo's would not see it
-                except (KazooException, NoNodeError) as error:
-                    self.errors.append("kazoo: %r" % error)
+                    continue
+                work(self.file, client.retry(client.exists, PATH + "/" + lock.node).czxid, "kazoo")
+                lock.release()
         finally:
             client.stop()
             client.close()
