@@ -148,7 +148,7 @@ TEST_F(Recipes, ManyAddAndNothingIsLost) {
 }
 
 TEST_F(Recipes, ACounterDoesWhatANumberDoes) {
-  rc::check([this] {
+  EXPECT_TRUE(rc::check([this] {
     const std::string here = fresh_path();
     Counter counter(a, here);
     int64_t model = 0;
@@ -167,7 +167,7 @@ TEST_F(Recipes, ACounterDoesWhatANumberDoes) {
       }
       RC_ASSERT(*Counter(b, here).get() == model);
     }
-  });
+  }));
 }
 
 TEST_F(Recipes, ACounterOverflowsNothingAndKnowsWhatIsNoNumber) {
@@ -249,7 +249,7 @@ TEST_F(Recipes, AMessageThatIsTooLargeIsRefused) {
 
 // Pushes, takes, acknowledgements, messages given back and consumers that die, against a list.
 TEST_F(Recipes, AQueueDoesWhatAListDoes) {
-  rc::check([this] {
+  EXPECT_TRUE(rc::check([this] {
     struct Entry {
       std::string data;
       uint32_t tries = 0;
@@ -311,7 +311,7 @@ TEST_F(Recipes, AQueueDoesWhatAListDoes) {
       RC_ASSERT(queue.dead()->size() == dead);
     }
     deliveries.clear();
-  });
+  }));
 }
 
 TEST_F(Recipes, ManyConsumersDoEachMessageOnce) {
