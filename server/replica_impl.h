@@ -102,7 +102,7 @@ struct Replica::Impl {
     uint64_t turn = 0;
     size_t turn_bytes = 0;
     bool crowded = false;
-    std::deque<WaitingRead> deferred;
+    std::vector<WaitingRead> deferred;
     std::unique_ptr<ZookeeperClient> zookeeper;  // null: it speaks Quorate's protocol
   };
   void request(ClientRequest request);

@@ -84,7 +84,7 @@ void Replica::Impl::serve_drained() {
     const auto at = connections.find(id);
     if (at == connections.end() || at->second.closing) continue;
     at->second.crowded = false;
-    std::deque<WaitingRead> deferred = std::exchange(at->second.deferred, {});
+    std::vector<WaitingRead> deferred = std::exchange(at->second.deferred, {});
     for (WaitingRead& read : deferred) serve_when_room(std::move(read));
     if (at->second.zookeeper) {
       at->second.zookeeper->held_back = false;

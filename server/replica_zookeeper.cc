@@ -123,6 +123,7 @@ void Replica::Impl::zookeeper_sign(ConnectionId id, Connection& connection) {
 }
 
 void Replica::Impl::zookeeper_upkeep() {
+  if (zookeeper_figures.outstanding == 0) return;
   for (auto& [id, connection] : connections) {
     if (connection.closing || !connection.zookeeper) continue;
     if (connection.zookeeper->phase != ZookeeperClient::Phase::kOpen) continue;

@@ -44,7 +44,8 @@ class InputBuffer {
   }
 
  private:
-  static constexpr size_t kBytesMin = 4096;
+  // All that a connection has which only gives signs of life.
+  static constexpr size_t kBytesMin = 1024;
   // Reads get no larger by themselves; only a frame that does not fit lets the buffer grow further.
   static constexpr size_t kBytesRead = 64 << 10;
   // An empty buffer above this is given back.

@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,7 +50,7 @@ class OutputQueue {
   // The last piece, a new one if that is no string.
   std::string& last_string();
 
-  std::deque<Piece> pieces_;
+  std::list<Piece> pieces_;  // an empty one takes no memory: most connections are idle
   size_t front_offset_ = 0;
   size_t bytes_ = 0;
 };
