@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/check.h"
 #include "base/checksum.h"
 #include "base/codec.h"
 
@@ -14,9 +15,11 @@ constexpr uint8_t kMetaVersion = 1;
 constexpr uint8_t kDataNodeVersion = 1;
 constexpr uint8_t kNodeVersion = 2;
 constexpr uint8_t kSessionVersion = 1;
-// A change whose lists are open to all is of version 1, and has none.
-constexpr uint8_t kOpenChangeVersion = 1;
-constexpr uint8_t kChangeVersion = 2;
+// Of versions 1 and 2 is one change, without lists and with them: these are read, and not written.
+constexpr uint8_t kListsChangeVersion = 2;
+constexpr uint8_t kChangesVersion = 3;
+// Beside the kind.
+constexpr uint8_t kHasLists = 0x80;
 constexpr uint8_t kQuotaVersion = 1;
 
 // Groups of a node's fields: one whose fields all have their defaults is left out, and must be.
@@ -332,34 +335,58 @@ Result<QuotaLimits> decode_quota(std::string_view bytes) {
   return limits;
 }
 
-std::string encode_change(const ChangeRecord& change) {
-  std::string bytes;
-  ByteWriter out(bytes);
+void append_change(std::string& value, const ChangeRecord& change) {
+  ByteWriter out(value);
+  if (value.empty()) {
+    CHECK(change.distance == 0);
+    out.u8(kChangesVersion);
+  }
   const bool open = change.acl.empty() && change.parent_acl.empty();
-  out.u8(open ? kOpenChangeVersion : kChangeVersion);
-  out.u8(static_cast<uint8_t>(change.kind));
+  out.varint(change.distance);
+  out.u8(static_cast<uint8_t>(static_cast<uint8_t>(change.kind) | (open ? 0 : kHasLists)));
   if (!open) {
     out.string(change.acl);
     out.string(change.parent_acl);
   }
-  out.raw(change.path);
-  return bytes;
+  out.string(change.path);
 }
 
-Result<ChangeRecord> decode_change(std::string_view bytes) {
-  ByteReader in(bytes);
-  if (Error error = unknown_version(in, kChangeVersion, "a change"); !error.ok()) return error;
-  const uint8_t kind = in.u8();
+namespace {
+
+// Kind and lists, behind which the path comes.
+ChangeRecord read_change(ByteReader& in, uint8_t kind, bool lists) {
   if (kind > static_cast<uint8_t>(Change::Kind::kDataSet)) in.fail();
   ChangeRecord change{static_cast<Change::Kind>(kind), {}};
-  if (static_cast<uint8_t>(bytes.front()) == kChangeVersion) {
+  if (lists) {
     change.acl = in.string();
     change.parent_acl = in.string();
     if (change.acl.empty() && change.parent_acl.empty()) in.fail();
   }
-  change.path = in.raw(in.remaining());
-  if (!in.done()) return damaged("a change");
   return change;
+}
+
+}  // namespace
+
+Result<std::vector<ChangeRecord>> decode_changes(std::string_view bytes) {
+  ByteReader in(bytes);
+  if (Error error = unknown_version(in, kChangesVersion, "changes"); !error.ok()) return error;
+  const auto version = static_cast<uint8_t>(bytes.front());
+  std::vector<ChangeRecord> changes;
+  if (version < kChangesVersion) {
+    changes.push_back(read_change(in, in.u8(), version == kListsChangeVersion));
+    changes.back().path = in.raw(in.remaining());
+  }
+  while (!in.failed() && (changes.empty() || in.remaining() > 0)) {
+    const uint64_t distance = in.varint();
+    const uint8_t what = in.u8();
+    ChangeRecord change = read_change(in, static_cast<uint8_t>(what & ~kHasLists), (what & kHasLists) != 0);
+    change.distance = distance;
+    change.path = in.string();
+    if (changes.empty() && distance != 0) in.fail();
+    changes.push_back(change);
+  }
+  if (!in.done()) return damaged("changes");
+  return changes;
 }
 
 }  // namespace quorate::kv

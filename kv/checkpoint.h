@@ -67,12 +67,15 @@ struct NodeRecord {
   friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };
 
+// One of the changes that a record holds, one behind the other. The key is that of the first.
 struct ChangeRecord {
   Change::Kind kind = Change::Kind::kCreated;
   std::string_view path;
   // Canonical bytes (acl.h) of the lists that Change has; none: open to all.
   std::string_view acl{};
   std::string_view parent_acl{};
+  uint64_t distance =
+      0;  // of its zxid from the one before it in the record; 0: of the same entry, or the first
 };
 
 std::string meta_key();
@@ -91,8 +94,10 @@ std::string encode_session(const Session& session);
 // Its id is in the key.
 Result<Session> decode_session(SessionId id, std::string_view bytes);
 
-std::string encode_change(const ChangeRecord& change);
-Result<ChangeRecord> decode_change(std::string_view bytes);
+// `value` is empty before the first.
+void append_change(std::string& value, const ChangeRecord& change);
+// At least one.
+Result<std::vector<ChangeRecord>> decode_changes(std::string_view bytes);
 
 std::string encode_quota(const QuotaLimits& limits);
 Result<QuotaLimits> decode_quota(std::string_view bytes);
@@ -111,6 +116,7 @@ class Slice {
   Slice(size_t bytes_max, RecordList& out) : bytes_max_(bytes_max), out_(out) {}
 
   bool full() const { return bytes_ >= bytes_max_; }
+  size_t room() const { return full() ? 0 : bytes_max_ - bytes_; }
   void put(const Record& record) {
     bytes_ += record.key.size() + (record.value ? record.value->size() : 0);
     out_.push_back(record);

@@ -11,9 +11,12 @@
 namespace quorate::kv {
 namespace {
 
-// What a record takes beside the path, and an erasure.
-constexpr size_t kChangeRecordBytes = 15;
+// What a change takes in a record beside the path, and an erasure.
+constexpr size_t kChangeRecordBytes = 3;
 constexpr size_t kErasureBytes = 13;
+// A record of about so much at most: each costs the store as much as a node does, so a change for itself
+// would make a checkpoint of the history the most part of the work of one.
+constexpr size_t kGroupBytes = 4096;
 
 // Beside the kind: ids of lists follow.
 constexpr uint8_t kHasAcl = 0x80;
@@ -129,29 +132,31 @@ void ChangeHistory::trim() {
 }
 
 void ChangeHistory::forget_oldest_entry() {
-  Forgotten forgotten;
-  while (oldest_.number < end_) {
+  Zxid forgotten = floor_;
+  for (bool first = true; oldest_.number < end_; first = false) {
     Cursor behind = oldest_;
     const Item item = next(behind);
-    if (forgotten.changes != 0 && item.zxid != forgotten.zxid) break;
-    forgotten.zxid = item.zxid;
-    ++forgotten.changes;
+    if (!first && item.zxid != forgotten) break;
+    forgotten = item.zxid;
     bytes_ -= kChangeBytes + payload_bytes(item);
     if (oldest_.number >= captured_end_) {
       dirty_payload_bytes_ -= payload_bytes(item);
     } else if (oldest_.number >= frozen_) {
-      early_.push_back(record_of(item));
+      // The capture is of a time when it was there.
+      Record record{change_key(item.zxid, item.place), std::string()};
+      append_to(*record.value, item, 0);
+      early_.push_back(record);
+      groups_.push_back({{item.zxid, item.place}, oldest_.number + 1});
     }
     lists_.release(item.acl);
     lists_.release(item.parent_acl);
     oldest_ = behind;
     for (; oldest_.block > 0; --oldest_.block) blocks_.pop_front();
   }
-  floor_ = forgotten.zxid;
-  if (oldest_.number > captured_end_) return;  // no capture has them
-  frozen_ = std::max(frozen_, oldest_.number);
-  erased_.push_back(forgotten);
-  erased_changes_ += forgotten.changes;
+  floor_ = forgotten;
+  if (frozen_ < captured_end_) frozen_ = std::max(frozen_, std::min(oldest_.number, captured_end_));
+  for (; !groups_.empty() && groups_.front().end <= oldest_.number; groups_.pop_front())
+    erased_.push_back(groups_.front().key);
 }
 
 Result<StateMachine::PastChanges> ChangeHistory::since(std::string_view root, Zxid since, size_t max_changes,
@@ -186,49 +191,63 @@ Result<StateMachine::PastChanges> ChangeHistory::since(std::string_view root, Zx
 
 // ---- checkpoints
 
-Record ChangeHistory::record_of(const Item& item) const {
+void ChangeHistory::append_to(std::string& value, const Item& item, uint64_t distance) const {
   ChangeRecord change{item.kind, item.path};
   if (item.acl != AclTable::kOpen) change.acl = lists_.bytes(item.acl);
   if (item.parent_acl != AclTable::kOpen) change.parent_acl = lists_.bytes(item.parent_acl);
-  return {change_key(item.zxid, item.place), encode_change(change)};
+  change.distance = distance;
+  append_change(value, change);
+}
+
+Record ChangeHistory::next_group(Cursor& cursor, size_t room) {
+  const size_t bytes_max = std::min(room, kGroupBytes);
+  Group group;
+  std::string value;
+  for (Zxid before; cursor.number < captured_end_ && (value.empty() || value.size() < bytes_max);) {
+    const Item item = next(cursor);
+    if (value.empty()) {
+      group.key = {item.zxid, item.place};
+      before = item.zxid;
+    }
+    append_to(value, item, item.zxid - before);
+    before = item.zxid;
+  }
+  group.end = cursor.number;
+  groups_.push_back(group);
+  return {change_key(group.key.zxid, group.key.place), std::move(value)};
 }
 
 size_t ChangeHistory::dirty_bytes() const {
   const uint64_t first = std::max(captured_end_, oldest_.number);
-  return (end_ - first) * kChangeRecordBytes + dirty_payload_bytes_ + erased_changes_ * kErasureBytes;
+  return (end_ - first) * kChangeRecordBytes + dirty_payload_bytes_ + erased_.size() * kErasureBytes;
 }
 
 void ChangeHistory::begin_capture() {
-  CHECK(frozen_ == captured_end_ || oldest_.number >= captured_end_);
+  CHECK(frozen_ == captured_end_);
   CHECK(frozen_erased_.empty());
   CHECK(early_.empty());
   frozen_ = std::max(captured_end_, oldest_.number);
   captured_end_ = end_;
   dirty_payload_bytes_ = 0;
   frozen_erased_.swap(erased_);
-  frozen_erased_place_ = 0;
-  erased_changes_ = 0;
 }
 
 void ChangeHistory::capture_early(Slice& slice) { slice.put_all(early_); }
 
 bool ChangeHistory::capture_erasures(Slice& slice) {
-  while (!frozen_erased_.empty()) {
-    const Forgotten& entry = frozen_erased_.back();
-    for (; frozen_erased_place_ < entry.changes; ++frozen_erased_place_) {
-      if (slice.full()) return false;
-      slice.put({change_key(entry.zxid, frozen_erased_place_), std::nullopt});
-    }
-    frozen_erased_.pop_back();
-    frozen_erased_place_ = 0;
+  for (; !frozen_erased_.empty(); frozen_erased_.pop_back()) {
+    if (slice.full()) return false;
+    const ChangeKey& key = frozen_erased_.back();
+    slice.put({change_key(key.zxid, key.place), std::nullopt});
   }
   return true;
 }
 
 bool ChangeHistory::capture_changes(Slice& slice) {
+  if (frozen_ == captured_end_) return true;
   for (Cursor cursor = at(frozen_); cursor.number < captured_end_; frozen_ = cursor.number) {
     if (slice.full()) return false;
-    slice.put(record_of(next(cursor)));
+    slice.put(next_group(cursor, slice.room()));
   }
   return true;
 }
@@ -247,11 +266,21 @@ Result<uint32_t> ChangeHistory::load_list(std::string_view bytes) {
   return damaged;
 }
 
-Status ChangeHistory::load(Zxid zxid, uint32_t place, const ChangeRecord& change) {
-  const bool follows = size() > 0 && zxid == newest_ ? place == loaded_places_ : zxid > newest_ && place == 0;
-  if (!follows) {
-    return {ErrorCode::kCorruption,
-            "the records of the history leave a gap before zxid " + std::to_string(zxid.value())};
+namespace {
+
+Error gap_before(Zxid zxid) {
+  return {ErrorCode::kCorruption,
+          "the records of the history leave a gap before zxid " + std::to_string(zxid.value())};
+}
+
+}  // namespace
+
+Status ChangeHistory::load_one(Zxid zxid, uint32_t place, const ChangeRecord& change) {
+  if (size() == 0) {
+    // Within an entry that is forgotten: finish_load() sees to that.
+    if (place != 0) begins_within_ = zxid;
+  } else if (zxid == newest_ ? place != loaded_places_ : zxid < newest_ || place != 0) {
+    return gap_before(zxid);
   }
   if (!validate_path(change.path).ok()) {
     return {ErrorCode::kCorruption, "the history has a path that none can have: " + shown(change.path)};
@@ -268,18 +297,41 @@ Status ChangeHistory::load(Zxid zxid, uint32_t place, const ChangeRecord& change
   return {};
 }
 
-Status ChangeHistory::finish_load(Zxid floor, Zxid now) {
+Status ChangeHistory::load(const ChangeKey& first, const std::vector<ChangeRecord>& changes) {
+  Zxid zxid = first.zxid;
+  uint32_t place = first.place;
+  for (const ChangeRecord& change : changes) {
+    if (change.distance > UINT64_MAX - zxid.value()) {
+      return {ErrorCode::kCorruption, "the history has a zxid that none can have"};
+    }
+    if (change.distance > 0) {
+      zxid = Zxid(zxid.value() + change.distance);
+      place = 0;
+    }
+    if (Status loaded = load_one(zxid, place, change); !loaded.ok()) return loaded;
+    ++place;
+  }
+  groups_.push_back({first, end_});
+  return {};
+}
+
+Status ChangeHistory::finish_load(Zxid floor, uint64_t changes, Zxid now) {
   if (floor > now || newest_ > now) {
     return {ErrorCode::kCorruption, "the history goes on behind the last entry"};
   }
-  Cursor first = oldest_;
-  if (size() > 0 && next(first).zxid <= floor) {
+  if (begins_within_ > floor) return gap_before(begins_within_);
+  captured_end_ = frozen_ = end_;
+  dirty_payload_bytes_ = 0;
+  for (Cursor first = oldest_; size() > 0 && next(first).zxid <= floor; first = oldest_)
+    forget_oldest_entry();
+  if (!erased_.empty()) {
     return {ErrorCode::kCorruption, "the history holds what it says to have forgotten"};
+  }
+  if (size() != changes) {
+    return {ErrorCode::kCorruption, "records of the history are missing, or there are too many"};
   }
   floor_ = floor;
   newest_ = std::max(newest_, floor);
-  captured_end_ = frozen_ = end_;
-  dirty_payload_bytes_ = 0;
   // The limit may be lower than it was.
   trim();
   return {};
@@ -294,7 +346,7 @@ void ChangeHistory::forget_all(Zxid floor) {
 void ChangeHistory::mark_all_dirty() {
   CHECK(frozen_erased_.empty());
   erased_.clear();
-  erased_changes_ = 0;
+  groups_.clear();
   captured_end_ = frozen_ = oldest_.number;
   dirty_payload_bytes_ = bytes_ - size() * kChangeBytes;
 }

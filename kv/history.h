@@ -53,12 +53,13 @@ class ChangeHistory {
   void forget_all(Zxid floor);
   // As if everything had changed. REQUIRES: no capture is under way.
   void mark_all_dirty();
-  // The same as add() for one change of a capture, which then counts as captured. Errors: kCorruption unless
-  // it comes behind those before, with the next place, and has a valid path and valid lists.
-  Status load(Zxid zxid, uint32_t place, const ChangeRecord& change);
-  // What the meta record said; forgets what is beyond the limit. Errors: kCorruption if a loaded change is
-  // not above the floor, or if one of them is above `now`, the zxid of the last applied entry.
-  Status finish_load(Zxid floor, Zxid now);
+  // The same as add() for the changes in one record of a capture, which then count as captured. Errors:
+  // kCorruption unless each comes behind those before, with the next place, and has a valid path and lists.
+  Status load(const ChangeKey& first, const std::vector<ChangeRecord>& changes);
+  // What the meta record said; forgets what is beyond the limit. Errors: kCorruption if a whole record is
+  // not above the floor, if what is above it is not `changes`, or if one of them is above `now`, the zxid of
+  // the last applied entry.
+  Status finish_load(Zxid floor, uint64_t changes, Zxid now);
 
   // A change costs its path and this.
   static constexpr size_t kChangeBytes = 11;
@@ -92,9 +93,11 @@ class ChangeHistory {
     Zxid before;
     uint32_t place = 0;
   };
-  struct Forgotten {
-    Zxid zxid;
-    uint32_t changes = 0;
+  // Changes in one record: those from where the group before ends. It is erased when all of them are
+  // forgotten; the floor tells which changes of the oldest are.
+  struct Group {
+    ChangeKey key;
+    uint64_t end = 0;
   };
 
   // One reference to each list becomes the change's.
@@ -114,7 +117,10 @@ class ChangeHistory {
   Cursor at(uint64_t number) const;
   // REQUIRES: cursor.number < end_.
   Item next(Cursor& cursor) const;
-  Record record_of(const Item& item) const;
+  void append_to(std::string& value, const Item& item, uint64_t distance) const;
+  Status load_one(Zxid zxid, uint32_t place, const ChangeRecord& change);
+  // At least one change, and no more bytes than fit into a group and into `room`, about.
+  Record next_group(Cursor& cursor, size_t room);
 
   const size_t bytes_max_;
   AclTable lists_;  // a reference for each change that has the list
@@ -126,14 +132,14 @@ class ChangeHistory {
   Zxid floor_;
 
   uint64_t captured_end_ = 0;         // changes below are in captures, or in the one under way
-  std::vector<Forgotten> erased_;     // of those, what was forgotten since the last capture began
-  uint64_t erased_changes_ = 0;       // their number
+  std::deque<Group> groups_;          // of these, but for what is to come
+  std::vector<ChangeKey> erased_;     // groups that were forgotten since the last capture began
   uint64_t dirty_payload_bytes_ = 0;  // of the changes from captured_end_ on
   uint64_t frozen_ = 0;  // of the capture under way: changes from here to captured_end_ are to come
-  std::vector<Forgotten> frozen_erased_;
-  uint32_t frozen_erased_place_ = 0;  // in the last of these
+  std::vector<ChangeKey> frozen_erased_;
   RecordList early_;
 
+  Zxid begins_within_;          // of what was loaded: the first change is not its entry's first
   uint32_t loaded_places_ = 0;  // of the entry that was loaded last
 };
 

@@ -125,7 +125,7 @@ struct StateLoader::Impl {
   StateMachine state;
   std::string last_key;
   std::optional<MetaRecord> meta;
-  uint64_t nodes = 0, sessions = 0, changes = 0;
+  uint64_t nodes = 0, sessions = 0;
   std::vector<std::pair<std::string, QuotaLimits>> quotas;
   bool failed = false;
 };
@@ -161,10 +161,9 @@ Status StateLoader::Impl::add_session(std::string_view key, std::string_view val
 Status StateLoader::Impl::add_change(std::string_view key, std::string_view value) {
   const Result<ChangeKey> at = decode_change_key(key);
   if (!at.ok()) return at.error();
-  const Result<ChangeRecord> change = decode_change(value);
-  if (!change.ok()) return change.error();
-  ++changes;
-  return state.impl_->history.load(at->zxid, at->place, *change);
+  const Result<std::vector<ChangeRecord>> changes = decode_changes(value);
+  if (!changes.ok()) return changes.error();
+  return state.impl_->history.load(*at, *changes);
 }
 
 Status StateLoader::Impl::add(std::string_view key, std::string_view value) {
@@ -202,8 +201,7 @@ Status StateLoader::Impl::add(std::string_view key, std::string_view value) {
 
 Status StateLoader::Impl::check_counts() const {
   if (!meta) return wrong("the record of the state itself is missing");
-  if (nodes != meta->nodes || sessions != meta->sessions || changes != meta->changes ||
-      quotas.size() != meta->quotas) {
+  if (nodes != meta->nodes || sessions != meta->sessions || quotas.size() != meta->quotas) {
     return wrong("records are missing, or there are too many");
   }
   return {};
@@ -230,7 +228,9 @@ Result<StateMachine> StateLoader::finish() {
   for (const auto& [path, limits] : loader.quotas) state.tree.set_quota(path, limits);
   (void)state.tree.take_changed_quotas();
   state.sessions.finish_load(state.zxid());
-  if (Status history = state.history.finish_load(loader.meta->history_floor, state.zxid()); !history.ok())
+  const MetaRecord& meta = *loader.meta;
+  if (Status history = state.history.finish_load(meta.history_floor, meta.changes, state.zxid());
+      !history.ok())
     return history.error();
   size_t owners = 0;
   for (const SessionId id : state.sessions.ids()) owners += state.tree.owned_count(id) > 0 ? 1 : 0;

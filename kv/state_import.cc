@@ -52,7 +52,7 @@ Result<StateMachine> StateImport::finish(Zxid last) {
   if (Status tree = state.tree.finish_load(last); !tree.ok()) return tree.error();
   for (const auto& [path, limits] : impl_->quotas) state.tree.set_quota(path, limits);
   state.sessions.finish_load(last);
-  if (Status history = state.history.finish_load(last, last); !history.ok()) return history.error();
+  if (Status history = state.history.finish_load(last, 0, last); !history.ok()) return history.error();
   return std::move(impl_->state);
 }
 

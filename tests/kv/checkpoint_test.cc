@@ -115,7 +115,7 @@ TEST(Capture, AThousandChangesAmongManyNodesCostWhatChanged) {
   const size_t expected = machine.state.dirty_bytes();
   const RecordList records = capture_all(machine.state);
   EXPECT_EQ(count_of(records, kNodeKey), 1'000U);
-  EXPECT_EQ(count_of(records, kChangeKey), 1'000U);
+  EXPECT_LE(count_of(records, kChangeKey), 10U) << "one record for many changes";
   EXPECT_EQ(count_of(records, kSessionKey), 1U);
   EXPECT_LE(bytes_of(records), 2 * changed);
   EXPECT_GE(expected * 5, bytes_of(records) * 4);
@@ -258,7 +258,7 @@ class Crafted : public ::testing::Test {
 };
 
 TEST_F(Crafted, AChangeAboveTheLastEntry) {
-  store_[change_key(machine_.state.zxid().next(), 0)] = encode_change({Change::Kind::kCreated, "/x"});
+  store_[change_key(machine_.state.zxid().next(), 0)] = encode_changes({Change::Kind::kCreated, "/x"});
   ++meta_.changes;
   expect_refused("history");
 }
@@ -272,7 +272,7 @@ TEST_F(Crafted, AHistoryThatForgetsTheFuture) {
 }
 
 TEST_F(Crafted, AnEntryWithoutItsFirstChange) {
-  store_[change_key(machine_.state.zxid(), 5)] = encode_change({Change::Kind::kCreated, "/x"});
+  store_[change_key(machine_.state.zxid(), 5)] = encode_changes({Change::Kind::kCreated, "/x"});
   ++meta_.changes;
   expect_refused("gap");
 }
@@ -281,7 +281,7 @@ TEST_F(Crafted, AHistoryWithABadPath) {
   for (const std::string& path : {std::string("x"), std::string("/x/"), "/" + std::string(70'000, 'x')}) {
     Store before = store_;
     for (auto& [key, value] : store_) {
-      if (key.front() == kChangeKey) value = encode_change({Change::Kind::kCreated, path});
+      if (key.front() == kChangeKey) value = encode_changes({Change::Kind::kCreated, path});
     }
     expect_refused("path");
     store_ = before;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kv/checkpoint.h"
 #include "kv/path.h"
 #include "kv/queue.h"
 #include "kv/state_machine.h"
@@ -21,6 +22,13 @@ inline void write(Store& store, const RecordList& records) {
       store.erase(std::string(record.key));
     }
   }
+}
+
+// The value of a record with one change.
+inline std::string encode_changes(const ChangeRecord& change) {
+  std::string value;
+  append_change(value, change);
+  return value;
 }
 
 // A whole capture at once.

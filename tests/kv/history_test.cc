@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/codec.h"
 #include "kv/checkpoint.h"
 #include "kv/view.h"
 #include "tests/kv/checkpoints.h"
@@ -136,13 +137,73 @@ TEST(ChangeHistory, DamagedListsAreRefused) {
   std::string open;
   append_acl(open, open_acl());
   for (const std::string& wrong : {std::string("x"), acl + "x", open, std::string(1, '\0')}) {
-    store[key] = encode_change({Change::Kind::kCreated, "/n", wrong});
+    store[key] = encode_changes({Change::Kind::kCreated, "/n", wrong});
     EXPECT_EQ(load(store).code(), ErrorCode::kCorruption);
-    store[key] = encode_change({Change::Kind::kCreated, "/n", acl, wrong});
+    store[key] = encode_changes({Change::Kind::kCreated, "/n", acl, wrong});
     EXPECT_EQ(load(store).code(), ErrorCode::kCorruption);
   }
   store[key] = std::string("\x02\x00\x00\x00/n", 6);
   EXPECT_FALSE(load(store).ok()) << "version 2 without a list";
+}
+
+// One change each, as they were stored before.
+TEST(ChangeHistory, RecordsOfOlderVersionsAreRead) {
+  Machine machine;
+  const SessionId owner = machine.open();
+  for (int i = 0; i < 5; ++i) (void)machine.run(owner, create_ephemeral("/e" + std::to_string(i)));
+  CreateOp op = create("/n");
+  op.acl = {{kRead, "world", "anyone"}};
+  (void)machine.run(machine.open(), op);
+  (void)machine.apply(ExpireSessions{{owner}});
+  Store store;
+  write(store, capture_all(machine.state));
+  std::erase_if(store, [](const auto& record) { return record.first.front() == kChangeKey; });
+  const auto past = machine.state.changes_since("/", Zxid(0), SIZE_MAX);
+  Zxid before;
+  uint32_t place = 0;
+  for (const StateMachine::PastChange& change : past->changes) {
+    place = change.zxid == before ? place + 1 : 0;
+    before = change.zxid;
+    std::string lists;
+    ByteWriter out(lists);
+    for (const auto& acl : {change.acl, change.parent_acl}) {
+      std::string bytes;
+      if (acl != nullptr) append_acl(bytes, *acl);
+      out.string(bytes);
+    }
+    const bool open = change.acl == nullptr && change.parent_acl == nullptr;
+    std::string value{static_cast<char>(open ? 1 : 2), static_cast<char>(change.kind)};
+    if (!open) value.append(lists);
+    store[change_key(change.zxid, place)] = value.append(change.path);
+  }
+  const Result<StateMachine> loaded = load(store);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(describe(*loaded), describe(machine.state));
+}
+
+// What is forgotten of the oldest record may be any part of it, but nothing else may be missing.
+TEST(ChangeHistory, ARecordThatBeginsWithinAnEntryIsReadOnlyWhereThatIsForgotten) {
+  Machine machine;
+  const SessionId owner = machine.open();
+  for (int i = 0; i < 5; ++i) (void)machine.run(owner, create_ephemeral("/e" + std::to_string(i)));
+  (void)machine.apply(ExpireSessions{{owner}});
+  Store store;
+  write(store, capture_all(machine.state));
+  MetaRecord meta = decode_meta(store.at(meta_key())).value();
+  const std::string tail_key = change_key(machine.state.zxid(), 3);
+  std::string tail;
+  append_change(tail, {Change::Kind::kDeleted, "/e3"});
+  append_change(tail, {Change::Kind::kDeleted, "/e4"});
+  std::erase_if(store, [](const auto& record) { return record.first.front() == kChangeKey; });
+  store[tail_key] = tail;
+  meta.changes = 2;
+  store[meta_key()] = encode_meta(meta);
+  EXPECT_NE(load(store).error().message.find("gap"), std::string::npos);
+  // A whole record that is forgotten should have been erased.
+  meta.changes = 0;
+  meta.history_floor = machine.state.zxid();
+  store[meta_key()] = encode_meta(meta);
+  EXPECT_NE(load(store).error().message.find("forgotten"), std::string::npos);
 }
 
 TEST(ChangeHistory, IsBoundedInBytesAndSaysWhatIsGone) {

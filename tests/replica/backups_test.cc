@@ -91,7 +91,7 @@ class BackupsOfACluster : public testing::Test {
 };
 
 TEST_F(BackupsOfACluster, HoldsWhatWasAcknowledgedBeforeWhileWritesGoOn) {
-  cluster.fill(7);
+  cluster.fill(60);
   const Index acknowledged = cluster.replica(cluster.leader()).state().applied();
   const auto parts = read(kSaver, begin(kSaver));
   EXPECT_GT(parts.size(), 2u);
