@@ -4,8 +4,17 @@
 
 namespace quorate::server {
 
+void Checkpoints::stagger(size_t place, size_t servers) {
+  CHECK(place < servers);
+  place_ = place;
+  servers_ = servers;
+}
+
 bool Checkpoints::enough(const kv::StateMachine& state) const {
-  return state.dirty_bytes() >= options_.dirty_bytes || log_bytes_ >= options_.log_bytes;
+  const auto reached = [this](size_t bytes, size_t limit) {
+    return bytes >= (place_ == 0 ? limit : limit / servers_ * (servers_ - place_));
+  };
+  return reached(state.dirty_bytes(), options_.dirty_bytes) || reached(log_bytes_, options_.log_bytes);
 }
 
 bool Checkpoints::due(const kv::StateMachine& state) const {
@@ -19,6 +28,7 @@ void Checkpoints::begin(kv::StateMachine& state, StateName name) {
   name_ = std::move(name);
   records_.clear();
   log_bytes_ = 0;
+  place_ = 0;
   next_slice_ = Instant();
   state.begin_capture();
   phase_ = Phase::kCapturing;

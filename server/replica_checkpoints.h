@@ -49,6 +49,10 @@ class Checkpoints {
 
   Checkpoints(const Options& options, StoreJobs& jobs) : options_(options), jobs_(jobs) {}
 
+  // Servers whose states change alike would all write at once, and a quorum would be as slow as a disk that
+  // is busy: the first checkpoint of the one at `place` of `servers` comes the earlier, and so do all behind
+  // it.
+  void stagger(size_t place, size_t servers);
   // So many bytes of the log were applied.
   void applied(size_t bytes) { log_bytes_ += bytes; }
   // One that holds everything up to `index` is wanted as soon as that was applied.
@@ -93,6 +97,8 @@ class Checkpoints {
   Instant next_slice_;
   uint64_t job_ = 0;
   size_t log_bytes_ = 0;  // applied since the last was begun
+  // Of the limits, what counts: less than the whole before the first.
+  size_t place_ = 0, servers_ = 1;
   Index wanted_;
   Index durable_;
 };

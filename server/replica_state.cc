@@ -61,6 +61,10 @@ void Replica::Impl::start_raft(raft::Recovered recovered) {
   raft->set_may_lead(has_state);
   next_scrub = now.instant;
   output.configuration = raft->configuration();
+  const std::vector<raft::Member>& members = output.configuration->members;
+  for (size_t place = 0; place < members.size(); ++place) {
+    if (members[place].id == options.raft.id) checkpoints.stagger(place, members.size());
+  }
   if (!has_state) {
     log(LogLevel::kWarning,
         "there is no state here for the log to go on from: getting it from another server");

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <utility>
+#include <vector>
+
 #include "tests/replica/state_cluster.h"
 
 namespace quorate::server {
@@ -105,6 +109,28 @@ TEST(Checkpoints, AWholeClusterStartsFromThem) {
   EXPECT_EQ(cluster.replica(ServerId(1)).state().state_hash(), hash);
   cluster.fill(100);
   EXPECT_TRUE(cluster.same_everywhere());
+}
+
+// All servers' states change alike, but their disks are not to be busy at once.
+TEST(Checkpoints, AreMadeByOneServerBehindTheOther) {
+  StateCluster cluster(3);
+  std::map<ServerId, std::vector<Index>> made;
+  for (int i = 0; i < 2'500; ++i) {
+    cluster.fill(1);
+    for (const ServerId id : {ServerId(1), ServerId(2), ServerId(3)}) {
+      const Index durable = cluster.replica(id).status().checkpoint;
+      if (durable > (made[id].empty() ? Index() : made[id].back())) made[id].push_back(durable);
+    }
+  }
+  const std::vector<Index>&first = made[ServerId(1)], &second = made[ServerId(2)], &third = made[ServerId(3)];
+  ASSERT_GE(first.size(), 3U);
+  const uint64_t cycle = first[1] - first[0];
+  for (size_t i = 0; i < 3; ++i) {
+    for (const auto& [earlier, later] : {std::pair(third[i], second[i]), std::pair(second[i], first[i])}) {
+      EXPECT_GT((later - earlier) * 5, cycle) << i;
+      EXPECT_LT((later - earlier) * 2, cycle) << i;
+    }
+  }
 }
 
 // Requests find the processor free between two slices; and yet no capture lasts longer than what it is for.
