@@ -85,13 +85,11 @@ class Herd {
     return {};
   }
 
-  // The last sign of life, from all of them.
+  // The last sign of life, from all of them at once: answers gather for a while, so none is waited for before
+  // all have asked.
   Status ping_all() {
     for (Member& member : members_) {
       if (Status status = ping(member); !status.ok()) return status;
-      if (unanswered_ > kOpenedAhead) {
-        if (Status status = turn(1); !status.ok()) return status;
-      }
     }
     const uint64_t until = now_ns() + kWaitMaxNs;
     while (unanswered_ > 0 && now_ns() < until) {
