@@ -57,8 +57,8 @@ PACKAGES=(
   libgtest-dev librapidcheck-dev # tests
   ccache                         # speed only
 )
-# Clients of ZooKeeper and ZooKeeper itself, which the tests try and compare with.
-PACKAGES_CLIENTS=(python3-kazoo python3-pure-sasl zookeeper)
+# Clients of ZooKeeper and ZooKeeper itself, which the tests try and compare with; and what programs ask for our library.
+PACKAGES_CLIENTS=(python3-kazoo python3-pure-sasl zookeeper pkgconf)
 # What scripts/bench --peers measures beside Quorate.
 PACKAGES_PEERS=(zookeeper etcd-server)
 # What the fuzzers need beside it; `scripts/test --full` also builds all of it with clang.
