@@ -16,14 +16,20 @@ bool at_least_as_complete(Index last_index, Term last_term, const Log& log) {
   return last_index >= log.last_index();
 }
 
+// Timeouts are stretched by two to the power of this at most.
+constexpr uint32_t kDoublingsMax = 4;
+
 std::string text(Term term) { return std::to_string(term.value()); }
 std::string text(ServerId id) { return std::to_string(id.value()); }
 
 }  // namespace
 
-// Ongaro 3.4: randomised, so that servers seldom stand at the same time.
+// Ongaro 3.4: randomised, so that servers seldom stand at the same time. And longer after elections in vain:
+// where a vote takes the disks longer than the timeout, none would ever be won (3.9: the timeout must be an
+// order of magnitude above the time of a broadcast, which contains the writes).
 Instant Raft::next_timeout() {
-  return now_ + random_.between(options_.election_timeout_min, options_.election_timeout_max);
+  const int64_t stretch = int64_t{1} << std::min(elections_in_vain_, kDoublingsMax);
+  return now_ + random_.between(stretch * options_.election_timeout_min, stretch * options_.election_timeout_max);
 }
 
 // When to try again while nobody leads: soon if the leader's process seems to be gone, so that no live one is
@@ -113,6 +119,7 @@ void Raft::start_election(bool transfer, std::string reason) {
   // Our own vote joins `granted` when it is durable.
   role_ = Candidate{};
   election_deadline_ = next_timeout();
+  ++elections_in_vain_;
   report(std::move(reason));
   const VoteRequest request{false, transfer, log_.last_index(), log_.last_term()};
   for (const Member& member : configuration_.members) {
@@ -172,6 +179,7 @@ void Raft::become_leader() {
   leader.uncommitted_bytes += entries.front().encoded.size();
   append_to_log(std::move(entries.front()));
   lost_leader_ = ServerId{};
+  elections_in_vain_ = 0;
   role_ = std::move(leader);
   report("won the election of term " + text(hard_state_.term));
 }
@@ -209,6 +217,7 @@ void Raft::handle(const Message& message, const VoteRequest& request) {
                       "voted for " + text(message.from) + " in term " + text(hard_state_.term));
     }
     election_deadline_ = next_timeout();
+    ++elections_in_vain_;
   }
   send(message.from, VoteResponse{false, grant});
 }

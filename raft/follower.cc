@@ -41,6 +41,7 @@ bool Raft::heard_from_leader(const Message& message) {
   lease_until_ = now_ + options_.lease;
   lease_term_ = hard_state_.term;
   lost_leader_ = ServerId{};
+  elections_in_vain_ = 0;
   election_deadline_ = next_timeout();
   return true;
 }

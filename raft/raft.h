@@ -39,6 +39,7 @@ struct Options {
   Incarnation incarnation;
   BootNonce boot;
 
+  // Each election without an outcome doubles them, up to 16 times: disks or links may be that slow.
   Duration election_timeout_min = std::chrono::milliseconds(150);
   Duration election_timeout_max = std::chrono::milliseconds(300);
   Duration heartbeat_interval = std::chrono::milliseconds(10);
@@ -369,6 +370,7 @@ class Raft {
   Instant lease_until_;
   Term lease_term_;
   ServerId lost_leader_;  // reported unreachable, and no leader heard of since
+  uint32_t elections_in_vain_ = 0;  // that we stood or voted in, and no leader heard of since
 
   // The follower's side of replication, all about the leader of this term.
   Index matched_;          // our log equals its log up to here

@@ -124,7 +124,8 @@ void Cluster::take(uint32_t id, const StepFacts& before) {
     if (output.hard_state) line << " term " << output.hard_state->term << " vote " << output.hard_state->vote;
     for (const Entry& entry : output.entries) line << " " << entry.index << "^" << entry.term;
     say(line.str());
-    server.writes.push_back({output.ticket, output.hard_state, output.entries});
+    const Instant begin = server.writes.empty() ? now_ : std::max(now_, server.writes.back().due);
+    server.writes.push_back({output.ticket, output.hard_state, output.entries, begin + setup_.disk_time});
   }
   for (Message& message : output.messages) {
     const auto path = std::make_pair(message.from.value(), message.to.value());
@@ -164,7 +165,9 @@ void Cluster::wait(Duration by) {
   while (true) {
     Instant next = kNever;
     for (const auto& [id, server] : servers_) {
-      if (server.raft != nullptr) next = std::min(next, server.raft->deadline());
+      if (server.raft == nullptr) continue;
+      next = std::min(next, server.raft->deadline());
+      if (!server.stalled && !server.writes.empty()) next = std::min(next, server.writes.front().due);
     }
     if (next > end) break;
     now_ = std::max(now_, next);
@@ -246,7 +249,10 @@ void Cluster::settle() {
     if (rounds > 10'000) throw std::runtime_error("the cluster does not come to rest");
     moved = false;
     for (const uint32_t id : ids()) {
-      if (!servers_.at(id).stalled && persist(id) > 0) moved = true;
+      const Server& server = servers_.at(id);
+      const auto due = [this](const Write& write) { return write.due <= now_; };
+      const auto count = std::count_if(server.writes.begin(), server.writes.end(), due);
+      if (!server.stalled && persist(id, static_cast<size_t>(count)) > 0) moved = true;
     }
     for (const uint32_t from : ids()) {
       for (const uint32_t to : ids()) {

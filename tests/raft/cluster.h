@@ -41,6 +41,7 @@ class Cluster {
     uint64_t seed = 1;
     std::ostream* trace = nullptr;  // gets a line of prose for each event
     std::function<void(Options&)> tune = nullptr;
+    Duration disk_time{};  // of each write; one after the other
   };
   // What a server did so far; a test may clear it.
   struct Seen {
@@ -61,8 +62,8 @@ class Cluster {
   Seen& seen(uint32_t id) { return servers_.at(id).seen; }
   uint32_t leader() const;  // of the highest term; 0: none
 
-  // Time. tick() also moves the clock; wait() ticks every server whenever it is due, and delivers and
-  // persists all at once.
+  // Time. tick() also moves the clock; wait() ticks every server whenever it is due, delivers all at once, and
+  // persists what its disk has had the time for.
   void advance(Duration by) { now_ += by; }
   void tick(uint32_t id, Duration by = {});
   void wait(Duration by);
@@ -96,7 +97,8 @@ class Cluster {
   void unstall(uint32_t id) { servers_.at(id).stalled = false; }
   size_t unwritten(uint32_t id) const { return servers_.at(id).writes.size(); }
 
-  // Delivers and persists everything until nothing moves. A stalled disk stays as it is.
+  // Delivers everything, and persists what disks had the time for, until nothing moves. A stalled disk stays
+  // as it is.
   void settle();
 
   void crash(uint32_t id);
@@ -129,6 +131,7 @@ class Cluster {
     Ticket ticket;
     std::optional<HardState> hard_state;
     std::vector<Entry> entries;
+    Instant due;
   };
   struct Server {
     std::unique_ptr<Raft> raft;

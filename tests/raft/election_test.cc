@@ -243,6 +243,32 @@ TEST(Disk, ALeaderWhoseDiskStallsStepsDownAndDoesNotStand) {
   EXPECT_NE(cluster.leader(), 1U);
 }
 
+// A vote takes two writes, the candidate's and then the voter's: longer than the longest timeout.
+TEST(Disk, SlowOnesElectALeaderAllTheSame) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Cluster cluster({.seed = seed, .disk_time = milliseconds(200)});
+    cluster.wait(std::chrono::seconds(20));
+    ASSERT_NE(cluster.leader(), 0U) << seed;
+    const uint32_t leader = cluster.leader();
+    const Term term = cluster.at(leader).term();
+    ASSERT_TRUE(cluster.propose(leader, "x").ok());
+    cluster.wait(std::chrono::seconds(20));
+    EXPECT_EQ(cluster.at(leader).committed(), cluster.at(leader).log().last_index()) << seed;
+    EXPECT_EQ(cluster.at(leader).term(), term) << "it is stable; seed " << seed;
+  }
+}
+
+// ... and the next failover is as fast as any.
+TEST(Disk, OnceALeaderIsHeardTimeoutsAreShortAgain) {
+  Cluster cluster({.disk_time = milliseconds(200)});
+  cluster.wait(std::chrono::seconds(20));
+  ASSERT_NE(cluster.leader(), 0U);
+  for (const uint32_t id : cluster.ids()) {
+    if (id == cluster.leader()) continue;
+    EXPECT_LE(cluster.at(id).deadline() - cluster.now(), milliseconds(300));
+  }
+}
+
 TEST(Disk, AServerWithAStalledDiskDoesNotStand) {
   Cluster cluster;
   cluster.elect(1);
