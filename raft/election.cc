@@ -9,15 +9,15 @@
 namespace quorate::raft {
 namespace {
 
+// Timeouts are stretched by two to the power of this at most.
+constexpr uint32_t kDoublingsMax = 4;
+
 // Ongaro 3.6.1: a log is at least as complete as another one if its last term is higher, or the same and it
 // is at least as long.
 bool at_least_as_complete(Index last_index, Term last_term, const Log& log) {
   if (last_term != log.last_term()) return last_term > log.last_term();
   return last_index >= log.last_index();
 }
-
-// Timeouts are stretched by two to the power of this at most.
-constexpr uint32_t kDoublingsMax = 4;
 
 std::string text(Term term) { return std::to_string(term.value()); }
 std::string text(ServerId id) { return std::to_string(id.value()); }
@@ -29,7 +29,8 @@ std::string text(ServerId id) { return std::to_string(id.value()); }
 // order of magnitude above the time of a broadcast, which contains the writes).
 Instant Raft::next_timeout() {
   const int64_t stretch = int64_t{1} << std::min(elections_in_vain_, kDoublingsMax);
-  return now_ + random_.between(stretch * options_.election_timeout_min, stretch * options_.election_timeout_max);
+  return now_ +
+         random_.between(stretch * options_.election_timeout_min, stretch * options_.election_timeout_max);
 }
 
 // When to try again while nobody leads: soon if the leader's process seems to be gone, so that no live one is

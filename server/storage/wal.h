@@ -95,9 +95,10 @@ class Wal {
                         std::span<const raft::Entry> entries) = 0;
   // Makes every appended group durable. One write and one fdatasync, more only where a segment ends.
   virtual Status sync() = 0;
-  // While nothing is being written: refreshes the synced mark, zero-fills and keeps a spare segment. At most
-  // one write of at most 1 MiB, and its sync, a call; false when there was nothing to do. Called until it
-  // says so before a clean shutdown, it leaves no window in which damage could be taken for a torn tail.
+  // While nothing is being written: refreshes the synced mark, and zero-fills a spare segment, twice as far
+  // as the newest one is used. At most one write of at most 1 MiB, and its sync, a call; false when there was
+  // nothing to do. Called until it says so before a clean shutdown, it leaves no window in which damage could
+  // be taken for a torn tail.
   virtual Result<bool> idle() = 0;
   // A durable checkpoint covers everything up to `index` (of that term): whole segments behind it are
   // recycled. If the log does not hold that entry with that term, all its entries are dropped and it goes on

@@ -307,7 +307,7 @@ Result<bool> WalImpl::do_idle() {
     if (Status written = write_state_frame(FrameKind::kMark, logged_); !written.ok()) return written.error();
     return true;
   }
-  return segments_.prepare_spare();
+  return segments_.prepare_spare(end_ - kFramesBegin);
 }
 
 Status WalImpl::cut(Index index, Term term) {

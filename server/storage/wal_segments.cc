@@ -82,7 +82,7 @@ Status Segments::adopt(const Recovery& recovery) {
 
 Result<std::string> Segments::take_spare(bool& recycled) {
   while (recycled_.empty() && fresh_.empty()) {
-    const Result<bool> step = fill_step();
+    const Result<bool> step = fill_step(SyncStep::kLastOnly);
     if (!step.ok()) return step.error();
   }
   recycled = !recycled_.empty();
@@ -106,9 +106,11 @@ Result<std::unique_ptr<File>> Segments::activate(SegmentHeader& header) {
   return file;
 }
 
-Result<bool> Segments::prepare_spare() {
+Result<bool> Segments::prepare_spare(uint64_t used_bytes) {
   if (recycled_.size() + fresh_.size() >= options_.spare_segments) return false;
-  return fill_step();
+  if (fill_ != nullptr && filled_bytes_ >= 2 * used_bytes) return false;
+  if (fill_ == nullptr && used_bytes == 0) return false;
+  return fill_step(SyncStep::kEach);
 }
 
 // A spare that could not be filled is given back whole: somebody else may need the room more.
@@ -120,7 +122,7 @@ Status Segments::abandon_fill(Status why) {
   return why;
 }
 
-Result<bool> Segments::fill_step() {
+Result<bool> Segments::fill_step(SyncStep sync_step) {
   if (fill_ == nullptr) {
     Result<std::unique_ptr<File>> file = fs_.create(path(kFillFile));
     if (!file.ok()) return file.error();
@@ -130,9 +132,12 @@ Result<bool> Segments::fill_step() {
   const uint64_t size = std::min(kFillStepBytes, options_.segment_bytes - filled_bytes_);
   Status written = write(*fill_, filled_bytes_, std::string(size, '\0'));
   if (!written.ok()) return abandon_fill(written).error();
-  if (Status synced = sync(*fill_); !synced.ok()) return synced.error();
   filled_bytes_ += size;
-  if (filled_bytes_ < options_.segment_bytes) return true;
+  const bool whole = filled_bytes_ == options_.segment_bytes;
+  if (whole || sync_step == SyncStep::kEach) {
+    if (Status synced = sync(*fill_); !synced.ok()) return synced.error();
+  }
+  if (!whole) return true;
 
   while (std::find(fresh_.begin(), fresh_.end(), fresh_name(next_fresh_)) != fresh_.end()) ++next_fresh_;
   const std::string name = fresh_name(next_fresh_);

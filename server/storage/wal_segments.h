@@ -32,8 +32,10 @@ class Segments {
   // Makes a segment with this header the newest one; `header.recycled` and `.segment_bytes` are filled in.
   // Durable, with its name, when it returns.
   Result<std::unique_ptr<File>> activate(SegmentHeader& header);
-  // One piece of the work for a spare segment. False when there are enough.
-  Result<bool> prepare_spare();
+  // One piece of the work for a spare segment, of which the newest one holds `used_bytes` of frames: the spare
+  // is filled twice as far, so that a log that hardly grows does not cost a segment of writes at each start.
+  // False when it is far enough, or there are enough.
+  Result<bool> prepare_spare(uint64_t used_bytes);
   // Takes out the segments that hold nothing behind `snapshot`.
   Status drop_behind(Index snapshot);
 
@@ -47,7 +49,9 @@ class Segments {
 
  private:
   std::string path(const std::string& name) const { return directory_ + "/" + name; }
-  Result<bool> fill_step();
+  // Each: other writes wait no longer than for a step. Last only: somebody waits for all of it.
+  enum class SyncStep { kEach, kLastOnly };
+  Result<bool> fill_step(SyncStep sync_step);
   Status abandon_fill(Status why);
   Status remove_all(const std::vector<std::string>& names);
   Result<std::string> take_spare(bool& recycled);

@@ -82,7 +82,7 @@ TEST(Library, AServerThatSpeaksSomethingElseIsUnavailable) {
     return FakeServer::Answer{{}, "HTTP/1.1 400 Bad Request\r\n\r\n", false};
   });
   Options options = options_for({server.endpoint()});
-  options.request_timeout = milliseconds(300);
+  options.request_timeout = milliseconds(1'000);
   Client client(options);
   const Result<Node> node = client.get("/a");
   ASSERT_FALSE(node.ok());
@@ -95,7 +95,7 @@ TEST(Library, AnUnansweredWriteIsOutcomeUnknown) {
     return frame.has_write() ? FakeServer::Answer{} : friendly(frame);
   });
   Options options = options_for({server.endpoint()});
-  options.request_timeout = milliseconds(200);
+  options.request_timeout = milliseconds(2'000);
   Client client(options);
   EXPECT_EQ(client.set("/a", "x").code(), ErrorCode::kOutcomeUnknown);
 }

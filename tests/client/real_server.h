@@ -35,6 +35,7 @@ class RealServer : public testing::Test {
   static Options options() {
     Options options;
     options.endpoints = {endpoint_};
+    options.session_timeout = milliseconds(60'000);  // no machine is so busy; who dies here says so
     return options;
   }
   static std::string fresh_path() { return "/recipe" + std::to_string(++paths_); }

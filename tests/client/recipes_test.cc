@@ -31,7 +31,7 @@ TEST_F(Recipes, TheFirstCandidateLeadsAndTheNextFollowsIt) {
   ASSERT_TRUE(leader.ok() && *leader);
   EXPECT_EQ((*leader)->value, "one");
   EXPECT_EQ((*leader)->token, leading->token());
-  EXPECT_EQ(second.campaign("two", kShort).code(), ErrorCode::kTimeout);
+  EXPECT_EQ(second.campaign("two", milliseconds(0)).code(), ErrorCode::kTimeout);
 
   std::thread candidate([&] {
     Result<Leadership> next = second.campaign("two", kLong);

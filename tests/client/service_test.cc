@@ -145,7 +145,7 @@ TEST_F(Services, DrainingKeepsWhatOthersWrote) {
 }
 
 TEST_F(Services, ACacheFollowsAndPicks) {
-  ServiceCache cache(registry, "search", milliseconds(50));
+  ServiceCache cache(registry, "search", kLong);
   ASSERT_TRUE(cache.wait_until_seen(kLong).ok());
   EXPECT_EQ(cache.pick(), std::nullopt);
   Result<Registration> one = other.add({.name = "search", .id = "1", .address = "h", .tags = {"fast"}});
@@ -166,11 +166,13 @@ TEST(ServiceCacheWithoutServers, GoesOnAnsweringAndSaysThatItIsStale) {
   options.endpoints.clear();
   for (size_t i = 0; i < 3; ++i)
     options.endpoints.push_back("127.0.0.1:" + std::to_string(cluster.client_port(i)));
+  Client registering(options);
+  Result<Registration> one =
+      Registry(registering).add({.name = "search", .id = "1", .address = "h"});
+  ASSERT_TRUE(one.ok()) << one.error().message;
   options.request_timeout = milliseconds(500);
   Client client(options);
   Registry registry(client);
-  Result<Registration> one = registry.add({.name = "search", .id = "1", .address = "h"});
-  ASSERT_TRUE(one.ok()) << one.error().message;
   ServiceCache cache(registry, "search", milliseconds(50));
   ASSERT_TRUE(cache.wait_until_seen(kLong).ok());
   ASSERT_TRUE(server::eventually([&] { return !cache.view().stale; }));
