@@ -234,9 +234,20 @@ bool Raft::disk_stalled() const {
   return !pending_writes_.empty() && now_ - pending_writes_.front().since > options_.election_timeout_max;
 }
 
+// A server that waits for its disk hears nobody, and a candidate asks nobody before its own vote is durable:
+// such time is no silence of the others. Bounded, for behind a long one the leader may well be dead.
+void Raft::forgive_silence(Instant since) {
+  const Duration by = std::min(now_ - std::max(since, forgiven_until_), options_.election_timeout_max);
+  forgiven_until_ = now_;
+  lease_until_ += by;
+  if (election_deadline_ != kNever) election_deadline_ += by;
+}
+
 void Raft::persisted(Instant now, Ticket ticket) {
   observe(now);
   CHECK_MSG(ticket <= last_ticket_, "a ticket that was never handed out cannot be durable");
+  if (!pending_writes_.empty() && pending_writes_.front().ticket <= ticket)
+    forgive_silence(pending_writes_.front().since);
   while (!pending_writes_.empty() && pending_writes_.front().ticket <= ticket) {
     const PendingWrite& write = pending_writes_.front();
     durable_index_ = std::max(durable_index_, write.last);

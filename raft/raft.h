@@ -280,6 +280,7 @@ class Raft {
   void clamp_durable(Index last);
   void adopt_configuration();
   void advance_commit_to(Index index);
+  void forgive_silence(Instant since);
   bool disk_stalled() const;
   void report(std::string reason);
 
@@ -368,8 +369,9 @@ class Raft {
   // start).
   Instant election_deadline_;
   Instant lease_until_;
+  Instant forgiven_until_;  // no silence before this counts
   Term lease_term_;
-  ServerId lost_leader_;  // reported unreachable, and no leader heard of since
+  ServerId lost_leader_;            // reported unreachable, and no leader heard of since
   uint32_t elections_in_vain_ = 0;  // that we stood or voted in, and no leader heard of since
 
   // The follower's side of replication, all about the leader of this term.

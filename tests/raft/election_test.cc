@@ -243,6 +243,24 @@ TEST(Disk, ALeaderWhoseDiskStallsStepsDownAndDoesNotStand) {
   EXPECT_NE(cluster.leader(), 1U);
 }
 
+TEST(Disk, ToWriteIsNotToHearNothing) {
+  Cluster cluster;
+  cluster.elect(1);
+  ASSERT_TRUE(cluster.propose(1, "x").ok());
+  cluster.deliver(1, 2);
+  ASSERT_GT(cluster.unwritten(2), 0U);
+  const Instant deadline = cluster.at(2).deadline();
+  cluster.advance(milliseconds(100));
+  cluster.persist(2);
+  EXPECT_EQ(cluster.at(2).deadline() - deadline, milliseconds(100));
+  // The lease of the leader ran out meanwhile, but nothing of it could be heard.
+  cluster.inject(make_message(3, 2, cluster.at(2).term().value() + 1, pre_vote_request()));
+  EXPECT_FALSE(cluster.last_sent<VoteResponse>(2, 3)->granted);
+  cluster.advance(milliseconds(100));
+  cluster.inject(make_message(3, 2, cluster.at(2).term().value() + 1, pre_vote_request()));
+  EXPECT_TRUE(cluster.last_sent<VoteResponse>(2, 3)->granted);
+}
+
 // A vote takes two writes, the candidate's and then the voter's: longer than the longest timeout.
 TEST(Disk, SlowOnesElectALeaderAllTheSame) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {

@@ -152,6 +152,7 @@ TEST_F(Figure2, OneVoteATerm) {
 
 TEST_F(Figure2, NoVoteForALogWithALowerLastTerm) {
   append(3, 1, 1, {make_entry(3, 2)});
+  cluster.persist(1);
   cluster.advance(milliseconds(100));
   from(3, 5, VoteRequest{false, false, Index(9), Term(2)});
   EXPECT_FALSE(answer<VoteResponse>(3).granted);
@@ -159,6 +160,7 @@ TEST_F(Figure2, NoVoteForALogWithALowerLastTerm) {
 
 TEST_F(Figure2, NoVoteForAShorterLogOfTheSameTerm) {
   append(3, 1, 1, {make_entry(3, 2), make_entry(3, 3)});
+  cluster.persist(1);
   cluster.advance(milliseconds(100));
   from(3, 5, VoteRequest{false, false, Index(2), Term(3)});
   EXPECT_FALSE(answer<VoteResponse>(3).granted);
