@@ -1,10 +1,34 @@
-// lock run, lock ls, lock show, lock verify, lock break, lock graph.
+// lock run, lock ls, lock show, lock verify, lock break, lock graph; lock history is in lock_history.cc.
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/lock_text.h"
 
 namespace quorate::cli {
+
+std::string mode_text(const client::Contender& contender) {
+  switch (contender.mode) {
+    case client::LockMode::kExclusive:
+      return "exclusive";
+    case client::LockMode::kShared:
+      return "shared";
+    case client::LockMode::kPermit:
+      break;
+  }
+  return "permit of " + std::to_string(contender.permits);
+}
+
+nlohmann::json contender_json(const client::Contender& contender) {
+  return {{"node", contender.node},
+          {"mode", contender.mode == client::LockMode::kPermit ? "permit" : mode_text(contender)},
+          {"permits", contender.permits},
+          {"delay_ms", contender.delay.count()},
+          {"token", contender.token.value()},
+          {"session", contender.session.value()},
+          {"name", contender.name},
+          {"since_ms", contender.since_ms}};
+}
 
 namespace {
 
@@ -17,29 +41,6 @@ constexpr const char* kRunFooter =
     "TIME is a number with a unit: 500ms, 10s, 2m, 1h.\n"
     "Exit codes: the command's own, 128+N if it died of signal N; 124 not obtained in time; 125 lock\n"
     "lost, or not to be had; 126 the command cannot be run; 127 it is not found; 2 wrong usage.";
-
-std::string mode_text(const Contender& contender) {
-  switch (contender.mode) {
-    case client::LockMode::kExclusive:
-      return "exclusive";
-    case client::LockMode::kShared:
-      return "shared";
-    case client::LockMode::kPermit:
-      break;
-  }
-  return "permit of " + std::to_string(contender.permits);
-}
-
-nlohmann::json contender_json(const Contender& contender) {
-  return {{"node", contender.node},
-          {"mode", contender.mode == client::LockMode::kPermit ? "permit" : mode_text(contender)},
-          {"permits", contender.permits},
-          {"delay_ms", contender.delay.count()},
-          {"token", contender.token.value()},
-          {"session", contender.session.value()},
-          {"name", contender.name},
-          {"since_ms", contender.since_ms}};
-}
 
 nlohmann::json lock_json(const LockInfo& lock) {
   nlohmann::json out{{"path", lock.path},
@@ -273,6 +274,12 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
   graph_command->add_option("PATH", args->root, "where to look")->type_name("")->capture_default_str();
   graph_command->callback(
       [&globals, &action, args] { action = [&globals, args] { return graph(globals, args->root); }; });
+
+  CLI::App* history_command =
+      lock->add_subcommand("history", "who held a lock, and when, as far back as the cluster knows");
+  history_command->add_option("PATH", args->path, "the lock")->type_name("")->required();
+  history_command->callback(
+      [&globals, &action, args] { action = [&globals, args] { return lock_history(globals, args->path); }; });
 
   CLI::App* list_command = lock->add_subcommand("ls", "all locks below a path that somebody holds");
   list_command->add_option("PATH", args->root, "where to look")->type_name("")->capture_default_str();

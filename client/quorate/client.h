@@ -159,6 +159,11 @@ class Client {
   // changes meanwhile may be seen half.
   Result<LockGraph> lock_graph(std::string_view root = "/");
 
+  // Who stood in the queue of a lock, and when, as far back as the cluster's bounded history of changes
+  // reaches. Places are told by their names: docs/locks.md. Errors: kTimeout, kHistoryGone when it is
+  // overwritten faster than it can be read. A path that nobody ever took is no error: its history is empty.
+  Result<LockHistory> lock_history(std::string_view path);
+
   // All open sessions, by id; asked for in pages, each true of its own instant.
   Result<std::vector<SessionInfo>> session_list();
   // One of them, with the paths of its ephemeral nodes. None: it is over, or there never was one.

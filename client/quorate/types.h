@@ -162,6 +162,33 @@ struct LockGraph {
   uint64_t more = 0;  // waiters that had no room in the answers, and are not looked at
 };
 
+// What became of a place in a lock's queue.
+enum class PlaceState : uint8_t {
+  kHolds,
+  kWaits,
+  kLeft,     // released, broken or deleted; or its session ended: the history does not tell these apart
+  kExpired,  // its session expired while it held with a delay, which is over
+  kKept,     // the same, and the lock is kept for nobody until the delay is over
+};
+// A place in a lock's queue, as the cluster's history of changes tells of it.
+struct PastPlace {
+  std::string node;
+  Token token;  // 0: it came before the history begins, and has gone
+  Zxid first;   // from when on nobody stood before it; 0: never, or before the history begins (from_before)
+  Zxid until;   // when it left, or its session expired; 0: it is there
+  bool from_before = false;  // it was the first when the history begins
+  PlaceState state = PlaceState::kWaits;
+  // Session, name, mode and time of who is there. Of those that have gone nothing of this is kept.
+  std::optional<Contender> contender;
+};
+// An exclusive place holds from when it is first; one that is shared or a permit may have held before that.
+struct LockHistory {
+  std::string path;
+  Zxid since;                     // nothing is known of what was up to here; 0: the history is whole
+  Zxid complete;                  // everything up to here is told
+  std::vector<PastPlace> places;  // in the order of the queue
+};
+
 // ---- sessions
 
 struct SessionInfo {

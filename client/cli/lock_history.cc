@@ -1,0 +1,90 @@
+// lock history: who stood in a lock's queue, and when.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "client/cli/lock_text.h"
+
+namespace quorate::cli {
+
+namespace {
+
+using client::LockHistory;
+using client::PastPlace;
+using client::PlaceState;
+
+std::string state_text(PlaceState state) {
+  switch (state) {
+    case PlaceState::kHolds:
+      return "holds";
+    case PlaceState::kWaits:
+      return "waits";
+    case PlaceState::kLeft:
+      return "left";
+    case PlaceState::kExpired:
+      return "expired";
+    case PlaceState::kKept:
+      break;
+  }
+  return "kept";
+}
+
+std::string number_text(uint64_t number) { return number == 0 ? "-" : std::to_string(number); }
+
+nlohmann::json place_json(const PastPlace& place) {
+  const auto number = [](uint64_t value) { return value == 0 ? nlohmann::json() : nlohmann::json(value); };
+  nlohmann::json out{{"node", place.node},
+                     {"token", number(place.token.value())},
+                     {"first", number(place.first.value())},
+                     {"from_before", place.from_before},
+                     {"until", number(place.until.value())},
+                     {"state", state_text(place.state)},
+                     {"contender", nullptr}};
+  if (place.contender) out["contender"] = contender_json(*place.contender);
+  return out;
+}
+
+std::vector<std::string> place_row(const PastPlace& place) {
+  std::vector<std::string> row{number_text(place.token.value()),
+                               place.from_before ? "before" : number_text(place.first.value()),
+                               number_text(place.until.value()), state_text(place.state)};
+  if (place.contender) {
+    row.insert(row.end(), {mode_text(*place.contender), hex_id(place.contender->session.value()),
+                           age_text(place.contender->since_ms), place.contender->name});
+  } else {
+    row.insert(row.end(), {"-", "-", "-", "-"});
+  }
+  return row;
+}
+
+std::string reach_text(const LockHistory& history) {
+  return history.since == Zxid()
+             ? "the history is whole, up to zxid " + std::to_string(history.complete.value())
+             : "the history reaches back to zxid " + std::to_string(history.since.value());
+}
+
+}  // namespace
+
+int lock_history(const Globals& globals, const std::string& path) {
+  Client client(globals.client_options());
+  const Result<LockHistory> history = client.lock_history(path);
+  if (!history.ok()) return report(path, history.error());
+  if (history->places.empty())
+    return fail(kAnswerIsNo, path + ": nobody is known to have taken this lock: " + reach_text(*history));
+  if (globals.json) {
+    nlohmann::json places = nlohmann::json::array();
+    for (const PastPlace& place : history->places) places.push_back(place_json(place));
+    print_json({{"path", path},
+                {"since", history->since.value()},
+                {"complete", history->complete.value()},
+                {"places", places}});
+    return kDone;
+  }
+  print_line(reach_text(*history));
+  std::vector<std::vector<std::string>> rows{
+      {"TOKEN", "FIRST", "UNTIL", "STATE", "MODE", "SESSION", "SINCE", "NAME"}};
+  for (const PastPlace& place : history->places) rows.push_back(place_row(place));
+  print_table(rows);
+  return kDone;
+}
+
+}  // namespace quorate::cli
