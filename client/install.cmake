@@ -1,4 +1,4 @@
-# What `cmake --install` puts in place: the programs, and the library for find_package(quorate), then link quorate::client, or for
+# What `cmake --install` puts in place: the programs with their man pages, and the library for find_package(quorate), then link quorate::client, or for
 # `pkg-config quorate`; then include <quorate/client.h>. Our own folders' names stay below include/quorate-devel, where they meet nobody else's.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
@@ -9,6 +9,19 @@ set(quorate_package ${CMAKE_INSTALL_LIBDIR}/cmake/quorate)
 install(TARGETS quorate RUNTIME)
 if(TARGET quorated)
   install(TARGETS quorated RUNTIME)
+endif()
+# Their man pages are their help.
+function(quorate_man_page program section)
+  set(page ${CMAKE_CURRENT_BINARY_DIR}/${program}.${section})
+  add_custom_command(OUTPUT ${page}
+    COMMAND ${PROJECT_SOURCE_DIR}/cmake/man_page $<TARGET_FILE:${program}> ${section} ${PROJECT_VERSION} ${page}
+    DEPENDS ${program} ${PROJECT_SOURCE_DIR}/cmake/man_page VERBATIM)
+  add_custom_target(${program}_man ALL DEPENDS ${page})
+  install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+endfunction()
+quorate_man_page(quorate 1)
+if(TARGET quorated)
+  quorate_man_page(quorated 8)
 endif()
 file(GLOB public_headers CONFIGURE_DEPENDS quorate/*.h)
 install(FILES ${public_headers} DESTINATION ${quorate_headers}/client/quorate)

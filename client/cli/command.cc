@@ -6,8 +6,10 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <utility>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -128,8 +130,7 @@ Result<std::vector<client::Credential>> read_credentials(const std::string& file
                    file + ": line " + std::to_string(number) + " is no USER:PASSWORD"};
     credentials.push_back({"digest", std::move(line)});
   }
-  if (credentials.empty())
-    return Error{ErrorCode::kInvalidArgument, file + ": no line has a USER:PASSWORD"};
+  if (credentials.empty()) return Error{ErrorCode::kInvalidArgument, file + ": no line has a USER:PASSWORD"};
   return credentials;
 }
 
@@ -140,7 +141,7 @@ int fail(int code, std::string_view sentence) {
       line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
       ' ');
   std::cout.flush();
-  std::cerr << line << '\n';
+  std::cerr << (in_colour(STDERR_FILENO) ? "\033[31m" + line + "\033[0m" : line) << '\n';
   return code;
 }
 
@@ -169,12 +170,22 @@ void print_json(const nlohmann::json& value) {
   print_line(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-void print_table(const std::vector<std::vector<std::string>>& rows) {
+bool in_colour(int descriptor) {
+  const char* const refused = std::getenv("NO_COLOR");
+  const char* const terminal = std::getenv("TERM");
+  return isatty(descriptor) != 0 && (refused == nullptr || *refused == '\0') && terminal != nullptr &&
+         std::string_view(terminal) != "dumb";
+}
+
+namespace {
+
+void print_rows(const std::vector<std::vector<std::string>>& rows, bool bold_heading) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
+  bool bold = bold_heading;
   for (const auto& row : rows) {
     std::string line;
     for (size_t i = 0; i < row.size(); ++i) {
@@ -182,9 +193,16 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
       if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    print_line(line);
+    print_line(std::exchange(bold, false) ? "\033[1m" + line + "\033[0m" : line);
   }
 }
+
+}  // namespace
+
+void print_table(const std::vector<std::vector<std::string>>& rows) {
+  print_rows(rows, in_colour(STDOUT_FILENO));
+}
+void print_pairs(const std::vector<std::vector<std::string>>& rows) { print_rows(rows, false); }
 
 namespace {
 

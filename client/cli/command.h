@@ -108,8 +108,13 @@ int fail(int exit_code, std::string_view sentence);
 // A line on stdout, at once. Errors of stdout end the program as a closed pipe does others.
 void print_line(std::string_view line);
 void print_json(const nlohmann::json& value);
-// Columns as wide as their widest cell, two spaces apart; the first row is the heading.
+// Whether colours may be written there: a terminal that has them, whose user did not set NO_COLOR.
+bool in_colour(int descriptor);
+// Columns as wide as their widest cell, two spaces apart; the first row is the heading, and stands out where
+// colours may be written.
 void print_table(const std::vector<std::vector<std::string>>& rows);
+// The same without a heading: a name and its value a row.
+void print_pairs(const std::vector<std::vector<std::string>>& rows);
 // "data": the string, or "data_base64" where it is not UTF-8.
 void put_data(nlohmann::json& object, const std::string& data);
 nlohmann::json stat_json(const client::Stat& stat);

@@ -172,7 +172,7 @@ int stat(const Globals& globals, const DataArguments& args) {
   for (const char* name : {"czxid", "mzxid", "pzxid", "ctime_ms", "mtime_ms", "version", "cversion",
                            "aversion", "ephemeral_owner", "data_bytes", "children"})
     rows.push_back({name, out[name].dump()});
-  print_table(rows);
+  print_pairs(rows);
   return kDone;
 }
 
