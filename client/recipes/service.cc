@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <nlohmann/json.hpp>
+
 #include "client/recipes/wait.h"
 
 namespace quorate::client {
@@ -29,9 +31,6 @@ Status validate_instance(const ServiceInstance& instance) {
                  "a service needs a name, and an instance an id, that can be one part of a path"};
   if (instance.address.empty())
     return Error{ErrorCode::kInvalidArgument, "an instance of a service needs an address"};
-  if (const auto read = read_instance(write_instance(instance));
-      !read.ok() || read->payload != instance.payload)
-    return Error{ErrorCode::kInvalidArgument, "the payload of an instance must be compact JSON in UTF-8"};
   return {};
 }
 
@@ -70,6 +69,10 @@ Status Registration::remove() {
 Result<Registration> Registry::add(ServiceInstance instance) {
   if (instance.id.empty()) instance.id = draw_instance_id();
   if (Status status = validate_instance(instance); !status.ok()) return status.error();
+  const auto payload = nlohmann::ordered_json::parse(instance.payload, nullptr, false);
+  if (payload.is_discarded())
+    return Error{ErrorCode::kInvalidArgument, "the payload of an instance must be JSON in UTF-8"};
+  instance.payload = payload.dump();
   if (instance.registered_ms == 0) {
     instance.registered_ms =
         std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();

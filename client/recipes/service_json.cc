@@ -6,7 +6,8 @@
 namespace quorate::client {
 namespace {
 
-using nlohmann::json;
+// A payload keeps the order of its members.
+using json = nlohmann::ordered_json;
 
 constexpr int64_t kWeightMax = 1'000'000;
 
@@ -44,7 +45,7 @@ void read_own(const json& own, ServiceInstance& instance) {
 
 std::string write_instance(const ServiceInstance& instance) {
   json payload = json::parse(instance.payload, nullptr, false);
-  nlohmann::ordered_json out;
+  json out;
   out["name"] = instance.name;
   out["id"] = instance.id;
   out["address"] = instance.address;
@@ -57,9 +58,9 @@ std::string write_instance(const ServiceInstance& instance) {
   // Older versions of Curator do not know it.
   if (!instance.enabled) out["enabled"] = false;
   json own = json::object();
-  if (instance.weight != 1) own["weight"] = instance.weight;
-  if (!instance.tags.empty()) own["tags"] = instance.tags;
   if (!instance.metadata.empty()) own["metadata"] = instance.metadata;
+  if (!instance.tags.empty()) own["tags"] = instance.tags;
+  if (instance.weight != 1) own["weight"] = instance.weight;
   if (!own.empty()) out["quorate"] = std::move(own);
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -90,7 +91,7 @@ Status Registry::set_enabled(std::string_view name, std::string_view id, bool en
   while (true) {
     const Result<Node> now = client_.get(node);
     if (!now.ok()) return now.error();
-    nlohmann::ordered_json instance = nlohmann::ordered_json::parse(now->data, nullptr, false);
+    json instance = json::parse(now->data, nullptr, false);
     if (!instance.is_object())
       return Error{ErrorCode::kMalformed, "the node at " + node + " holds no instance of a service"};
     instance["enabled"] = enabled;

@@ -127,6 +127,19 @@ TEST_F(Services, WhatHasNoNameOrAddressIsRefused) {
   EXPECT_EQ(registry.instances("").code(), ErrorCode::kInvalidArgument);
 }
 
+// It goes to Curator's clients as it was given, but for spaces.
+TEST_F(Services, APayloadKeepsTheOrderOfItsMembers) {
+  const std::string payload = R"({"@class":"Details","word":"wide","length":4})";
+  Result<Registration> one =
+      registry.add({.name = "search",
+                    .address = "h",
+                    .payload = R"( {"@class": "Details", "word": "wide", "length": 4})"});
+  ASSERT_TRUE(one.ok()) << one.error().message;
+  EXPECT_EQ(one->instance().payload, payload);
+  EXPECT_NE(a.get(one->node())->data.find("\"payload\":" + payload), std::string::npos);
+  EXPECT_EQ(*registry.instances("search"), std::vector<ServiceInstance>{one->instance()});
+}
+
 TEST_F(Services, DrainingKeepsWhatOthersWrote) {
   const std::string node = path + "/search/x";
   ASSERT_TRUE(
@@ -167,8 +180,7 @@ TEST(ServiceCacheWithoutServers, GoesOnAnsweringAndSaysThatItIsStale) {
   for (size_t i = 0; i < 3; ++i)
     options.endpoints.push_back("127.0.0.1:" + std::to_string(cluster.client_port(i)));
   Client registering(options);
-  Result<Registration> one =
-      Registry(registering).add({.name = "search", .id = "1", .address = "h"});
+  Result<Registration> one = Registry(registering).add({.name = "search", .id = "1", .address = "h"});
   ASSERT_TRUE(one.ok()) << one.error().message;
   options.request_timeout = milliseconds(500);
   Client client(options);
