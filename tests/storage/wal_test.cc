@@ -53,6 +53,30 @@ TEST_F(WalTest, OneGroupIsOneWriteAndOneSync) {
   reopen();
 }
 
+// A server that writes little does not pay for a second segment at each start, nor the first one step by
+// step.
+TEST(WalSpare, IsFilledTwiceAsFarAsTheNewestSegmentIsUsed) {
+  constexpr uint64_t kMiB = 1 << 20;
+  LogAndTwin log;
+  log.options.segment_bytes = 16 * kMiB;
+  log.create();
+  EXPECT_LE(log.wal->stats().syncs, 8U) << "one for the whole first segment, not one for each step";
+  const auto written = [&log] {
+    log.settle();
+    return log.wal->stats().bytes_written / kMiB;
+  };
+  const auto spares = [&log] { return server::wal::Listing::read(log.disk, kDirectory)->fresh.size(); };
+  EXPECT_EQ(written(), 16U);
+  log.group(1, 1, kMiB);
+  EXPECT_EQ(written(), 16U + 1 + 3) << "the step in which it comes to twice as far is done whole";
+  EXPECT_EQ(spares(), 0U);
+  for (int i = 0; i < 7; ++i) log.group(1, 1, kMiB);
+  EXPECT_EQ(written(), 16U + 8 + 16);
+  EXPECT_EQ(spares(), 1U);
+  log.group(1, 1, kMiB);
+  EXPECT_EQ(written(), 16U + 9 + 16) << "and no further one";
+}
+
 TEST_F(WalTest, EntriesComeBackByteForByte) {
   const auto entries = entries_of(3, 1, 4, 333);
   ASSERT_TRUE(wal->append(raft::HardState{Term(3), ServerId(1)}, entries).ok());
