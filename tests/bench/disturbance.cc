@@ -87,7 +87,7 @@ class Pairs {
       take(plain[i], i < plain.size() / 2 ? first : second);
     }
     for (size_t i = begin; i < end; ++i) take(spans_[i], during);
-    if (during.size() < kDuringMinSamples || first.size() < kDuringMinSamples) return;
+    if (std::min({during.size(), first.size(), second.size()}) < kDuringMinSamples) return;
     const double one = p99_us(first), other = p99_us(second);
     pairs.push_back({p99_us(both), p99_us(during), std::max(one, other) / std::max(1.0, std::min(one, other)),
                      static_cast<double>(spans_[end - 1].to_ns - spans_[begin].from_ns) * 1e-6});
