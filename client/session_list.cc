@@ -1,4 +1,4 @@
-// Who has a session.
+// Who has a session, and the end of one.
 #include <utility>
 
 #include "client/client_impl.h"
@@ -45,6 +45,14 @@ Result<std::optional<SessionInfo>> Client::session_show(SessionId id) {
   auto& found = *reply->mutable_sessions()->mutable_sessions();
   if (found.empty() || found[0].id() != id.value()) return std::optional<SessionInfo>();
   return std::optional<SessionInfo>(session_of(found[0]));
+}
+
+Status Client::end_session(SessionId id) {
+  api::ClientFrame frame;
+  frame.mutable_end_session()->set_session(id.value());
+  const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
+  if (!reply.ok()) return reply.error();
+  return {};
 }
 
 }  // namespace quorate::client

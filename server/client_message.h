@@ -132,6 +132,11 @@ struct SessionListRequest {
   size_t max = 1000;
   bool paths = false;  // what each owns, too
 };
+// Answered, with nothing, once that session is over: it ends as if it had run out. Only for a super user;
+// others than the leader refuse it with kNotLeader.
+struct EndSessionRequest {
+  SessionId session;
+};
 // This server's own view; needs no quorum. ZooKeeper's four-letter words ask for more of it.
 struct StatusRequest {
   enum class Detail : uint8_t { kNone, kConnections, kWatches, kSessions };
@@ -152,7 +157,8 @@ struct RequestBody
                    ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
                    LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
                    AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest,
-                   SnapshotPartRequest, SyncRequest, SessionListRequest, LockVerifyRequest> {
+                   SnapshotPartRequest, SyncRequest, SessionListRequest, LockVerifyRequest,
+                   EndSessionRequest> {
   QUORATE_ONE_OF(RequestBody);
 };
 

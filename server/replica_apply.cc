@@ -145,6 +145,7 @@ void Replica::Impl::deliver_origin(const kv::OriginOutcome& outcome) {
 
 void Replica::Impl::deliver_ended(const kv::SessionEnd& end) {
   if (leading) clocks.forget(end.session);
+  settle_endings(end.session);
   const auto attached = writes.attached(end.session);
   if (!attached) return;
   writes.detach(end.session);

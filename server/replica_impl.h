@@ -204,6 +204,8 @@ struct Replica::Impl {
   void serve_lock(const WaitingRead& read, const LockShowRequest& request);
   void serve_locks(const WaitingRead& read, const LockListRequest& request);
   void serve_sessions(const WaitingRead& read, const SessionListRequest& request);
+  void end_session(const WaitingRead& read, SessionId session);
+  void settle_endings(SessionId session);
   Status may_save(SessionId session) const;
   void begin_backup(const WaitingRead& read);
   void read_backup(const Asker& asker, const SnapshotPartRequest& request);
@@ -324,6 +326,8 @@ struct Replica::Impl {
   uint64_t next_counter = 1;  // of openings, barriers and read contexts
   Instant next_upkeep = kNever;
   std::optional<Asker> transfer_asker;
+  // Who waits for the end of a session, which we have proposed or mean to: only the leader has any.
+  std::map<SessionId, std::vector<Asker>> endings;
   bool stopping = false;
   uint64_t quota_warnings = 0;  // since the last line about them
   Instant next_quota_warning{};

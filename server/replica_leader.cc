@@ -295,6 +295,9 @@ void Replica::Impl::stop_leading() {
   own_barriers.clear();
   expiry_context = 0;
   expiry_confirmed = false;
+  for (const auto& [session, askers] : std::exchange(endings, {}))
+    for (const Asker& asker : askers)
+      refuse(asker, ErrorCode::kNotLeader, "another server leads: whether the session is over is its to say");
 }
 
 }  // namespace quorate::server

@@ -142,6 +142,8 @@ void Replica::Impl::serve(const WaitingRead& read) {
           serve_locks(read, body);
         } else if constexpr (std::is_same_v<Body, SessionListRequest>) {
           serve_sessions(read, body);
+        } else if constexpr (std::is_same_v<Body, EndSessionRequest>) {
+          end_session(read, body.session);
         } else {
           refuse(read.asker, ErrorCode::kUnsupported, "this server does not know that request");
         }

@@ -1,5 +1,7 @@
 #include "server/replica_session_clocks.h"
 
+#include <algorithm>
+
 namespace quorate::server {
 
 void SessionClocks::restart(const std::vector<kv::SessionView>& sessions, Instant now) {
@@ -14,6 +16,7 @@ void SessionClocks::stop() {
 
 void SessionClocks::add(SessionId session, uint32_t timeout_ms, Instant now) {
   Clock& clock = clocks_[session];
+  if (clock.ended) return;
   clock.timeout = std::chrono::milliseconds(timeout_ms);
   clock.deadline = now + clock.timeout;
   if (clock.deadline < clock.queued) queue(session, clock);
@@ -28,9 +31,17 @@ void SessionClocks::forget(SessionId session) { clocks_.erase(session); }
 
 bool SessionClocks::touch(SessionId session, Instant now) {
   const auto at = clocks_.find(session);
-  if (at == clocks_.end() || at->second.expiring) return false;
+  if (at == clocks_.end() || at->second.expiring || at->second.ended) return false;
   at->second.deadline = now + at->second.timeout;
   return true;
+}
+
+void SessionClocks::end(SessionId session, Instant now) {
+  const auto at = clocks_.find(session);
+  if (at == clocks_.end() || at->second.expiring || at->second.ended) return;
+  at->second.ended = true;
+  at->second.deadline = std::min(at->second.deadline, now);
+  queue(session, at->second);
 }
 
 bool SessionClocks::any_overdue(Instant now) {

@@ -33,6 +33,10 @@ class SessionClocks {
   // promised any more time.
   bool touch(SessionId session, Instant now);
 
+  // The session has run out, whatever its client says: take_overdue() gives it. Unless its expiry has been
+  // proposed already.
+  void end(SessionId session, Instant now);
+
   bool any_overdue(Instant now);
   // Every session that has run out; from now on touch() refuses them.
   std::vector<SessionId> take_overdue(Instant now);
@@ -46,6 +50,7 @@ class SessionClocks {
     Duration timeout{};
     Instant deadline;
     Instant queued = kNever;  // the heap's entry that counts for it: the only one not to be thrown away
+    bool ended = false;       // by end(): signs of life are refused
     bool expiring = false;
   };
   using Due = std::pair<Instant, SessionId>;

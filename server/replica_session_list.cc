@@ -50,4 +50,29 @@ void Replica::Impl::serve_sessions(const WaitingRead& read, const SessionListReq
   reply(read.asker, std::move(list));
 }
 
+// Through the clocks, so that it is decided where and as an expiry is: a lock's delay is kept, and the client
+// is told.
+void Replica::Impl::end_session(const WaitingRead& read, SessionId session) {
+  if (!kv::is_super(state.credentials(read.session))) {
+    return refuse(
+        read.asker, ErrorCode::kDenied,
+        "only a super user may close the session of another: start the servers with --super-digest, "
+        "and give its user and password (--credentials FILE)");
+  }
+  if (!leads()) {
+    return refuse(read.asker, ErrorCode::kNotLeader,
+                  "sessions are closed by the leader: name all servers in --endpoints");
+  }
+  if (!state.session(session)) return reply(read.asker, std::monostate());
+  endings[session].push_back(read.asker);
+  clocks.end(session, now.instant);
+}
+
+void Replica::Impl::settle_endings(SessionId session) {
+  const auto at = endings.find(session);
+  if (at == endings.end()) return;
+  for (const Asker& asker : at->second) reply(asker, std::monostate());
+  endings.erase(at);
+}
+
 }  // namespace quorate::server

@@ -1,4 +1,4 @@
-// session ls, session show: who is connected, and what would go with them.
+// session ls, session show, session close: who is connected, what would go with them, and their end.
 #include <charconv>
 
 #include <CLI/CLI.hpp>
@@ -49,24 +49,35 @@ int list(const Globals& globals) {
   return kDone;
 }
 
-int show(const Globals& globals, const std::string& text) {
+Result<SessionId> parse_session(const std::string& text) {
   const bool prefixed = text.starts_with("0x");
   uint64_t id = 0;
   const char* const end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data() + (prefixed ? 2 : 0), end, id, 16);
   if (parsed.ec != std::errc() || parsed.ptr != end)
-    return fail(kWrongUsage, "'" + text + "' is no session: write it as session ls does, 0x1f");
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + text + "' is no session: write it as session ls does, 0x1f"};
+  return SessionId(id);
+}
+
+int no_session(const std::string& text) {
+  return fail(kAnswerIsNo, "there is no session " + text + " (see: quorate session ls)");
+}
+
+int show(const Globals& globals, const std::string& text) {
+  const Result<SessionId> id = parse_session(text);
+  if (!id.ok()) return report("", id.error());
   Client client(globals.client_options());
-  const auto session = client.session_show(SessionId(id));
+  const auto session = client.session_show(*id);
   if (!session.ok()) return report("", session.error());
-  if (!*session) return fail(kAnswerIsNo, "there is no session " + text + " (see: quorate session ls)");
+  if (!*session) return no_session(text);
   if (globals.json) {
     nlohmann::json out = session_json(**session);
     out["paths"] = (*session)->paths;
     print_json(out);
     return kDone;
   }
-  print_table({{"session", hex_id(id)},
+  print_pairs({{"session", hex_id(id->value())},
                {"timeout_ms", std::to_string((*session)->timeout.count())},
                {"ephemerals", std::to_string((*session)->ephemerals)},
                {"who", who_text(**session)}});
@@ -76,10 +87,23 @@ int show(const Globals& globals, const std::string& text) {
   return kDone;
 }
 
+int close_session(const Globals& globals, const std::string& text) {
+  const Result<SessionId> id = parse_session(text);
+  if (!id.ok()) return report("", id.error());
+  Client client(globals.client_options());
+  const auto session = client.session_show(*id);
+  if (!session.ok()) return report("", session.error());
+  if (!*session) return no_session(text);
+  if (const Status ended = client.end_session(*id); !ended.ok()) return report(text, ended.error());
+  if (globals.json) print_json({{"session", hex_id(id->value())}, {"closed", true}});
+  return kDone;
+}
+
 }  // namespace
 
 void add_session_commands(CLI::App& app, const Globals& globals, Action& action) {
-  CLI::App* session = app.add_subcommand("session", "see who has a session, and what would go with it");
+  CLI::App* session =
+      app.add_subcommand("session", "see who has a session and what would go with it, and end it");
   session->require_subcommand(1);
   session->add_subcommand("ls", "all sessions that are open; who they are is told to a super user")
       ->callback([&globals, &action] { action = [&globals] { return list(globals); }; });
@@ -87,6 +111,11 @@ void add_session_commands(CLI::App& app, const Globals& globals, Action& action)
   CLI::App* one = session->add_subcommand("show", "one session, and the paths of its ephemeral nodes");
   one->add_option("SESSION", *id, "as session ls, lock ls and stat name it")->required()->type_name("");
   one->callback([&globals, &action, id] { action = [&globals, id] { return show(globals, *id); }; });
+  CLI::App* close =
+      session->add_subcommand("close", "end a session: its locks and ephemeral nodes go; for a super user");
+  close->add_option("SESSION", *id, "as session ls, lock ls and stat name it")->required()->type_name("");
+  close->callback(
+      [&globals, &action, id] { action = [&globals, id] { return close_session(globals, *id); }; });
 }
 
 }  // namespace quorate::cli

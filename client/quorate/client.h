@@ -169,6 +169,11 @@ class Client {
   // One of them, with the paths of its ephemeral nodes. None: it is over, or there never was one.
   Result<std::optional<SessionInfo>> session_show(SessionId id);
 
+  // Ends the session of somebody else, as if it had run out: its client is told, its ephemeral nodes and
+  // locks go (those acquired with a delay stay as long). Done as well where it is over already. Only for a
+  // super user, and by the leader, which must be one of Options::endpoints. Errors: kDenied.
+  Status end_session(SessionId id);
+
   // The whole state, part by part: client/quorate/snapshot.h. A connection that breaks costs the part that
   // was under way. Errors: kDenied unless a super user asks; kLimitReached when the server makes as many as
   // it may; kTimeout, kCorruption; those of `take`.

@@ -281,6 +281,8 @@ Result<RequestBody> request_of(api::ClientFrame& in) {
       if (in.session_list().max() > 0) list.max = in.session_list().max();
       return RequestBody(list);
     }
+    case Frame::kEndSession:
+      return RequestBody(EndSessionRequest{SessionId(in.end_session().session())});
     case Frame::kMultiRead:
       return multi_read(*in.mutable_multi_read());
     case Frame::kChildrenPage:

@@ -154,6 +154,20 @@ TEST_F(AccessTest, SessionsComeInPagesAndOnlyASuperUserIsToldWhoTheyAre) {
   EXPECT_EQ(page(kOther, {first.next, 1}).sessions.at(0).id, all.sessions.at(1).id);
 }
 
+TEST_F(AccessTest, OnlyASuperUserEndsSomebodysSession) {
+  EXPECT_EQ(write(kOther, kv::CreateOp{"/mine", {}, true}), ErrorCode::kOk);
+  const SessionId other = state().get("/mine")->stat.ephemeral_owner;
+  EXPECT_EQ(read(kRoot, EndSessionRequest{other}), ErrorCode::kDenied);
+  EXPECT_EQ(read(kOther, EndSessionRequest{other}), ErrorCode::kDenied);
+  EXPECT_TRUE(state().session(other));
+  EXPECT_EQ(prove(kRoot, "super:test"), ErrorCode::kOk);
+  EXPECT_EQ(read(kRoot, EndSessionRequest{other}), ErrorCode::kOk);
+  EXPECT_FALSE(state().session(other)) << "it is over when it is answered";
+  EXPECT_EQ(state().get("/mine").code(), ErrorCode::kNoNode);
+  EXPECT_EQ(cluster.events<SessionEndEvent>(kServer, kOther).size(), 1u) << "its client is told";
+  EXPECT_EQ(read(kRoot, EndSessionRequest{other}), ErrorCode::kOk) << "again";
+}
+
 class SmallAnswersTest : public AccessTest {
  protected:
   SmallAnswersTest() : AccessTest(small()) {}

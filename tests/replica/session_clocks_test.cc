@@ -69,6 +69,23 @@ TEST(SessionClocks, UnknownAndForgottenSessionsAreNotTouched) {
 }
 
 // Against a twin that looks at every session each time.
+TEST(SessionClocks, AnEndedSessionIsOverdueAtOnceWhateverItsClientSays) {
+  SessionClocks clocks;
+  clocks.add(SessionId(7), 100, kStart);
+  clocks.add(SessionId(8), 100, kStart);
+  clocks.end(SessionId(7), kStart + 10 * kMs);
+  clocks.end(SessionId(9), kStart);  // unknown
+  EXPECT_EQ(clocks.deadline(), kStart + 10 * kMs);
+  EXPECT_FALSE(clocks.touch(SessionId(7), kStart + 10 * kMs));
+  clocks.add(SessionId(7), 100, kStart + 10 * kMs);  // attached once more
+  EXPECT_EQ(clocks.take_overdue(kStart + 10 * kMs), std::vector{SessionId(7)});
+  clocks.end(SessionId(7), kStart + 20 * kMs);
+  EXPECT_TRUE(clocks.take_overdue(kStart + 20 * kMs).empty()) << "its expiry was proposed";
+  clocks.put_off(SessionId(7), kStart + 30 * kMs);
+  EXPECT_FALSE(clocks.touch(SessionId(7), kStart + 25 * kMs));
+  EXPECT_EQ(clocks.take_overdue(kStart + 30 * kMs), std::vector{SessionId(7)});
+}
+
 RC_GTEST_PROP(SessionClocks, AgreesWithAScan, ()) {
   SessionClocks clocks;
   struct Twin {

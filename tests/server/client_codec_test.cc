@@ -179,6 +179,8 @@ TEST(ClientCodec, ReadsAndTheRest) {
   EXPECT_EQ(request_of<LockListRequest>(frame).max, LockListRequest().max);
   frame.mutable_lock_list()->set_after("/b");
   EXPECT_EQ(request_of<LockListRequest>(frame).after, "/b");
+  frame.mutable_end_session()->set_session(5);
+  EXPECT_EQ(request_of<EndSessionRequest>(frame).session, SessionId(5));
   frame.mutable_session_list();
   EXPECT_EQ(request_of<SessionListRequest>(frame).max, SessionListRequest().max);
   frame.mutable_session_list()->set_after(7);
