@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "zookeeper"))
@@ -206,6 +207,28 @@ class RegistryTest(unittest.TestCase):
         other.process.kill()
         self.resolves()
         self.assertEqual(self.shown(), {})
+
+    def test_a_watch_tells_of_curators_instances(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        told = os.path.join(folder.name, "watch")
+        with open(told, "w") as out:
+            watch = subprocess.Popen(self.command("service", "watch", self.name, "--base", BASE), stdin=subprocess.DEVNULL,
+                                     stdout=out)
+        self.addCleanup(watch.wait)
+        self.addCleanup(watch.kill)
+
+        def lines():
+            with open(told) as text:
+                return text.read().splitlines()
+        want = []
+        for words, line in ((("register", self.name, "one", "10.0.0.1", 1, 0, "-"), "+ one 10.0.0.1:1"),
+                            (("disable", self.name, "one"), "= one 10.0.0.1:1 drained"),
+                            (("enable", self.name, "one"), "= one 10.0.0.1:1"),
+                            (("unregister", self.name, "one"), "- one 10.0.0.1:1")):
+            self.curator.ask(*words)
+            want.append(line)
+            until(lambda: lines() == want, "the watch tells '%s'" % line)
 
     def test_an_instance_keeps_its_place_when_its_leader_dies(self):
         self.register("native", "--address", "h", "--port", "1")
