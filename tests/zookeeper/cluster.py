@@ -26,7 +26,9 @@ def free_ports(count):
 def until(condition, what, seconds=30):
     """Waits for something that is bound to happen, and says what did not."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    late = False
+    while not late:
+        late = time.monotonic() >= end  # looked at before: a machine that stood still is no reason to look once less
         value = condition()
         if value:
             return value
