@@ -31,11 +31,12 @@ set(QUORATE_STANDARD_HEADERS
     <utility> <variant> <vector>)
 
 # One static library a folder. A target links what its folder may include (docs/architecture.md), nothing else.
-# Its sources are compiled over the precompiled SET, or over the standard library's headers.
+# Its sources are compiled over the precompiled SET, or over the standard library's headers. TOGETHER: several at a time, for
+# where what they all include is most of the work.
 #
-#   quorate_library(NAME SOURCES a.cc b.cc LINKS quorate_base ... [HEADERS SET])
+#   quorate_library(NAME [TOGETHER] SOURCES a.cc b.cc LINKS quorate_base ... [HEADERS SET])
 function(quorate_library name)
-  cmake_parse_arguments(ARG "" "HEADERS" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "TOGETHER" "HEADERS" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
   if(NOT ARG_SOURCES)
     # A folder of headers only.
     add_library(${name} INTERFACE)
@@ -51,6 +52,9 @@ function(quorate_library name)
     quorate_precompiled_set(quorate_standard_headers HEADERS ${QUORATE_STANDARD_HEADERS})
   endif()
   quorate_precompile(${name} ${ARG_HEADERS})
+  if(ARG_TOGETHER)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
+  endif()
 endfunction()
 
 # One test program, registered with CTest as a whole. A header of the project that all its files include can be precompiled with the

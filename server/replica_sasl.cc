@@ -27,7 +27,7 @@ std::string latin1(std::string_view text) {
   return out;
 }
 
-std::string digest_of(std::string_view text) { return hex_digits(bytes_of(md5(text))); }
+std::string digest_of(std::string_view text) { return hex_digits(quorate::bytes_of(md5(text))); }
 
 // Takes as long wherever they differ.
 bool same(std::string_view a, std::string_view b) {
@@ -89,7 +89,7 @@ class DirectiveReader {
 
 // RFC 2831, sections 2.1.2.1 and 2.1.3: what proves the password, `a2` saying which side does.
 std::string response_of(const Md5Digest& secret, const Directives& said, const std::string& a2) {
-  std::string a1(bytes_of(secret));
+  std::string a1(quorate::bytes_of(secret));
   a1 += ":" + said.at("nonce") + ":" + said.at("cnonce");
   if (const auto other = said.find("authzid"); other != said.end()) a1 += ":" + other->second;
   return digest_of(digest_of(a1) + ":" + said.at("nonce") + ":" + said.at("nc") + ":" + said.at("cnonce") +

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,14 +48,14 @@ Result<Target> parse_target(const std::string& text, const std::string& default_
   return target;
 }
 
-class Socket {
+class Descriptor {
  public:
-  explicit Socket(int fd) : fd_(fd) {}
-  ~Socket() {
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Socket& operator=(Socket&&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
   int get() const { return fd_; }
 
   // Whether it may be read or written before then.
@@ -73,7 +74,7 @@ class Socket {
   int fd_;
 };
 
-Result<Socket> connect_to(const Target& target, Clock::time_point until) {
+Result<Descriptor> connect_to(const Target& target, Clock::time_point until) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_socktype = SOCK_STREAM;
   if (const int error = getaddrinfo(target.host.c_str(), target.port.c_str(), &hints, &found); error != 0)
@@ -81,7 +82,7 @@ Result<Socket> connect_to(const Target& target, Clock::time_point until) {
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, freeaddrinfo);
   std::string why = "no address";
   for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
-    Socket socket(::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    Descriptor socket(::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     int error = errno;
     if (socket.get() >= 0) {
       error = ::connect(socket.get(), at->ai_addr, at->ai_addrlen) == 0 ? 0 : errno;
@@ -101,7 +102,7 @@ Result<Socket> connect_to(const Target& target, Clock::time_point until) {
 }
 
 Status try_http(const Target& target, Clock::time_point until) {
-  Result<Socket> socket = connect_to(target, until);
+  Result<Descriptor> socket = connect_to(target, until);
   if (!socket.ok()) return socket.error();
   const std::string request = "GET " + target.path + " HTTP/1.1\r\nHost: " + target.host + ":" + target.port +
                               "\r\nUser-Agent: quorate\r\nConnection: close\r\n\r\n";
@@ -133,16 +134,17 @@ Status try_command(const std::string& command, Clock::time_point until, const si
   const int error = posix_spawn(&pid, "/bin/sh", nullptr, &attributes, arguments, environ);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return failed(std::string("/bin/sh: ") + std::strerror(error));
+  // Debian 12's <sys/pidfd.h> does not say that its functions are C's.
+  const Descriptor end(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const int opened = end.get() < 0 ? errno : 0;
+  const bool ended = opened == 0 && end.wait(POLLIN, until);
+  // With all it started, and before it is waited for: until then its number is nobody else's.
+  ::kill(-pid, SIGKILL);
   int status = 0;
-  while (::waitpid(pid, &status, WNOHANG) == 0) {
-    if (Clock::now() >= until) {
-      ::kill(-pid, SIGKILL);
-      ::waitpid(pid, &status, 0);
-      return failed("the command took too long");
-    }
-    std::this_thread::sleep_for(milliseconds(5));
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  ::kill(-pid, SIGKILL);  // what it left behind
+  if (opened != 0) return failed(std::string("watching the command: ") + std::strerror(opened));
+  if (!ended) return failed("the command took too long");
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   return failed(WIFEXITED(status) ? "the command exited with " + std::to_string(WEXITSTATUS(status))
                                   : "the command died of signal " + std::to_string(WTERMSIG(status)));
@@ -170,7 +172,7 @@ Status try_check(const CheckWish& wish, const sigset_t& mask) {
   const Result<Target> target = parse_target(what.substr(http ? kHttp.size() : kTcp.size()), "80");
   if (!target.ok()) return target.error();
   if (http) return try_http(*target, until);
-  const Result<Socket> socket = connect_to(*target, until);
+  const Result<Descriptor> socket = connect_to(*target, until);
   return socket.ok() ? Status() : Status(socket.error());
 }
 

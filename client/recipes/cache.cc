@@ -4,7 +4,7 @@ namespace quorate::client {
 namespace {
 
 // Read in one request, unless its answer would be too large.
-constexpr size_t kReadsAtOnce = 250;
+constexpr size_t kNodesAtOnce = 250;
 constexpr milliseconds kTryAgain(200);
 
 std::string below(const std::string& parent, const std::string& name) {
@@ -14,9 +14,9 @@ std::string below(const std::string& parent, const std::string& name) {
 // Several reads, in as few requests as their answers have room in.
 Status read_each(Client& client, const std::vector<ReadRequest>& reads,
                  const std::function<void(const ReadRequest&, const ReadResult&)>& take) {
-  for (size_t begin = 0; begin < reads.size(); begin += kReadsAtOnce) {
+  for (size_t begin = 0; begin < reads.size(); begin += kNodesAtOnce) {
     const auto from = reads.begin() + static_cast<ptrdiff_t>(begin);
-    const auto to = reads.begin() + static_cast<ptrdiff_t>(std::min(begin + kReadsAtOnce, reads.size()));
+    const auto to = reads.begin() + static_cast<ptrdiff_t>(std::min(begin + kNodesAtOnce, reads.size()));
     const std::vector<ReadRequest> part(from, to);
     const Result<std::vector<ReadResult>> results = client.read_many(part);
     if (results.code() == ErrorCode::kTooLarge && part.size() > 1) {

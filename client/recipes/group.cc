@@ -5,7 +5,7 @@
 namespace quorate::client {
 namespace {
 // Read in one request.
-constexpr size_t kReadsAtOnce = 500;
+constexpr size_t kMembersAtOnce = 500;
 }  // namespace
 
 Membership& Membership::operator=(Membership&& other) noexcept {
@@ -46,8 +46,8 @@ Result<std::vector<Member>> Group::members() {
   std::vector<Member> all;
   if (names.code() == ErrorCode::kNoNode) return all;
   if (!names.ok()) return names.error();
-  for (size_t begin = 0; begin < names->size(); begin += kReadsAtOnce) {
-    const size_t end = std::min(names->size(), begin + kReadsAtOnce);
+  for (size_t begin = 0; begin < names->size(); begin += kMembersAtOnce) {
+    const size_t end = std::min(names->size(), begin + kMembersAtOnce);
     std::vector<ReadRequest> reads;
     for (size_t i = begin; i < end; ++i) reads.push_back({path_ + "/" + (*names)[i]});
     const Result<std::vector<ReadResult>> nodes = client_.read_many(reads);

@@ -12,7 +12,7 @@
 namespace quorate::client {
 namespace {
 
-constexpr size_t kReadsAtOnce = 500;
+constexpr size_t kInstancesAtOnce = 500;
 
 uint64_t random_number() {
   uint64_t number = 0;
@@ -98,8 +98,8 @@ Result<std::vector<ServiceInstance>> Registry::instances(std::string_view name) 
   std::vector<ServiceInstance> all;
   if (ids.code() == ErrorCode::kNoNode) return all;
   if (!ids.ok()) return ids.error();
-  for (size_t begin = 0; begin < ids->size(); begin += kReadsAtOnce) {
-    const size_t end = std::min(ids->size(), begin + kReadsAtOnce);
+  for (size_t begin = 0; begin < ids->size(); begin += kInstancesAtOnce) {
+    const size_t end = std::min(ids->size(), begin + kInstancesAtOnce);
     std::vector<ReadRequest> reads;
     for (size_t i = begin; i < end; ++i) reads.push_back({folder(name) + "/" + (*ids)[i]});
     const Result<std::vector<ReadResult>> nodes = client_.read_many(reads);
