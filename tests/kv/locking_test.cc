@@ -188,6 +188,15 @@ TEST_F(Locking, ADowngradeKeepsNodePlaceAndToken) {
   EXPECT_EQ(machine.state.get(exclusive.path)->data, "quorate:shared:me");
 }
 
+TEST_F(Locking, ADowngradedPlaceHasDataAlthoughItHadNone) {
+  const Outcome exclusive = acquire(one);
+  ASSERT_EQ(machine.run(one, SetOp{exclusive.path, "", -1, true}).code, ErrorCode::kOk);
+  ASSERT_EQ(machine.run(one, DowngradeOp{exclusive.path}).code, ErrorCode::kOk);
+  const NodeView place = machine.state.get(exclusive.path).value();
+  EXPECT_EQ(place.data, "quorate:shared:");
+  EXPECT_FALSE(place.null_data);
+}
+
 // ---- semaphores
 
 TEST_F(Locking, ASemaphoreLetsInAsManyAsItHasPermits) {

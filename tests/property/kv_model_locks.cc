@@ -174,6 +174,7 @@ Outcome Model::operate(SessionId session, const DowngradeOp& op, Applied& out) {
   const std::string name =
       before == PlaceMode() ? node.data : node.data.substr(node.data.find(':', node.data.find(':') + 1) + 1);
   node.data = write_place({Mode::kShared, 0, before.delay_ms}, name);
+  node.null_data = false;
   ++node.stat.version;
   node.stat.mzxid = zxid_;
   node.stat.mtime_ms = wall_ms_;
