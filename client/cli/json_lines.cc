@@ -146,6 +146,8 @@ class Exporter {
     return listed;
   }
 
+  void end_progress() { progress_.end(); }
+
   uint64_t nodes = 0;
 
  private:
@@ -189,6 +191,8 @@ class LineImporter {
     progress_.show([this] { return std::to_string(made + overwritten) + " nodes"; });
     return {};
   }
+
+  void end_progress() { progress_.end(); }
 
   uint64_t made = 0, overwritten = 0, skipped = 0;
   uint64_t written = 0;  // operations
@@ -267,6 +271,7 @@ int export_lines(const Globals& globals, const ExportArguments& args) {
   }
   Exporter exporter(globals, args.file == "-" ? std::cout : file);
   Status done = exporter.export_below(args.path);
+  exporter.end_progress();
   if (args.file != "-") file.close();
   if (done.ok() && !file) done = Error{ErrorCode::kIo, "cannot write " + args.file + ": the disk is full"};
   if (!done.ok()) {
@@ -290,6 +295,7 @@ int import_lines(const Globals& globals, const ImportLinesArguments& args) {
   Status done;
   for (size_t i = 0; i < lines->size() && done.ok(); ++i) done = importer.add((*lines)[i]);
   if (done.ok()) done = importer.flush();
+  importer.end_progress();
   if (!done.ok()) {
     std::string what = done.error().message;
     if (importer.written > 0) what += " (what stands before in the file may be written already)";
