@@ -60,10 +60,10 @@ Zxid ChangeFeed::complete() const {
   return state_->complete;
 }
 
-Result<ChangeFeed> Client::watch_changes(std::string_view root, WatchChangesOptions options,
-                                         OnChanges on_changes) {
-  if (Status status = kv::validate_path(root); !status.ok()) return status.error();
-  if (Status status = impl_->prove(); !status.ok()) return status.error();
+Call<Result<ChangeFeed>> AsyncClient::watch_changes(std::string_view root, WatchChangesOptions options,
+                                                    OnChanges on_changes) {
+  if (Status status = kv::validate_path(root); !status.ok())
+    return refused_call<Result<ChangeFeed>>(impl_, status.error());
   auto state = std::make_shared<FeedState>();
   state->client = impl_;
   state->on_changes = std::move(on_changes);
@@ -76,14 +76,14 @@ Result<ChangeFeed> Client::watch_changes(std::string_view root, WatchChangesOpti
   request.set_root(std::string(root));
   request.set_since(options.since.value());
   request.set_recursive(options.recursive);
-  const Result<api::Reply> reply =
-      impl_->wait_for<api::Reply>([state, request](Engine& engine, Instant now, auto done) {
-        engine.watch_changes(
-            now, request, [done](Instant, Result<api::Reply> result) { done(std::move(result)); },
-            [state](const Result<Changes>& changes) { tell(*state, changes); });
-      });
-  if (!reply.ok()) return reply.error();
-  return ChangeFeed(std::move(state));
+  const Start start = [state, request](Engine& engine, Instant now, const std::stop_token&, Done done) {
+    engine.watch_changes(now, request, behind_step(engine, std::move(done)),
+                         [state](const Result<Changes>& changes) { tell(*state, changes); });
+  };
+  return make_call<Result<ChangeFeed>>(impl_, start, [state](Outcome& reply) -> Result<ChangeFeed> {
+    if (!reply.ok()) return reply.error();
+    return ChangeFeed(state);
+  });
 }
 
 }  // namespace quorate::client

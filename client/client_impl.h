@@ -1,53 +1,122 @@
-// What a Client, its Locks and its Watches share. Not public.
+// What a Client, its calls, its Locks and its Watches share. Not public.
+//
+// One way leads to the engine, whoever asks and however the answer is waited for: begin(). What it starts
+// runs on the loop's thread, behind the proof of who is asking; the outcome is told behind the engine's step.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/loop.h"
+#include "client/quorate/async.h"
 #include "client/quorate/client.h"
 #include "kv/command.h"
 
 namespace quorate::client {
 
-struct Client::Impl {
+using Outcome = Result<api::Reply>;
+// Called once, behind the engine's step, or on the caller's thread where there is no loop.
+using Done = std::function<void(Outcome&)>;
+// On the loop's thread.
+using Start = std::function<void(Engine&, Instant, const std::stop_token&, Done)>;
+enum class Proof { kFirst, kNotNeeded };
+
+struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   explicit Impl(Options options);
 
-  // Waits on this thread for what `start` brings about on the loop's; `start` gets a function to answer with,
-  // once.
-  template <class T>
-  Result<T> wait_for(std::function<void(Engine&, Instant, std::function<void(Result<T>)>)> start);
-  Result<api::Reply> read(api::ClientFrame frame, Watch* watch);
-  Result<api::Reply> write(api::Write operation);
-  // As write(), without proving first.
-  Result<api::Reply> submit(WriteQueue::Request request);
-  Result<api::Reply> add_credential(const Credential& credential);
-  // Options::credentials go before all else that is asked.
-  Status prove();
-  // Errors: as Client::acquire().
-  Result<std::shared_ptr<LockState>> acquire(const kv::AcquireOp& lock, const AcquireOptions& wait,
-                                             std::shared_ptr<Impl> self);
-  Result<api::Reply> ask(std::string_view endpoint, api::ClientFrame frame);
-  Status arm(Watch* watch, uint64_t& id);
+  // Tells `done` what `start` brings about, or why it was not started.
+  void begin(Proof proof, const How& how, Start start, Done done);
+  // Why a call cannot even be begun on this thread.
+  Status refusal(const How& how) const;
+  // A read, waited for.
+  Outcome read(api::ClientFrame frame);
 
   const Options options;
   Status usable;               // why not, if not
   std::unique_ptr<Loop> loop;  // none when not usable
-
-  std::mutex prove_mutex;
-  size_t proven = 0;  // guarded by prove_mutex
+  std::atomic<size_t> outstanding = 0;
 
   std::mutex mutex;
   uint64_t last_watch = 0;                         // guarded by mutex
   std::vector<std::weak_ptr<WatchState>> watches;  // guarded by mutex; to be told of the end
+
+ private:
+  // Options::credentials go before all else that is asked. On the loop's thread, as all below.
+  using Proven = std::function<void(Engine&, Instant, const Status&)>;
+  void prove(Engine& engine, Instant now);
+  void on_proof(Engine& engine, Instant now, const Status& proof);
+  bool is_proven() const { return proven_ == options.credentials.size(); }
+
+  size_t proven_ = 0;
+  std::vector<Proven> unproven_;  // what waits for the proof, which is under way if anything does
 };
+
+// An answer leaves the engine as all that it tells: in the order in which it came.
+OnReply behind_step(Engine& engine, Done done);
+// What is started.
+Start start_read(std::shared_ptr<Client::Impl> impl, api::ClientFrame frame,
+                 std::shared_ptr<WatchState> watch = nullptr);
+Start start_write(WriteQueue::Request request);
+
+// What tells a handler the outcome that `parse` makes of a reply.
+template <class R, class Parse>
+Done told_to(Client::Impl& impl, Handler<R> handler, Parse parse) {
+  return [&impl, handler = std::move(handler), parse = std::move(parse)](Outcome& outcome) mutable {
+    // Before, so that the handler may begin another one.
+    impl.outstanding.fetch_sub(1);
+    handler(parse(outcome));
+  };
+}
+
+template <class R, class Parse>
+Call<R> make_call(std::shared_ptr<Client::Impl> impl, Start start, Parse parse, Proof proof = Proof::kFirst) {
+  return Call<R>([impl = std::move(impl), start = std::move(start), parse = std::move(parse), proof](
+                     Handler<R> handler, const How& how) mutable {
+    impl->begin(proof, how, std::move(start), told_to(*impl, std::move(handler), std::move(parse)));
+  });
+}
+// What is refused before anything is asked.
+template <class R>
+Call<R> refused_call(std::shared_ptr<Client::Impl> impl, Error error) {
+  Start start = [error = std::move(error)](Engine& engine, Instant, const std::stop_token&, Done done) {
+    engine.tell([error, done = std::move(done)] {
+      Outcome outcome(error);
+      done(outcome);
+    });
+  };
+  const auto parse = [](Outcome& outcome) {
+    if constexpr (std::is_aggregate_v<R>)
+      return R{outcome.error(), {}};
+    else
+      return R(outcome.error());
+  };
+  return make_call<R>(std::move(impl), std::move(start), parse, Proof::kNotNeeded);
+}
+template <class R, class Parse>
+Call<R> read_call(std::shared_ptr<Client::Impl> impl, api::ClientFrame frame, Parse parse,
+                  std::shared_ptr<WatchState> watch = nullptr) {
+  Start start = start_read(impl, std::move(frame), std::move(watch));
+  return make_call<R>(std::move(impl), std::move(start), std::move(parse));
+}
+template <class R, class Parse>
+Call<R> write_call(std::shared_ptr<Client::Impl> impl, WriteQueue::Request request, Parse parse,
+                   Proof proof = Proof::kFirst) {
+  return make_call<R>(std::move(impl), start_write(std::move(request)), std::move(parse), proof);
+}
+// The usual ones of `parse`.
+inline Status status_in(Outcome& reply) { return reply.ok() ? Status() : Status(reply.error()); }
+inline Result<Stat> stat_in(Outcome& reply) {
+  if (!reply.ok()) return reply.error();
+  return stat_of(reply->outcome().stat());
+}
 
 struct WatchState {
   std::mutex mutex;
@@ -55,6 +124,7 @@ struct WatchState {
   std::function<void(const Event&)> on_event;
   std::optional<Event> event;
   bool armed = false, ended = false;
+  bool dropped = false;  // by its owner
   uint64_t id = 0;
   std::weak_ptr<Client::Impl> client;
 };
@@ -71,27 +141,8 @@ struct LockState {
   std::vector<std::function<void()>> callbacks;  // guarded by mutex
   std::stop_source stop;
 
+  void take(const GrantedLock& granted);
   void set_lost();
 };
-
-template <class T>
-Result<T> Client::Impl::wait_for(
-    std::function<void(Engine&, Instant, std::function<void(Result<T>)>)> start) {
-  if (!usable.ok()) return usable.error();
-  if (loop->on_this_thread())
-    return Error{ErrorCode::kInvalidArgument,
-                 "a callback of the client must not wait for the client: do it on another thread"};
-  auto promise = std::make_shared<std::promise<Result<T>>>();
-  std::future<Result<T>> future = promise->get_future();
-  const bool posted = loop->post([promise, start = std::move(start)](Engine& engine, Instant now) {
-    start(engine, now, [promise](Result<T> result) { promise->set_value(std::move(result)); });
-  });
-  if (!posted) return Error{ErrorCode::kShuttingDown, "the client was closed"};
-  try {
-    return future.get();
-  } catch (const std::future_error&) {  // dropped with the loop
-    return Error{ErrorCode::kShuttingDown, "the client was closed"};
-  }
-}
 
 }  // namespace quorate::client

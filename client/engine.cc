@@ -143,6 +143,7 @@ void Engine::probe(Instant now) {
 }
 
 void Engine::send_reads(Instant now) {
+  if (reads_outstanding_ == reads_.size()) return;  // of many, most are on their way
   for (auto& [id, read] : reads_) {
     if (read.outstanding || now < read.not_before) continue;
     sink_.frames.push_back(read.frame);
@@ -258,7 +259,7 @@ void Engine::expire_requests(Instant now) {
   for (auto it = locks_.begin(); it != locks_.end();) {
     const auto lock = it++;
     if (lock->second.deadline > now) continue;
-    give_up_waiting(now, lock);
+    give_up_waiting(now, lock, false);
   }
   if (silent) fail_link(now, ErrorCode::kTimeout, "stopped answering");
 }

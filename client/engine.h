@@ -89,13 +89,17 @@ class Engine {
   uint64_t acquire(Instant now, const api::Acquire& request, std::optional<Duration> wait,
                    OnAcquired on_acquired, std::function<void()> on_lost);
   // All of these or none; `on_lost` is told which of them. Each is released by itself.
-  void acquire_many(Instant now, const api::AcquireMany& request, std::optional<Duration> wait,
-                    OnAllAcquired on_acquired, std::function<void(size_t)> on_lost);
+  uint64_t acquire_many(Instant now, const api::AcquireMany& request, std::optional<Duration> wait,
+                        OnAllAcquired on_acquired, std::function<void(size_t)> on_lost);
   // An upgrade or a downgrade of a held lock. From a good answer on the lock is the one that it names, under
   // the same id, and `on_lost` takes the place of the earlier one. It waits as long as the session lives.
   void change(Instant now, uint64_t lock, api::Write operation, OnAcquired on_changed,
               std::function<void()> on_lost);
   void release(Instant now, uint64_t lock, OnReply on_reply);
+  // What is still waited for of an acquire() or acquire_many() is given up: kTimeout. Else nothing happens.
+  void cancel_acquire(Instant now, uint64_t acquire);
+  // Comes out with the completions, behind all that the engine has told.
+  void tell(std::function<void()> completion) { sink_.completions.push_back(std::move(completion)); }
   // Ends the session behind all writes; nothing may be written afterwards.
   void close(Instant now, OnReply on_reply);
   // The end, also without an answer to close(): everybody is told. Nothing may be asked afterwards.
@@ -161,7 +165,8 @@ class Engine {
     std::optional<Duration> wait;  // as asked for
     Instant started;
     Instant deadline = kNever;
-    uint64_t write = 0;       // the id of the acquire
+    uint64_t acquire = 0;     // what acquire() answered; several of a group have it
+    uint64_t write = 0;       // the id of the request
     uint64_t asked_link = 0;  // the link it was first asked on, or an earlier one
     OnAcquired on_acquired;   // empty: the caller has gone, leave the queue when we have joined it
     std::function<void()> on_lost;
@@ -211,11 +216,13 @@ class Engine {
   void resume_feeds(Instant now);
   void end_feeds(const Error& error);
 
-  // engine_locks.cc: watches and locks
+  // engine_watches.cc
   void on_watch_reply(const Read& read, const api::Reply& reply);
   void on_watch_event(const api::WatchEvent& event);
   void resume_watches(Instant now);
   void on_resumed(uint64_t id, const Result<api::Reply>& reply);
+
+  // engine_locks.cc
   uint64_t join(Instant now, api::Write operation, LockEntry entry, std::optional<Duration> wait);
   void on_joined(Instant now, uint64_t lock, const Result<api::Reply>& reply);
   void on_joined_many(Instant now, const LockEntry& joining, const api::Outcome& outcome);
@@ -229,7 +236,7 @@ class Engine {
   void ask_place(Instant now, uint64_t lock);
   void on_place(Instant now, uint64_t lock, const Result<api::Reply>& reply);
   void grant(std::map<uint64_t, LockEntry>::iterator it, Token token);
-  void give_up_waiting(Instant now, std::map<uint64_t, LockEntry>::iterator it);
+  void give_up_waiting(Instant now, std::map<uint64_t, LockEntry>::iterator it, bool cancelled);
   void leave_queue(Instant now, std::map<uint64_t, LockEntry>::iterator it, OnReply on_reply);
   void fail_locks(const Error& error);
   void answer_acquire(LockEntry& entry, Result<GrantedLock> result);

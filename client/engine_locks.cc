@@ -1,79 +1,10 @@
-// The engine's watches and locks.
+// The engine's locks.
+#include <algorithm>
 #include <utility>
 
-#include "base/check.h"
 #include "client/engine.h"
 
 namespace quorate::client {
-
-// ---- watches
-
-void Engine::on_watch_reply(const Read& read, const api::Reply& reply) {
-  const bool is_get = read.frame.has_get();
-  const auto it = watches_.find(is_get ? read.frame.get().watch() : read.frame.children().watch());
-  if (it == watches_.end()) return;
-  const bool exists = reply.code() == 0;
-  const bool missing = is_get && static_cast<ErrorCode>(reply.code()) == ErrorCode::kNoNode;
-  if (!exists && !missing) {
-    watches_.erase(it);
-    return;
-  }
-  it->second.armed = true;
-  it->second.resume.set_seen(reply.zxid());
-  it->second.resume.set_existed(exists);
-}
-
-void Engine::on_watch_event(const api::WatchEvent& event) {
-  const auto it = watches_.find(event.watch());
-  if (it == watches_.end() || event.kind() < 1 || event.kind() > 4) return;
-  OnEvent on_event = std::move(it->second.on_event);
-  watches_.erase(it);
-  if (!on_event) return;
-  sink_.completions.push_back([on_event = std::move(on_event), kind = static_cast<EventKind>(event.kind()),
-                               path = event.path(), zxid = Zxid(event.zxid())] {
-    on_event({kind, path, zxid});
-  });
-}
-
-void Engine::remove_watch(Instant now, uint64_t watch) {
-  begin(now);
-  if (watches_.erase(watch) == 0) return;
-  if (link_ == Link::kReady) {
-    api::ClientFrame frame;
-    frame.mutable_remove_watch()->set_watch(watch);
-    ask(
-        now, std::move(frame), kNever, [](Instant, const Result<api::Reply>&) {}, true);
-  }
-  pump(now);
-}
-
-void Engine::resume_watches(Instant now) {
-  for (const auto& [id, watch] : watches_) {
-    if (!watch.armed) continue;
-    api::ClientFrame frame;
-    *frame.mutable_resume_watch() = watch.resume;
-    ask(
-        now, std::move(frame), kNever,
-        [this, watch_id = id](Instant, const Result<api::Reply>& reply) { on_resumed(watch_id, reply); },
-        true);
-  }
-}
-
-// A server that cannot take the watch over (it has too many) will not tell what happens: the watch fires, and
-// whoever reads again is told why it cannot be set.
-void Engine::on_resumed(uint64_t id, const Result<api::Reply>& reply) {
-  const auto it = watches_.find(id);
-  if (reply.ok() || it == watches_.end()) return;
-  const bool children = it->second.resume.kind() == 2;
-  api::WatchEvent event;
-  event.set_watch(id);
-  event.set_kind(static_cast<uint32_t>(children ? EventKind::kChildrenChanged : EventKind::kDataChanged));
-  event.set_path(it->second.resume.path());
-  event.set_zxid(it->second.resume.seen());
-  on_watch_event(event);
-}
-
-// ---- locks
 
 uint64_t Engine::acquire(Instant now, const api::Acquire& request, std::optional<Duration> wait,
                          OnAcquired on_acquired, std::function<void()> on_lost) {
@@ -87,23 +18,25 @@ uint64_t Engine::acquire(Instant now, const api::Acquire& request, std::optional
   return join(now, std::move(operation), std::move(entry), wait);
 }
 
-void Engine::acquire_many(Instant now, const api::AcquireMany& request, std::optional<Duration> wait,
-                          OnAllAcquired on_acquired, std::function<void(size_t)> on_lost) {
+uint64_t Engine::acquire_many(Instant now, const api::AcquireMany& request, std::optional<Duration> wait,
+                              OnAllAcquired on_acquired, std::function<void(size_t)> on_lost) {
   begin(now);
   api::Write operation;
   *operation.mutable_acquire_many() = request;
   LockEntry entry;
   entry.group = std::make_shared<Group>();
   entry.group->on_acquired = std::move(on_acquired);
+  entry.group->granted.resize(static_cast<size_t>(request.locks_size()));
   entry.group->on_lost = std::move(on_lost);
   for (const api::Acquire& lock : request.locks())
     entry.path += (entry.path.empty() ? "" : ", ") + std::string(lock.path());
-  join(now, std::move(operation), std::move(entry), wait);
+  return join(now, std::move(operation), std::move(entry), wait);
 }
 
 uint64_t Engine::join(Instant now, api::Write operation, LockEntry joining, std::optional<Duration> wait) {
   const uint64_t lock = ++last_lock_;
   LockEntry& entry = locks_[lock] = std::move(joining);
+  entry.acquire = lock;
   entry.wait = wait;
   entry.started = now;
   // To join the queue takes no longer than other requests; then the wait for the lock itself begins.
@@ -159,7 +92,11 @@ void Engine::on_joined_many(Instant now, const LockEntry& joining, const api::Ou
     return;
   }
   group.missing = static_cast<size_t>(outcome.results_size());
-  group.granted.resize(group.missing);
+  if (group.missing == 0 || group.missing != group.granted.size()) {
+    LockEntry failed = joining;
+    return answer_acquire(failed,
+                          Error{ErrorCode::kUnsupported, "the server told of other locks than asked"});
+  }
   std::vector<uint64_t> held;
   for (size_t i = 0; i < group.granted.size(); ++i) {
     const api::OperationResult& result = outcome.results(static_cast<int>(i));
@@ -168,6 +105,7 @@ void Engine::on_joined_many(Instant now, const LockEntry& joining, const api::Ou
     entry.state = LockState::kWaiting;
     entry.node = result.path();
     entry.path = entry.node.substr(0, entry.node.rfind('/'));
+    entry.acquire = joining.acquire;
     entry.wait = joining.wait;
     entry.started = joining.started;
     entry.deadline = joining.wait && *joining.wait > Duration(0) ? joining.started + *joining.wait : kNever;
@@ -282,21 +220,37 @@ void Engine::grant(std::map<uint64_t, LockEntry>::iterator it, Token token) {
 
 // The caller's patience is over. What may be in a queue leaves it: at once, or when the answer shows where it
 // is.
-void Engine::give_up_waiting(Instant now, std::map<uint64_t, LockEntry>::iterator it) {
+void Engine::give_up_waiting(Instant now, std::map<uint64_t, LockEntry>::iterator it, bool cancelled) {
   LockEntry& entry = it->second;
+  const Error given_up{ErrorCode::kTimeout, "the wait for the lock " + entry.path + " was given up"};
   entry.deadline = kNever;
   const bool sent = entry.state == LockState::kWaiting || !writes_.withdraw(entry.write);
   if (!sent) {
     Error error = not_done(now, entry.started);
     // Not to have been asked is another thing than not to have been granted.
     if (error.code == ErrorCode::kTimeout) error.code = ErrorCode::kUnavailable;
-    answer_acquire(entry, std::move(error));
+    answer_acquire(entry, cancelled ? given_up : std::move(error));
     locks_.erase(it);
     return;
   }
-  answer_acquire(entry, Error{ErrorCode::kTimeout, "the lock " + entry.path + " was not obtained in " +
-                                                       seconds_text(now - entry.started)});
+  answer_acquire(entry, cancelled
+                            ? given_up
+                            : Error{ErrorCode::kTimeout, "the lock " + entry.path + " was not obtained in " +
+                                                             seconds_text(now - entry.started)});
   if (entry.state == LockState::kWaiting) leave_queue(now, it, nullptr);
+}
+
+void Engine::cancel_acquire(Instant now, uint64_t acquire) {
+  begin(now);
+  const auto waits = [acquire](const auto& lock) {
+    const LockEntry& entry = lock.second;
+    const bool waited_for = entry.group ? bool(entry.group->on_acquired) : bool(entry.on_acquired);
+    return entry.acquire == acquire && waited_for;
+  };
+  const auto it = std::find_if(locks_.begin(), locks_.end(), waits);
+  if (it == locks_.end()) return;
+  give_up_waiting(now, it, true);
+  pump(now);
 }
 
 void Engine::release(Instant now, uint64_t lock, OnReply on_reply) {

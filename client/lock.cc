@@ -6,6 +6,14 @@
 
 namespace quorate::client {
 
+void LockState::take(const GrantedLock& granted) {
+  id = granted.id;
+  path = granted.path;
+  node = granted.node;
+  token = granted.token;
+  session = granted.session;
+}
+
 void LockState::set_lost() {
   std::vector<std::function<void()>> due;
   {
@@ -35,6 +43,8 @@ void release_in_background(const std::shared_ptr<LockState>& state) {
     engine.release(now, id, [](Instant, const Result<api::Reply>&) {});
   });
 }
+
+Status gone() { return Error{ErrorCode::kShuttingDown, "the client was closed, and the lock went with it"}; }
 
 }  // namespace
 
@@ -94,51 +104,57 @@ void HeldLock::on_lost(std::function<void()> callback) {
 
 std::stop_token HeldLock::stop_token() const { return state_->stop.get_token(); }
 
-Status HeldLock::release() {
-  const std::shared_ptr<Client::Impl> client = state_->client.lock();
-  if (!give_up(*state_)) return Error{ErrorCode::kNoNode, "the lock was not held any more"};
-  if (!client) return Error{ErrorCode::kShuttingDown, "the client was closed, and the lock went with it"};
-  const Result<api::Reply> reply =
-      client->wait_for<api::Reply>([id = state_->id](Engine& engine, Instant now, auto done) {
-        engine.release(now, id, [done](Instant, Result<api::Reply> result) { done(std::move(result)); });
-      });
-  if (!reply.ok()) return reply.error();
-  return {};
+Call<Status> HeldLock::async_release() {
+  return Call<Status>([state = state_](Handler<Status> handler, const How& how) {
+    const std::shared_ptr<Client::Impl> client = state->client.lock();
+    const Status refused = client ? client->refusal(how) : gone();
+    if (!refused.ok()) return handler(refused);
+    // From here on it tells nobody that it is lost.
+    const bool held = give_up(*state);
+    const Start start = [held, id = state->id](Engine& engine, Instant now, const std::stop_token&,
+                                               Done done) {
+      const OnReply answered = behind_step(engine, std::move(done));
+      if (!held) return answered(now, Error{ErrorCode::kNoNode, "the lock was not held any more"});
+      engine.release(now, id, answered);
+    };
+    client->begin(Proof::kNotNeeded, how, start, told_to(*client, std::move(handler), status_in));
+  });
 }
 
-Result<std::shared_ptr<LockState>> HeldLock::change(bool upgrade) {
+template <class Guard>
+Call<Result<Guard>> HeldLock::change(bool upgrade) {
+  using R = Result<Guard>;
   const std::shared_ptr<Client::Impl> client = state_->client.lock();
-  if (lost()) return Error{ErrorCode::kNoNode, "the lock is lost"};
-  if (!client) return Error{ErrorCode::kShuttingDown, "the client was closed, and the lock went with it"};
+  if (!client) return Call<R>([](const Handler<R>& handler, const How&) { handler(gone().error()); });
+  if (lost()) return refused_call<R>(client, {ErrorCode::kNoNode, "the lock is lost"});
   auto changed = std::make_shared<LockState>();
   changed->client = client;
   api::Write operation;
   (upgrade ? *operation.mutable_upgrade()->mutable_node() : *operation.mutable_downgrade()->mutable_node()) =
       state_->node;
-  const Result<GrantedLock> granted = client->wait_for<GrantedLock>(
-      [id = state_->id, changed, operation](Engine& engine, Instant now, auto done) {
-        engine.change(now, id, operation, done, [changed] { changed->set_lost(); });
-      });
-  if (!granted.ok()) return granted.error();
-  give_up(*state_);
-  changed->id = granted->id;
-  changed->path = granted->path;
-  changed->node = granted->node;
-  changed->token = granted->token;
-  changed->session = granted->session;
-  return changed;
+  Start start = [state = state_, changed, operation](Engine& engine, Instant now, const std::stop_token&,
+                                                     const Done& done) {
+    const auto answered = [state, changed, done](const Result<GrantedLock>& granted) {
+      if (granted.ok()) {
+        give_up(*state);
+        changed->take(*granted);
+      }
+      Outcome outcome = granted.ok() ? Outcome(api::Reply()) : Outcome(granted.error());
+      done(outcome);
+    };
+    engine.change(now, state->id, operation, answered, [changed] { changed->set_lost(); });
+  };
+  return make_call<R>(client, std::move(start), [changed](Outcome& outcome) -> R {
+    if (!outcome.ok()) return outcome.error();
+    return Guard(changed);
+  });
 }
 
-Result<SharedLock> Lock::downgrade() {
-  Result<std::shared_ptr<LockState>> changed = change(false);
-  if (!changed.ok()) return changed.error();
-  return SharedLock(std::move(*changed));
-}
+Call<Result<SharedLock>> Lock::async_downgrade() { return change<SharedLock>(false); }
+Call<Result<Lock>> SharedLock::async_upgrade() { return change<Lock>(true); }
 
-Result<Lock> SharedLock::upgrade() {
-  Result<std::shared_ptr<LockState>> changed = change(true);
-  if (!changed.ok()) return changed.error();
-  return Lock(std::move(*changed));
-}
+Status HeldLock::release() { return async_release().wait(); }
+Result<SharedLock> Lock::downgrade() { return async_downgrade().wait(); }
+Result<Lock> SharedLock::upgrade() { return async_upgrade().wait(); }
 
 }  // namespace quorate::client

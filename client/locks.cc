@@ -14,7 +14,8 @@ namespace {
 kv::AcquireOp asked(std::string_view path, const std::string& name, kv::Mode mode, uint32_t permits,
                     const AcquireOptions& options) {
   const auto delay = std::clamp<int64_t>(options.delay.count(), 0, UINT32_MAX);
-  return {std::string(path), options.data.value_or(name), {mode, permits, static_cast<uint32_t>(delay), false}};
+  return {
+      std::string(path), options.data.value_or(name), {mode, permits, static_cast<uint32_t>(delay), false}};
 }
 
 void put(const kv::AcquireOp& lock, api::Acquire& out) {
@@ -37,58 +38,79 @@ std::optional<Duration> wait_of(const AcquireOptions& options) {
   return options.wait ? std::optional<Duration>(*options.wait) : std::nullopt;
 }
 
-void fill(const GrantedLock& granted, LockState& state) {
-  state.id = granted.id;
-  state.path = granted.path;
-  state.node = granted.node;
-  state.token = granted.token;
-  state.session = granted.session;
+Status validate_all(const kv::Operation& operation, const AcquireOptions& options) {
+  if (Status status = validate_options(options); !status.ok()) return status;
+  return validate(operation);
+}
+
+// Ends an acquire that is waited for, when stop is requested. On the loop's thread, except for the request.
+class Canceller {
+ public:
+  // REQUIRES: not over yet.
+  void begin(Loop& loop, const std::stop_token& stop, uint64_t acquire) {
+    if (!stop.stop_possible()) return;
+    on_stop_.emplace(stop, [&loop, acquire] {
+      loop.post([acquire](Engine& engine, Instant now) { engine.cancel_acquire(now, acquire); });
+    });
+  }
+  void end() { on_stop_.reset(); }
+
+ private:
+  std::optional<std::stop_callback<std::function<void()>>> on_stop_;
+};
+
+template <class Guard>
+Call<Result<Guard>> acquire_call(std::shared_ptr<Client::Impl> impl, const kv::AcquireOp& lock,
+                                 const AcquireOptions& options,
+                                 std::function<Guard(std::shared_ptr<LockState>)> guard) {
+  if (Status status = validate_all(lock, options); !status.ok())
+    return refused_call<Result<Guard>>(impl, status.error());
+  auto state = std::make_shared<LockState>();
+  state->client = impl;
+  api::Acquire request;
+  put(lock, request);
+  Start start = [loop = impl->loop.get(), state, request, wait = wait_of(options)](
+                    Engine& engine, Instant now, const std::stop_token& stop, const Done& done) {
+    const auto canceller = std::make_shared<Canceller>();
+    const auto answered = [state, canceller, done](const Result<GrantedLock>& granted) {
+      canceller->end();
+      if (granted.ok()) state->take(*granted);
+      Outcome outcome = granted.ok() ? Outcome(api::Reply()) : Outcome(granted.error());
+      done(outcome);
+    };
+    const uint64_t id = engine.acquire(now, request, wait, answered, [state] { state->set_lost(); });
+    canceller->begin(*loop, stop, id);
+  };
+  return make_call<Result<Guard>>(std::move(impl), std::move(start),
+                                  [state, guard](Outcome& outcome) -> Result<Guard> {
+                                    if (!outcome.ok()) return outcome.error();
+                                    return guard(state);
+                                  });
 }
 
 }  // namespace
 
-Result<std::shared_ptr<LockState>> Client::Impl::acquire(const kv::AcquireOp& lock,
-                                                         const AcquireOptions& wait,
-                                                         std::shared_ptr<Impl> self) {
-  if (Status status = validate_options(wait); !status.ok()) return status.error();
-  if (Status status = validate(lock); !status.ok()) return status.error();
-  if (Status status = prove(); !status.ok()) return status.error();
-  auto state = std::make_shared<LockState>();
-  state->client = std::move(self);
-  api::Acquire request;
-  put(lock, request);
-  const Result<GrantedLock> granted =
-      wait_for<GrantedLock>([state, request, time = wait_of(wait)](Engine& engine, Instant now, auto done) {
-        engine.acquire(now, request, time, done, [state] { state->set_lost(); });
-      });
-  if (!granted.ok()) return granted.error();
-  fill(*granted, *state);
-  return state;
+Call<Result<Lock>> AsyncClient::acquire(std::string_view path, const AcquireOptions& options) {
+  return acquire_call<Lock>(impl_, asked(path, impl_->options.name, kv::Mode::kExclusive, 0, options),
+                            options, [](std::shared_ptr<LockState> state) { return Lock(std::move(state)); });
 }
 
-Result<Lock> Client::acquire(std::string_view path, AcquireOptions options) {
-  auto state =
-      impl_->acquire(asked(path, impl_->options.name, kv::Mode::kExclusive, 0, options), options, impl_);
-  if (!state.ok()) return state.error();
-  return Lock(std::move(*state));
+Call<Result<SharedLock>> AsyncClient::acquire_shared(std::string_view path, const AcquireOptions& options) {
+  return acquire_call<SharedLock>(
+      impl_, asked(path, impl_->options.name, kv::Mode::kShared, 0, options), options,
+      [](std::shared_ptr<LockState> state) { return SharedLock(std::move(state)); });
 }
 
-Result<SharedLock> Client::acquire_shared(std::string_view path, AcquireOptions options) {
-  auto state =
-      impl_->acquire(asked(path, impl_->options.name, kv::Mode::kShared, 0, options), options, impl_);
-  if (!state.ok()) return state.error();
-  return SharedLock(std::move(*state));
+Call<Result<Permit>> AsyncClient::acquire_permit(std::string_view path, uint32_t permits,
+                                                 const AcquireOptions& options) {
+  return acquire_call<Permit>(impl_, asked(path, impl_->options.name, kv::Mode::kPermit, permits, options),
+                              options,
+                              [](std::shared_ptr<LockState> state) { return Permit(std::move(state)); });
 }
 
-Result<Permit> Client::acquire_permit(std::string_view path, uint32_t permits, AcquireOptions options) {
-  auto state =
-      impl_->acquire(asked(path, impl_->options.name, kv::Mode::kPermit, permits, options), options, impl_);
-  if (!state.ok()) return state.error();
-  return Permit(std::move(*state));
-}
-
-Result<std::vector<Lock>> Client::acquire_all(const std::vector<std::string>& paths, AcquireOptions options) {
-  if (Status status = validate_options(options); !status.ok()) return status.error();
+Call<Result<std::vector<Lock>>> AsyncClient::acquire_all(const std::vector<std::string>& paths,
+                                                         const AcquireOptions& options) {
+  using Locks = std::vector<Lock>;
   kv::AcquireManyOp many;
   many.wait = options.wait != milliseconds(0);
   api::AcquireMany request;
@@ -100,48 +122,55 @@ Result<std::vector<Lock>> Client::acquire_all(const std::vector<std::string>& pa
     states.push_back(std::make_shared<LockState>());
     states.back()->client = impl_;
   }
-  if (Status status = validate(many); !status.ok()) return status.error();
-  if (Status status = impl_->prove(); !status.ok()) return status.error();
-  const auto granted = impl_->wait_for<std::vector<GrantedLock>>(
-      [states, request, time = wait_of(options)](Engine& engine, Instant now, auto done) {
-        engine.acquire_many(now, request, time, done, [states](size_t lock) { states[lock]->set_lost(); });
-      });
-  if (!granted.ok()) return granted.error();
-  std::vector<Lock> locks;
-  for (size_t i = 0; i < states.size(); ++i) {
-    fill((*granted)[i], *states[i]);
-    locks.push_back(Lock(states[i]));
-  }
-  return locks;
+  if (Status status = validate_all(many, options); !status.ok())
+    return refused_call<Result<Locks>>(impl_, status.error());
+  Start start = [loop = impl_->loop.get(), states, request, wait = wait_of(options)](
+                    Engine& engine, Instant now, const std::stop_token& stop, const Done& done) {
+    const auto canceller = std::make_shared<Canceller>();
+    const auto answered = [states, canceller, done](const Result<std::vector<GrantedLock>>& granted) {
+      canceller->end();
+      for (size_t i = 0; granted.ok() && i < states.size(); ++i) states[i]->take((*granted)[i]);
+      Outcome outcome = granted.ok() ? Outcome(api::Reply()) : Outcome(granted.error());
+      done(outcome);
+    };
+    const auto lost = [states](size_t lock) { states[lock]->set_lost(); };
+    canceller->begin(*loop, stop, engine.acquire_many(now, request, wait, answered, lost));
+  };
+  return make_call<Result<Locks>>(impl_, std::move(start), [states](Outcome& outcome) -> Result<Locks> {
+    if (!outcome.ok()) return outcome.error();
+    Locks locks;
+    for (const std::shared_ptr<LockState>& state : states) locks.push_back(Lock(state));
+    return locks;
+  });
 }
 
-Status Client::verify_lock(std::string_view path, Token token) {
-  if (Status status = kv::validate_path(path); !status.ok()) return status;
+Call<Status> AsyncClient::verify_lock(std::string_view path, Token token) {
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Status>(impl_, status.error());
   api::ClientFrame frame;
   frame.mutable_lock_verify()->set_path(std::string(path));
   frame.mutable_lock_verify()->set_token(token.value());
-  const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-  if (!reply.ok()) return reply.error();
-  return {};
+  return read_call<Status>(impl_, std::move(frame), status_in);
 }
 
-Status Client::break_lock(std::string_view path, Token token) {
-  if (Status status = validate(kv::BreakOp{std::string(path), token}); !status.ok()) return status;
+Call<Status> AsyncClient::break_lock(std::string_view path, Token token) {
+  if (Status status = validate(kv::BreakOp{std::string(path), token}); !status.ok())
+    return refused_call<Status>(impl_, status.error());
   api::Write operation;
   operation.mutable_break_()->set_path(std::string(path));
   operation.mutable_break_()->set_token(token.value());
-  const Result<api::Reply> reply = impl_->write(std::move(operation));
-  if (!reply.ok()) return reply.error();
-  return {};
+  return write_call<Status>(impl_, std::move(operation), status_in);
 }
 
-Result<LockInfo> Client::lock_show(std::string_view path) {
-  if (Status status = kv::validate_path(path); !status.ok()) return status.error();
+Call<Result<LockInfo>> AsyncClient::lock_show(std::string_view path) {
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Result<LockInfo>>(impl_, status.error());
   api::ClientFrame frame;
   frame.mutable_lock_show()->set_path(std::string(path));
-  const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-  if (!reply.ok()) return reply.error();
-  return lock_of(reply->lock());
+  return read_call<Result<LockInfo>>(impl_, std::move(frame), [](Outcome& reply) -> Result<LockInfo> {
+    if (!reply.ok()) return reply.error();
+    return lock_of(reply->lock());
+  });
 }
 
 Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t max) {
@@ -154,7 +183,7 @@ Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t ma
     frame.mutable_lock_list()->set_max(
         static_cast<uint32_t>(std::min<size_t>(max - locks.size(), UINT32_MAX)));
     frame.mutable_lock_list()->set_after(after);
-    const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
+    const Result<api::Reply> reply = impl_->read(std::move(frame));
     if (!reply.ok()) return reply.error();
     for (const api::Lock& lock : reply->locks().locks()) locks.push_back(lock_of(lock));
     after = reply->locks().next();

@@ -34,6 +34,23 @@ int make_timer() {
 
 }  // namespace
 
+// A question over a connection of its own: lives until it is answered.
+struct Loop::Question {
+  Question(asio::io_context& io, std::function<void(Result<api::Reply>)> on_done)
+      : timer(io), done(std::move(on_done)) {}
+
+  void finish(Result<api::Reply> result) {
+    timer.cancel();
+    if (connection) std::exchange(connection, nullptr)->close();
+    if (auto call = std::exchange(done, nullptr)) call(std::move(result));
+  }
+
+  std::shared_ptr<Connection> connection;
+  asio::steady_timer timer;
+  bool connected = false;
+  std::function<void(Result<api::Reply>)> done;
+};
+
 Loop::Loop(EngineOptions options, std::vector<HostPort> places)
     : places_(std::move(places)),
       work_(asio::make_work_guard(io_)),
@@ -62,6 +79,9 @@ void Loop::stop() {
     run_tasks();
     engine_.stop(boot_time());
     obey();
+    for (const std::weak_ptr<Question>& each : questions_)
+      if (const auto question = each.lock())
+        question->finish(Error{ErrorCode::kShuttingDown, "the client was closed"});
     io_.stop();
   });
   if (thread_.joinable()) thread_.join();
@@ -153,63 +173,42 @@ void Loop::wait_for_timer() {
   });
 }
 
-namespace {
-
-// A question over a connection of its own: lives until it is answered.
-struct Question {
-  Question(asio::io_context& io, std::function<void(Result<api::Reply>)> on_done)
-      : timer(io), done(std::move(on_done)) {}
-
-  void finish(Result<api::Reply> result) {
-    timer.cancel();
-    if (connection) std::exchange(connection, nullptr)->close();
-    if (auto call = std::exchange(done, nullptr)) call(std::move(result));
-  }
-
-  std::shared_ptr<Connection> connection;
-  asio::steady_timer timer;
-  bool connected = false;
-  std::function<void(Result<api::Reply>)> done;
-};
-
-}  // namespace
-
 void Loop::ask(const HostPort& where, api::ClientFrame frame, Duration timeout,
                std::function<void(Result<api::Reply>)> done) {
-  asio::post(io_, [this, where, timeout, frame = std::move(frame), done = std::move(done)]() mutable {
-    auto question = std::make_shared<Question>(io_, std::move(done));
-    const std::string name = where.host + ":" + where.port;
-    frame.set_id(1);
-    Connection::Handler handler;
-    // The connection holds the question, and the question the connection, until finish(); that is posted,
-    // because it must not end a handler that runs.
-    handler.connected = [question] { question->connected = true; };
-    handler.received = [this, question](const std::vector<api::ServerFrame>& frames) {
-      for (const api::ServerFrame& each : frames) {
-        if (!each.has_reply() || each.reply().id() != 1) continue;
-        const Error error = error_of(each.reply());
-        asio::post(io_,
-                   [question, result = error.ok() ? Result<api::Reply>(each.reply())
-                                                  : Result<api::Reply>(error)] { question->finish(result); });
-      }
-    };
-    handler.closed = [this, question, name](const std::string& reason) {
-      asio::post(io_, [question, name, reason] {
-        question->finish(Error{ErrorCode::kUnavailable, name + ": " + reason});
-      });
-    };
-    question->connection = std::make_shared<Connection>(io_, std::move(handler));
-    question->timer.expires_after(timeout);
-    question->timer.async_wait([question, name, timeout](error_code error) {
-      if (error) return;
-      question->finish(
-          question->connected
-              ? Error{ErrorCode::kTimeout, name + " did not answer in " + seconds_text(timeout)}
-              : Error{ErrorCode::kUnavailable, name + ": no connection in " + seconds_text(timeout)});
+  auto question = std::make_shared<Question>(io_, std::move(done));
+  std::erase_if(questions_, [](const auto& each) { return each.expired(); });
+  questions_.push_back(question);
+  const std::string name = where.host + ":" + where.port;
+  frame.set_id(1);
+  Connection::Handler handler;
+  // The connection holds the question, and the question the connection, until finish(); that is posted,
+  // because it must not end a handler that runs.
+  handler.connected = [question] { question->connected = true; };
+  handler.received = [this, question](const std::vector<api::ServerFrame>& frames) {
+    for (const api::ServerFrame& each : frames) {
+      if (!each.has_reply() || each.reply().id() != 1) continue;
+      const Error error = error_of(each.reply());
+      asio::post(io_,
+                 [question, result = error.ok() ? Result<api::Reply>(each.reply())
+                                                : Result<api::Reply>(error)] { question->finish(result); });
+    }
+  };
+  handler.closed = [this, question, name](const std::string& reason) {
+    asio::post(io_, [question, name, reason] {
+      question->finish(Error{ErrorCode::kUnavailable, name + ": " + reason});
     });
-    question->connection->connect(where);
-    question->connection->send({frame});
+  };
+  question->connection = std::make_shared<Connection>(io_, std::move(handler));
+  question->timer.expires_after(timeout);
+  question->timer.async_wait([question, name, timeout](error_code error) {
+    if (error) return;
+    question->finish(
+        question->connected
+            ? Error{ErrorCode::kTimeout, name + " did not answer in " + seconds_text(timeout)}
+            : Error{ErrorCode::kUnavailable, name + ": no connection in " + seconds_text(timeout)});
   });
+  question->connection->connect(where);
+  question->connection->send({frame});
 }
 
 }  // namespace quorate::client

@@ -1,8 +1,8 @@
 // The background thread of a Client: runs the engine on a real socket, a real clock and a real timer.
 // Everything that decides is in the engine; this only waits.
 //
-// Thread safety: post(), ask() and what is named below are for any thread. stop() and the destructor: one
-// thread, not the loop's own.
+// Thread safety: post() and what is named below it are for any thread, ask() for the loop's own. stop() and
+// the destructor: one thread, not the loop's own.
 //
 // Time is CLOCK_BOOTTIME, which goes on while the machine sleeps: a lease must not outlive a suspended
 // laptop's lid.
@@ -40,11 +40,10 @@ class Loop {
 
   // Runs on the loop's thread, in the order of the calls of one thread. False after stop(): it will not run.
   bool post(Task task);
-  // One question to one server over a connection of its own. `done` runs on the loop's thread, once, unless
-  // the loop is stopped.
+  // One question to one server over a connection of its own. `done` runs on the loop's thread, once.
   void ask(const HostPort& where, api::ClientFrame frame, Duration timeout,
            std::function<void(Result<api::Reply>)> done);
-  // Ends the thread; the engine answers all that was asked of it. Only questions of ask() are dropped.
+  // Ends the thread; all that was asked is answered.
   void stop();
 
   bool on_this_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
@@ -55,6 +54,7 @@ class Loop {
   bool session_lost() const { return lost_.load(std::memory_order_acquire); }
 
  private:
+  struct Question;
   void run_tasks();
   void obey();
   void connect(size_t endpoint);
@@ -70,6 +70,7 @@ class Loop {
   Instant armed_ = kNever;
   Engine engine_;
   std::shared_ptr<Connection> connection_;
+  std::vector<std::weak_ptr<Question>> questions_;
 
   std::atomic<int64_t> lease_until_, session_until_;
   std::atomic<uint64_t> session_{0};

@@ -1,4 +1,5 @@
-// The calls beside the plain ones: subtrees, several at once, pages.
+// The calls that read and write nodes.
+#include <algorithm>
 #include <utility>
 
 #include "client/client_impl.h"
@@ -77,45 +78,129 @@ struct PutOperation {
 
 }  // namespace
 
-MultiResult Client::run(const Multi& multi) {
+Call<Result<Created>> AsyncClient::create(std::string_view path, std::string_view data,
+                                          const CreateOptions& options) {
+  kv::CreateOp asked;
+  asked.path = path;
+  asked.data = data;
+  asked.ephemeral = options.ephemeral;
+  asked.sequential = options.sequential;
+  asked.parents = options.parents;
+  asked.container = options.container;
+  if (options.ttl) asked.ttl_ms = options.ttl->count();
+  for (const AclEntry& entry : options.acl) asked.acl.push_back({entry.permissions, entry.scheme, entry.id});
+  if (Status status = validate(asked); !status.ok())
+    return refused_call<Result<Created>>(impl_, status.error());
+  api::Write operation;
+  put_create(path, data, options, *operation.mutable_create());
+  return write_call<Result<Created>>(impl_, std::move(operation), [](Outcome& reply) -> Result<Created> {
+    if (!reply.ok()) return reply.error();
+    return Created{reply->outcome().path(), stat_of(reply->outcome().stat())};
+  });
+}
+
+Call<Result<Node>> AsyncClient::get(std::string_view path, Watch* watch) {
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Result<Node>>(impl_, status.error());
+  api::ClientFrame frame;
+  frame.mutable_get()->set_path(std::string(path));
+  frame.mutable_get()->set_with_data(true);
+  const auto parse = [](Outcome& reply) -> Result<Node> {
+    if (!reply.ok()) return reply.error();
+    return Node{std::move(*reply->mutable_node()->mutable_data()), stat_of(reply->node().stat())};
+  };
+  return read_call<Result<Node>>(impl_, std::move(frame), parse, watch == nullptr ? nullptr : watch->state_);
+}
+
+Call<Result<std::optional<Stat>>> AsyncClient::exists(std::string_view path, Watch* watch) {
+  using Found = std::optional<Stat>;
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Result<Found>>(impl_, status.error());
+  api::ClientFrame frame;
+  frame.mutable_get()->set_path(std::string(path));
+  const auto parse = [](Outcome& reply) -> Result<Found> {
+    if (reply.code() == ErrorCode::kNoNode) return Found();
+    if (!reply.ok()) return reply.error();
+    return Found(stat_of(reply->node().stat()));
+  };
+  return read_call<Result<Found>>(impl_, std::move(frame), parse, watch == nullptr ? nullptr : watch->state_);
+}
+
+Call<Result<std::vector<std::string>>> AsyncClient::children(std::string_view path, Watch* watch) {
+  using Names = std::vector<std::string>;
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Result<Names>>(impl_, status.error());
+  api::ClientFrame frame;
+  frame.mutable_children()->set_path(std::string(path));
+  const auto parse = [](Outcome& reply) -> Result<Names> {
+    if (!reply.ok()) return reply.error();
+    Names names(reply->children().names().begin(), reply->children().names().end());
+    std::sort(names.begin(), names.end());
+    return names;
+  };
+  return read_call<Result<Names>>(impl_, std::move(frame), parse, watch == nullptr ? nullptr : watch->state_);
+}
+
+Call<Result<Stat>> AsyncClient::set(std::string_view path, std::string_view data, int32_t version) {
+  if (Status status = validate(kv::SetOp{std::string(path), std::string(data), version}); !status.ok())
+    return refused_call<Result<Stat>>(impl_, status.error());
+  api::Write operation;
+  operation.mutable_set()->set_path(std::string(path));
+  operation.mutable_set()->set_data(std::string(data));
+  operation.mutable_set()->set_version(version);
+  return write_call<Result<Stat>>(impl_, std::move(operation), stat_in);
+}
+
+Call<Status> AsyncClient::remove(std::string_view path, int32_t version) {
+  if (Status status = validate(kv::DeleteOp{std::string(path), version}); !status.ok())
+    return refused_call<Status>(impl_, status.error());
+  api::Write operation;
+  operation.mutable_delete_()->set_path(std::string(path));
+  operation.mutable_delete_()->set_version(version);
+  return write_call<Status>(impl_, std::move(operation), status_in);
+}
+
+Call<Status> AsyncClient::remove_all(std::string_view path) {
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Status>(impl_, status.error());
+  api::Write operation;
+  operation.mutable_delete_()->set_path(std::string(path));
+  operation.mutable_delete_()->set_version(kAnyVersion);
+  operation.mutable_delete_()->set_recursive(true);
+  return write_call<Status>(impl_, std::move(operation), status_in);
+}
+
+Call<MultiResult> AsyncClient::run(const Multi& multi) {
   api::Write operation;
   operation.mutable_multi();
   for (const Multi::Operation& each : multi.operations())
     std::visit(PutOperation{*operation.mutable_multi()->add_operations()}, each);
   // What no server could take, and no frame hold.
   if (multi.operations().size() > kv::kMultiOperationsMax || operation.ByteSizeLong() > kv::kMultiBytesMax) {
-    return {{ErrorCode::kTooLarge, "a multi may have " + std::to_string(kv::kMultiOperationsMax) +
-                                       " operations of " + std::to_string(kv::kMultiBytesMax) +
-                                       " bytes in all: do it in parts"},
-            {}};
+    return refused_call<MultiResult>(
+        impl_, {ErrorCode::kTooLarge, "a multi may have " + std::to_string(kv::kMultiOperationsMax) +
+                                          " operations of " + std::to_string(kv::kMultiBytesMax) +
+                                          " bytes in all: do it in parts"});
   }
-  const Result<api::Reply> reply = impl_->write(std::move(operation));
-  MultiResult out;
-  if (!reply.ok()) {
-    out.error = reply.error();
+  return write_call<MultiResult>(impl_, std::move(operation), [](Outcome& reply) {
+    MultiResult out;
+    if (!reply.ok()) {
+      out.error = reply.error();
+      return out;
+    }
+    out.error = error_of(*reply);
+    for (const api::OperationResult& each : reply->outcome().results()) {
+      out.results.push_back(
+          {{static_cast<ErrorCode>(each.code()), each.message()}, each.path(), stat_of(each.stat())});
+    }
     return out;
-  }
-  out.error = error_of(*reply);
-  for (const api::OperationResult& each : reply->outcome().results()) {
-    out.results.push_back(
-        {{static_cast<ErrorCode>(each.code()), each.message()}, each.path(), stat_of(each.stat())});
-  }
-  return out;
+  });
 }
 
-Status Client::remove_all(std::string_view path) {
-  if (Status status = kv::validate_path(path); !status.ok()) return status;
-  api::Write operation;
-  operation.mutable_delete_()->set_path(std::string(path));
-  operation.mutable_delete_()->set_version(kAnyVersion);
-  operation.mutable_delete_()->set_recursive(true);
-  const Result<api::Reply> reply = impl_->write(std::move(operation));
-  if (!reply.ok()) return reply.error();
-  return {};
-}
-
-Result<ChildrenPage> Client::children_page(std::string_view path, const ChildrenPageOptions& options) {
-  if (Status status = kv::validate_path(path); !status.ok()) return status.error();
+Call<Result<ChildrenPage>> AsyncClient::children_page(std::string_view path,
+                                                      const ChildrenPageOptions& options) {
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Result<ChildrenPage>>(impl_, status.error());
   api::ClientFrame frame;
   api::ChildrenPage& ask = *frame.mutable_children_page();
   ask.set_path(std::string(path));
@@ -126,33 +211,24 @@ Result<ChildrenPage> Client::children_page(std::string_view path, const Children
     ask.mutable_after()->set_order(options.after->order);
     ask.mutable_after()->set_name(options.after->name);
   }
-  Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-  if (!reply.ok()) return reply.error();
-  api::ChildrenPageReply& page = *reply->mutable_children_page();
-  ChildrenPage out;
-  for (std::string& name : *page.mutable_names()) out.names.push_back(std::move(name));
-  if (page.has_next())
-    out.next = ChildCursor{Zxid(page.next().czxid()), page.next().order(), page.next().name()};
-  return out;
+  return read_call<Result<ChildrenPage>>(impl_, std::move(frame), [](Outcome& reply) -> Result<ChildrenPage> {
+    if (!reply.ok()) return reply.error();
+    api::ChildrenPageReply& page = *reply->mutable_children_page();
+    ChildrenPage out;
+    for (std::string& name : *page.mutable_names()) out.names.push_back(std::move(name));
+    if (page.has_next())
+      out.next = ChildCursor{Zxid(page.next().czxid()), page.next().order(), page.next().name()};
+    return out;
+  });
 }
 
-Status Client::for_each_child(std::string_view path, const std::function<bool(const std::string&)>& visit) {
-  ChildrenPageOptions options;
-  while (true) {
-    const Result<ChildrenPage> page = children_page(path, options);
-    if (!page.ok()) return page.error();
-    for (const std::string& name : page->names)
-      if (!visit(name)) return {};
-    if (!page->next) return {};
-    options.after = page->next;
-  }
-}
-
-Result<std::vector<ReadResult>> Client::read_many(const std::vector<ReadRequest>& reads) {
+Call<Result<std::vector<ReadResult>>> AsyncClient::read_many(const std::vector<ReadRequest>& reads) {
+  using Results = std::vector<ReadResult>;
   api::ClientFrame frame;
   frame.mutable_multi_read();
   for (const ReadRequest& each : reads) {
-    if (Status status = kv::validate_path(each.path); !status.ok()) return status.error();
+    if (Status status = kv::validate_path(each.path); !status.ok())
+      return refused_call<Result<Results>>(impl_, status.error());
     api::MultiReadPart& part = *frame.mutable_multi_read()->add_parts();
     if (each.children) {
       part.mutable_children()->set_path(each.path);
@@ -161,23 +237,24 @@ Result<std::vector<ReadResult>> Client::read_many(const std::vector<ReadRequest>
       part.mutable_get()->set_with_data(true);
     }
   }
-  Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-  if (!reply.ok()) return reply.error();
-  std::vector<ReadResult> out;
-  for (api::ReadResult& each : *reply->mutable_multi_read()->mutable_results()) {
-    ReadResult result;
-    result.error = {static_cast<ErrorCode>(each.code()), each.message()};
-    if (each.has_node()) {
-      result.data = std::move(*each.mutable_node()->mutable_data());
-      result.stat = stat_of(each.node().stat());
+  return read_call<Result<Results>>(impl_, std::move(frame), [](Outcome& reply) -> Result<Results> {
+    if (!reply.ok()) return reply.error();
+    Results out;
+    for (api::ReadResult& each : *reply->mutable_multi_read()->mutable_results()) {
+      ReadResult result;
+      result.error = {static_cast<ErrorCode>(each.code()), each.message()};
+      if (each.has_node()) {
+        result.data = std::move(*each.mutable_node()->mutable_data());
+        result.stat = stat_of(each.node().stat());
+      }
+      if (each.has_children()) {
+        result.children.assign(each.children().names().begin(), each.children().names().end());
+        result.stat = stat_of(each.children().stat());
+      }
+      out.push_back(std::move(result));
     }
-    if (each.has_children()) {
-      result.children.assign(each.children().names().begin(), each.children().names().end());
-      result.stat = stat_of(each.children().stat());
-    }
-    out.push_back(std::move(result));
-  }
-  return out;
+    return out;
+  });
 }
 
 }  // namespace quorate::client

@@ -25,7 +25,7 @@ Result<std::vector<SessionInfo>> Client::session_list() {
   while (true) {
     api::ClientFrame frame;
     frame.mutable_session_list()->set_after(after);
-    Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
+    Result<api::Reply> reply = impl_->read(std::move(frame));
     if (!reply.ok()) return reply.error();
     for (api::SessionInfo& session : *reply->mutable_sessions()->mutable_sessions())
       sessions.push_back(session_of(session));
@@ -34,25 +34,24 @@ Result<std::vector<SessionInfo>> Client::session_list() {
   }
 }
 
-Result<std::optional<SessionInfo>> Client::session_show(SessionId id) {
-  if (id == SessionId()) return std::optional<SessionInfo>();
+Call<Result<std::optional<SessionInfo>>> AsyncClient::session_show(SessionId id) {
+  using Found = std::optional<SessionInfo>;
   api::ClientFrame frame;
-  frame.mutable_session_list()->set_after(id.value() - 1);
+  frame.mutable_session_list()->set_after(id.value() - 1);  // of 0: behind all
   frame.mutable_session_list()->set_max(1);
   frame.mutable_session_list()->set_paths(true);
-  Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-  if (!reply.ok()) return reply.error();
-  auto& found = *reply->mutable_sessions()->mutable_sessions();
-  if (found.empty() || found[0].id() != id.value()) return std::optional<SessionInfo>();
-  return std::optional<SessionInfo>(session_of(found[0]));
+  return read_call<Result<Found>>(impl_, std::move(frame), [id](Outcome& reply) -> Result<Found> {
+    if (!reply.ok()) return reply.error();
+    auto& found = *reply->mutable_sessions()->mutable_sessions();
+    if (found.empty() || found[0].id() != id.value()) return Found();
+    return Found(session_of(found[0]));
+  });
 }
 
-Status Client::end_session(SessionId id) {
+Call<Status> AsyncClient::end_session(SessionId id) {
   api::ClientFrame frame;
   frame.mutable_end_session()->set_session(id.value());
-  const Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
-  if (!reply.ok()) return reply.error();
-  return {};
+  return read_call<Status>(impl_, std::move(frame), status_in);
 }
 
 }  // namespace quorate::client

@@ -31,7 +31,7 @@ Status Client::read_snapshot(const OnSnapshotPart& take) {
     api::ClientFrame frame;
     frame.mutable_read_snapshot()->set_snapshot(snapshot);
     frame.mutable_read_snapshot()->set_after(after);
-    Result<api::Reply> reply = impl_->read(std::move(frame), nullptr);
+    Result<api::Reply> reply = impl_->read(std::move(frame));
     if (reply.code() == ErrorCode::kSnapshotGone && ++beginnings < kBeginningsMax) {
       snapshot = 0;
       after.clear();

@@ -14,6 +14,7 @@ void end_watch(const std::shared_ptr<WatchState>& state) {
   {
     const std::lock_guard lock(state->mutex);
     state->on_event = nullptr;
+    state->dropped = true;
     if (!std::exchange(state->armed, false)) return;
     id = state->id;
   }

@@ -48,7 +48,7 @@ class ChangeFeed {
   Zxid complete() const;
 
  private:
-  friend class Client;
+  friend class AsyncClient;
   explicit ChangeFeed(std::shared_ptr<FeedState> state);
   std::shared_ptr<FeedState> state_;
 };

@@ -14,7 +14,8 @@
 // it is not replaced behind the caller's back: make a new Client. Reads and watches go on.
 //
 // Thread safety: all members. One thread in the background does all the waiting and runs the callbacks; a
-// callback must not make a call that waits (it would answer kInvalidArgument).
+// callback must not make a call that waits (it would answer kInvalidArgument), and must not close or destroy
+// the client (that ends the program).
 #pragma once
 
 #include <chrono>
@@ -55,6 +56,8 @@ struct Options {
   // Called once, on the background thread, when the session is lost: by time-out or because the cluster ended
   // it.
   std::function<void()> on_session_lost;
+  // How many calls may be under way at once, those that wait for a lock too; one more: kLimitReached.
+  size_t outstanding_calls_max = 10'000;
 };
 
 struct AcquireOptions {
@@ -67,6 +70,8 @@ struct AcquireOptions {
   // Written into the queue in place of Options::name.
   std::optional<std::string> data{};
 };
+
+class AsyncClient;  // client/quorate/async.h
 
 class Client {
  public:
@@ -81,8 +86,11 @@ class Client {
   // (kOutcomeUnknown for a write that was sent).
   void close();
 
+  // The same calls for those who do not wait: with handlers, futures, or the completion tokens of Boost.Asio.
+  AsyncClient async();
+
   // Errors of all calls: kUnavailable (no server reachable), kNoQuorum, kTimeout: nothing was changed;
-  // kBadPath, kTooLarge. Errors of writes: kOutcomeUnknown, kSessionExpired.
+  // kBadPath, kTooLarge, kLimitReached. Errors of writes: kOutcomeUnknown, kSessionExpired.
 
   // Errors: kNodeExists; kNoNode when the parent does not exist; kNoChildrenForEphemerals; kInvalidTtl,
   // kInvalidAcl.

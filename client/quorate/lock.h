@@ -24,6 +24,8 @@
 namespace quorate::client {
 
 struct LockState;
+template <class R>
+class Call;  // client/quorate/call.h
 
 // What all kinds of held locks have.
 class HeldLock {
@@ -56,11 +58,14 @@ class HeldLock {
   // Gives it up and waits for the answer. Errors: kOutcomeUnknown (it goes at the latest with the session);
   // kSessionExpired and kNoNode when it was lost before.
   Status release();
+  // The same without waiting. The guard may be dropped meanwhile.
+  Call<Status> async_release();
 
  protected:
   explicit HeldLock(std::shared_ptr<LockState> state);
-  // What becomes of the lock belongs to the state that is given back; this one counts as released.
-  Result<std::shared_ptr<LockState>> change(bool upgrade);
+  // What becomes of the lock belongs to the guard that is given back; this one counts as released.
+  template <class Guard>
+  Call<Result<Guard>> change(bool upgrade);
 
  private:
   std::shared_ptr<LockState> state_;
@@ -73,10 +78,11 @@ class Lock : public HeldLock {
   // Lets others share it from now on: place and token stay. This guard is released then; after an error it
   // holds what it held. Callbacks and stop tokens are those of the new guard.
   Result<SharedLock> downgrade();
+  Call<Result<SharedLock>> async_downgrade();
 
  private:
-  friend class Client;
-  friend class SharedLock;
+  friend class AsyncClient;
+  friend class HeldLock;
   explicit Lock(std::shared_ptr<LockState> state) : HeldLock(std::move(state)) {}
 };
 
@@ -85,17 +91,18 @@ class SharedLock : public HeldLock {
   // Holds it exclusively from now on, with a new token: only where nobody else holds the lock or waits for
   // it. Errors: kContended, then it stays shared. Guards as with downgrade().
   Result<Lock> upgrade();
+  Call<Result<Lock>> async_upgrade();
 
  private:
-  friend class Client;
-  friend class Lock;
+  friend class AsyncClient;
+  friend class HeldLock;
   explicit SharedLock(std::shared_ptr<LockState> state) : HeldLock(std::move(state)) {}
 };
 
 // One of a semaphore's permits.
 class Permit : public HeldLock {
  private:
-  friend class Client;
+  friend class AsyncClient;
   explicit Permit(std::shared_ptr<LockState> state) : HeldLock(std::move(state)) {}
 };
 

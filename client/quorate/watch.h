@@ -41,7 +41,7 @@ class Watch {
   bool armed() const;
 
  private:
-  friend class Client;
+  friend class AsyncClient;
   std::shared_ptr<WatchState> state_;
 };
 

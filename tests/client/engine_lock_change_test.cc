@@ -160,7 +160,7 @@ class Several : public ::testing::Test {
     request.set_wait(wait != Duration(0));
     request.add_locks()->set_path("/a");
     request.add_locks()->set_path("/b");
-    h.engine.acquire_many(
+    id = h.engine.acquire_many(
         h.now, request, wait, [this](Result<std::vector<GrantedLock>> result) { got = std::move(result); },
         [this](size_t index) { lost_ones.push_back(index); });
     h.obey();
@@ -188,6 +188,7 @@ class Several : public ::testing::Test {
 
   EngineHarness h;
   Frame asked;
+  uint64_t id = 0;
   std::optional<Result<std::vector<GrantedLock>>> got;
   std::vector<size_t> lost_ones;
 };
@@ -247,6 +248,37 @@ TEST_F(Several, AreGivenBackWhenOnePlaceIsTakenAway) {
   ASSERT_TRUE(got);
   EXPECT_EQ(got->code(), ErrorCode::kNoNode);
   EXPECT_EQ(releases(), Nodes{"/a/lock-1"});
+}
+
+TEST_F(Several, AreGivenBackWhenTheWaitIsCancelled) {
+  ask(std::nullopt);
+  answer(true, false);
+  h.engine.cancel_acquire(h.now, id);
+  h.obey();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->code(), ErrorCode::kTimeout);
+  Nodes given = releases();
+  std::sort(given.begin(), given.end());
+  EXPECT_EQ(given, (Nodes{"/a/lock-1", "/b/lock-1"}));
+}
+
+TEST_F(Several, AreGivenBackWhenTheAnswerComesBehindTheCancelling) {
+  ask(std::nullopt);
+  h.engine.cancel_acquire(h.now, id);
+  h.obey();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->code(), ErrorCode::kTimeout);
+  answer(true, true);
+  EXPECT_EQ(releases(), (Nodes{"/a/lock-1", "/b/lock-1"}));
+}
+
+TEST_F(Several, StayHeldWhenTheyAreCancelledTooLate) {
+  ask(std::nullopt);
+  answer(true, true);
+  h.engine.cancel_acquire(h.now, id);
+  h.obey();
+  ASSERT_TRUE(got && got->ok());
+  EXPECT_TRUE(releases().empty());
 }
 
 TEST_F(Several, AreLostWithTheSession) {

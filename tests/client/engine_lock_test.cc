@@ -300,5 +300,60 @@ TEST(EngineLocks, TheEndOfTheClientTellsAll) {
   EXPECT_EQ(read->code(), ErrorCode::kShuttingDown);
 }
 
+// ---- cancelled by the caller
+
+void cancel(EngineHarness& h, uint64_t acquire) {
+  h.engine.cancel_acquire(h.now, acquire);
+  h.obey();
+}
+
+TEST(EngineCancel, WhatWasNotSentIsNeverSent) {
+  EngineHarness h;
+  const auto lock = h.acquire("/l"), other = h.acquire("/m");
+  cancel(h, lock->id);
+  ASSERT_TRUE(lock->result);
+  EXPECT_EQ(lock->result->code(), ErrorCode::kTimeout);
+  h.open_session();
+  EXPECT_EQ(h.expect(Frame::kWrite).write().acquire().path(), "/m");
+  EXPECT_FALSE(h.take(Frame::kWrite));
+  EXPECT_FALSE(other->result);
+}
+
+TEST(EngineCancel, WhatWasNotAnsweredLeavesTheQueueWithTheAnswer) {
+  EngineHarness h;
+  const auto lock = h.acquire("/l");
+  h.open_session();
+  const Frame asked = h.expect(Frame::kWrite);
+  cancel(h, lock->id);
+  ASSERT_TRUE(lock->result);
+  EXPECT_EQ(lock->result->code(), ErrorCode::kTimeout);
+  EXPECT_FALSE(h.take(Frame::kWrite));
+  h.answer_acquire(asked, "/l/lock-1", true, 5);
+  EXPECT_EQ(h.expect(Frame::kWrite).write().release().node(), "/l/lock-1");
+}
+
+TEST(EngineCancel, AWaiterLeavesTheQueueAtOnce) {
+  EngineHarness h;
+  const auto lock = h.acquire("/l");
+  h.open_session();
+  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-2", false, 6);
+  cancel(h, lock->id);
+  ASSERT_TRUE(lock->result);
+  EXPECT_EQ(lock->result->code(), ErrorCode::kTimeout);
+  EXPECT_EQ(h.expect(Frame::kWrite).write().release().node(), "/l/lock-2");
+  h.receive(granted("/l/lock-2", 6));
+  EXPECT_EQ(lock->result->code(), ErrorCode::kTimeout) << "a grant that was on its way is nobody's";
+}
+
+TEST(EngineCancel, WhatIsHeldStaysHeld) {
+  EngineHarness h;
+  const auto lock = h.acquire("/l");
+  h.open_session();
+  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-1", true, 5);
+  cancel(h, lock->id);
+  EXPECT_TRUE(lock->result && lock->result->ok());
+  EXPECT_FALSE(h.take(Frame::kWrite));
+}
+
 }  // namespace
 }  // namespace quorate::client

@@ -1,0 +1,346 @@
+// Calls that are not waited for, against a scripted server on a real socket.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "client/quorate/async.h"
+#include "tests/client/fake_server.h"
+
+namespace quorate::client {
+namespace {
+
+Options options_for(const FakeServer& server) {
+  Options options;
+  options.endpoints = {server.endpoint()};
+  return options;
+}
+
+// Answers nothing that has to do with /silent; /taken is held by somebody else.
+FakeServer::Answer sometimes_silent(const api::ClientFrame& frame) {
+  const api::Write& write = frame.write();
+  if (frame.get().path() == "/silent" || write.set().path() == "/silent") return {};
+  FakeServer::Answer answer = friendly(frame);
+  if (write.acquire().path() == "/taken")
+    answer.frames[0].mutable_reply()->mutable_outcome()->set_held(false);
+  for (const api::Acquire& lock : write.acquire_many().locks())
+    answer.frames[0].mutable_reply()->mutable_outcome()->add_results()->set_path(lock.path() + "/lock-1");
+  return answer;
+}
+
+// Counts how often each handler was called, and with what.
+class Told {
+ public:
+  template <class R>
+  auto handler() {
+    const size_t index = calls_++;
+    return [this, index](R outcome) {
+      const std::lock_guard lock(mutex_);
+      codes_.resize(std::max(codes_.size(), index + 1));
+      codes_[index].push_back(outcome.code());
+    };
+  }
+  // Of the handlers in the order in which they were made. REQUIRES: each was called once.
+  std::vector<ErrorCode> codes() {
+    const std::lock_guard lock(mutex_);
+    std::vector<ErrorCode> out;
+    EXPECT_EQ(codes_.size(), calls_);
+    for (const std::vector<ErrorCode>& each : codes_) {
+      EXPECT_EQ(each.size(), 1U);
+      out.push_back(each.empty() ? ErrorCode::kOk : each[0]);
+    }
+    return out;
+  }
+
+ private:
+  size_t calls_ = 0;
+  std::mutex mutex_;
+  std::vector<std::vector<ErrorCode>> codes_;  // guarded by mutex_
+};
+
+api::ServerFrame session_end() {
+  api::ServerFrame end;
+  end.mutable_session_end()->set_session(77);
+  end.mutable_session_end()->set_code(static_cast<uint32_t>(ErrorCode::kSessionExpired));
+  return end;
+}
+
+TEST(Async, AHandlerIsCalledOnTheClientsThread) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  std::promise<std::pair<std::thread::id, std::string>> told, told_again;
+  client.async().get("/a").begin([&](Result<Node> node) {
+    told.set_value({std::this_thread::get_id(), node->data});
+  });
+  client.async().get("nonsense").begin([&](Result<Node> node) {
+    told_again.set_value({std::this_thread::get_id(), std::string(error_name(node.code()))});
+  });
+  const auto [thread, data] = told.get_future().get();
+  EXPECT_EQ(data, "hello");
+  EXPECT_NE(thread, std::this_thread::get_id());
+  const auto [same_thread, error] = told_again.get_future().get();
+  EXPECT_EQ(error, "bad-path");
+  EXPECT_EQ(same_thread, thread) << "also what is refused before anything is asked";
+}
+
+TEST(Async, AHandlerNeedNotBeCopyable) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  auto promise = std::make_unique<std::promise<Result<Lock>>>();
+  std::future<Result<Lock>> lock = promise->get_future();
+  client.async().acquire("/l").begin(
+      [promise = std::move(promise)](Result<Lock> held) { promise->set_value(std::move(held)); });
+  EXPECT_EQ(lock.get()->token(), Token(41));
+}
+
+TEST(Async, WritesAreAppliedInTheOrderInWhichTheyWereBegun) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  std::vector<std::future<Result<Stat>>> sets;
+  for (int i = 0; i < 500; ++i) sets.push_back(client.async().set("/a", std::to_string(i)).future());
+  for (int i = 0; i < 500; ++i) EXPECT_EQ(sets[static_cast<size_t>(i)].get()->version, i + 1);
+  const api::ClientFrame last = server.wait_for([](const auto& f) { return f.write().number() == 500; });
+  EXPECT_EQ(last.write().set().data(), "499");
+}
+
+TEST(Async, ManyThreadsHaveManyUnderWay) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  std::atomic<int> good = 0, left = 8 * 400;
+  std::promise<void> done;
+  const auto count = [&](bool ok) {
+    good += ok ? 1 : 0;
+    if (--left == 0) done.set_value();
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&] {
+      AsyncClient async = client.async();
+      for (int i = 0; i < 200; ++i) {
+        async.set("/a", "x").begin([&](const Result<Stat>& set) { count(set.ok()); });
+        async.get("/a").begin([&](const Result<Node>& node) { count(node.ok() && node->data == "hello"); });
+      }
+    });
+  }
+  for (std::thread& each : threads) each.join();
+  done.get_future().wait();
+  EXPECT_EQ(good, 8 * 400);
+}
+
+TEST(Async, AHandlerMayBeginCallsAndMustNotWait) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  std::promise<int> done;
+  std::atomic<int> refused = 0;
+  std::function<void(int)> again = [&](int depth) {
+    client.async().set("/a", "x").begin([&, depth](const Result<Stat>&) {
+      refused += client.get("/a").code() == ErrorCode::kInvalidArgument ? 1 : 0;
+      refused += client.async().get("/a").wait().code() == ErrorCode::kInvalidArgument ? 1 : 0;
+      depth == 0 ? done.set_value(depth) : again(depth - 1);
+    });
+  };
+  again(50);
+  done.get_future().wait();
+  EXPECT_EQ(refused, 102);
+}
+
+TEST(Async, AReleaseThatIsRefusedToACallbackLeavesTheLockHeld) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  std::promise<ErrorCode> told;
+  client.async().acquire("/l").begin([&](Result<Lock> lock) { told.set_value(lock->release().code()); });
+  EXPECT_EQ(told.get_future().get(), ErrorCode::kInvalidArgument);
+  server.wait_for([](const auto& f) { return f.write().has_release(); });  // with the guard
+}
+
+TEST(Async, ALockIsReleasedOnce) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  Result<Lock> lock = client.acquire("/l");
+  std::future<Status> first = lock->async_release().future(), second = lock->async_release().future();
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_EQ(second.get().code(), ErrorCode::kNoNode);
+  EXPECT_EQ(server.count([](const auto& f) { return f.write().has_release(); }), 1U);
+}
+
+TEST(Async, ACallThatIsDroppedAsksNothing) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  (void)client.async().set("/a", "x");
+  EXPECT_TRUE(client.get("/a").ok());
+  EXPECT_EQ(server.count([](const auto& f) { return f.has_write(); }), 0U);
+}
+
+TEST(Async, MoreThanTheLimitAtOnceAreRefused) {
+  FakeServer server(sometimes_silent);
+  Options options = options_for(server);
+  options.outstanding_calls_max = 2;
+  Client client(options);
+  std::future<Result<Node>> first = client.async().get("/silent").future();
+  std::future<Result<Node>> second = client.async().get("/silent").future();
+  const Result<Node> third = client.get("/a");
+  EXPECT_EQ(third.code(), ErrorCode::kLimitReached);
+  EXPECT_NE(third.error().message.find("more than 2 calls"), std::string::npos) << third.error().message;
+  server.push(ok(server.wait_for([](const auto& f) { return f.get().path() == "/silent"; })));
+  EXPECT_TRUE(first.get().ok());
+  EXPECT_TRUE(client.get("/a").ok()) << "there is room again";
+  client.close();
+  EXPECT_EQ(second.get().code(), ErrorCode::kShuttingDown);
+}
+
+TEST(Async, EveryHandlerIsCalledOnceWhenTheClientGoes) {
+  FakeServer server(sometimes_silent);
+  Told told;
+  auto client = std::make_unique<Client>(options_for(server));
+  AsyncClient async = client->async();
+  async.get("/silent").begin(told.handler<Result<Node>>());
+  async.set("/silent", "x").begin(told.handler<Result<Stat>>());
+  async.acquire("/taken").begin(told.handler<Result<Lock>>());
+  async.acquire_all({"/silent", "/taken"}).begin(told.handler<Result<std::vector<Lock>>>());
+  FakeServer mute([](const api::ClientFrame&) { return FakeServer::Answer{}; });
+  async.status(mute.endpoint()).begin(told.handler<Result<ServerStatus>>());
+  server.wait_for([](const auto& f) { return f.get().path() == "/silent"; });
+  server.wait_for([](const auto& f) { return f.write().has_acquire_many(); });
+  mute.wait_for([](const auto& f) { return f.has_status(); });
+  client.reset();
+  const std::vector<ErrorCode> codes = told.codes();
+  ASSERT_EQ(codes.size(), 5U);
+  EXPECT_EQ(codes[0], ErrorCode::kShuttingDown);
+  EXPECT_EQ(codes[1], ErrorCode::kOutcomeUnknown);
+  EXPECT_EQ(codes[2], ErrorCode::kShuttingDown);
+  EXPECT_EQ(codes[3], ErrorCode::kShuttingDown);
+  EXPECT_EQ(codes[4], ErrorCode::kShuttingDown);
+
+  std::thread::id thread;
+  async.get("/a").begin([&](const Result<Node>& node) {
+    EXPECT_EQ(node.code(), ErrorCode::kShuttingDown);
+    thread = std::this_thread::get_id();
+  });
+  EXPECT_EQ(thread, std::this_thread::get_id()) << "there is no other one any more";
+  EXPECT_EQ(async.set("/a", "x").wait().code(), ErrorCode::kShuttingDown);
+}
+
+TEST(Async, ALostSessionAnswersEachOnce) {
+  FakeServer server(sometimes_silent);
+  Told told;
+  std::promise<void> lost;
+  Options options = options_for(server);
+  options.on_session_lost = [&] { lost.set_value(); };
+  Client client(options);
+  client.async().set("/silent", "x").begin(told.handler<Result<Stat>>());
+  client.async().acquire("/taken").begin(told.handler<Result<Lock>>());
+  server.wait_for([](const auto& f) { return f.write().has_acquire(); });
+  server.push(session_end());
+  lost.get_future().wait();
+  EXPECT_EQ(client.async().set("/a", "x").future().get().code(), ErrorCode::kSessionExpired);
+  client.close();
+  EXPECT_EQ(told.codes(), (std::vector{ErrorCode::kOutcomeUnknown, ErrorCode::kSessionExpired}));
+}
+
+TEST(Async, WhatWasUnderWayOnALostConnectionIsAskedAgain) {
+  std::atomic<bool> silent = true;
+  FakeServer server([&](const api::ClientFrame& frame) {
+    return silent && (frame.has_write() || frame.has_get()) ? FakeServer::Answer{} : friendly(frame);
+  });
+  Told told;
+  Client client(options_for(server));
+  for (int i = 0; i < 40; ++i) {
+    client.async().set("/a", std::to_string(i)).begin(told.handler<Result<Stat>>());
+    client.async().get("/a").begin(told.handler<Result<Node>>());
+  }
+  server.wait_for([](const auto& f) { return f.has_get(); });
+  server.wait_for([](const auto& f) { return f.write().number() == 32; });
+  silent = false;
+  server.drop_connections();
+  EXPECT_EQ(client.set("/a", "last")->version, 41) << "behind the others, each of which is done once";
+  EXPECT_TRUE(client.get("/a").ok());
+  client.close();
+  EXPECT_EQ(told.codes(), std::vector<ErrorCode>(80, ErrorCode::kOk));
+}
+
+TEST(Async, AWaitForALockIsGivenUp) {
+  FakeServer server(sometimes_silent);
+  Client client(options_for(server));
+  std::stop_source stop;
+  std::future<Result<Lock>> lock = client.async().acquire("/taken").future(stop.get_token());
+  server.wait_for([](const auto& f) { return f.write().has_acquire(); });
+  stop.request_stop();
+  const Result<Lock> given_up = lock.get();
+  EXPECT_EQ(given_up.code(), ErrorCode::kTimeout);
+  EXPECT_NE(given_up.error().message.find("given up"), std::string::npos) << given_up.error().message;
+  const auto release = server.wait_for([](const auto& f) { return f.write().has_release(); });
+  EXPECT_EQ(release.write().release().node(), "/taken/lock-0000000001");
+  EXPECT_EQ(client.async().acquire("/taken").wait(stop.get_token()).code(), ErrorCode::kTimeout)
+      << "given up before it began";
+}
+
+TEST(Async, AStopBehindTheGrantChangesNothing) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  std::stop_source stop;
+  const Result<Lock> lock = client.async().acquire("/l").wait(stop.get_token());
+  stop.request_stop();
+  EXPECT_TRUE(client.get("/a").ok()) << "what the stop began is over";
+  EXPECT_FALSE(lock->lost());
+  EXPECT_EQ(server.count([](const auto& f) { return f.write().has_release(); }), 0U);
+}
+
+TEST(Async, WhoIsAskingIsProvedOnceAndBeforeAllElse) {
+  FakeServer server(friendly);
+  Options options = options_for(server);
+  options.credentials = {{"digest", "me:secret"}, {"digest", "and:me"}};
+  Client client(options);
+  std::vector<std::future<Result<Node>>> reads;
+  for (int i = 0; i < 20; ++i) reads.push_back(client.async().get("/a").future());
+  for (auto& each : reads) EXPECT_TRUE(each.get().ok());
+  std::vector<std::string> proofs;
+  EXPECT_EQ(server.count([&](const auto& f) {
+    if (f.has_add_credential()) proofs.push_back(f.add_credential().proof());
+    if (f.has_get()) {
+      EXPECT_EQ(proofs.size(), 2U) << "a read before the proof";
+    }
+    return f.has_get();
+  }),
+            20U);
+  EXPECT_EQ(proofs, (std::vector<std::string>{"me:secret", "and:me"}));
+}
+
+TEST(Async, AnErrorOfTheProofIsTheAnswerOfAllThatWaitForIt) {
+  FakeServer server(friendly);
+  Options options = options_for(server);
+  options.credentials = {{"password", "secret"}};
+  Client client(options);
+  std::future<Result<Node>> first = client.async().get("/a").future();
+  std::future<Result<Stat>> second = client.async().set("/a", "x").future();
+  EXPECT_EQ(first.get().code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(second.get().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(Async, AWatchThatIsDroppedMeanwhileIsNotSet) {
+  FakeServer server(friendly);
+  Client client(options_for(server));
+  Watch kept;
+  auto dropped = std::make_unique<Watch>();
+  Call<Result<Node>> with_dropped = client.async().get("/a", dropped.get());
+  dropped.reset();
+  EXPECT_TRUE(std::move(with_dropped).wait().ok());
+  EXPECT_TRUE(client.async().get("/a", &kept).future().get().ok());
+  EXPECT_TRUE(kept.armed());
+  EXPECT_EQ(server.count([](const auto& f) { return f.get().watch() != 0; }), 1U);
+}
+
+TEST(AsyncDeath, ACallbackMustNotCloseTheClient) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_DEATH(
+      {
+        FakeServer server(friendly);
+        Client client(options_for(server));
+        client.async().get("/a").begin([&](const Result<Node>&) { client.close(); });
+        std::promise<void>().get_future().wait();
+      },
+      "closed or destroyed by one of its own callbacks");
+}
+
+}  // namespace
+}  // namespace quorate::client
