@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 
+#include "client/cli/progress.h"
 #include "kv/acl.h"
 #include "kv/command.h"
 
@@ -140,6 +141,7 @@ int fail(int code, std::string_view sentence) {
   std::replace_if(
       line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
       ' ');
+  clear_progress();
   std::cout.flush();
   std::cerr << (in_colour(STDERR_FILENO) ? "\033[31m" + line + "\033[0m" : line) << '\n';
   return code;
@@ -164,7 +166,10 @@ int report(std::string_view subject, const Error& error) {
   }
 }
 
-void print_line(std::string_view line) { std::cout << line << '\n' << std::flush; }
+void print_line(std::string_view line) {
+  clear_progress();
+  std::cout << line << '\n' << std::flush;
+}
 
 void print_json(const nlohmann::json& value) {
   print_line(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));

@@ -208,7 +208,6 @@ Result<Comparison> Importer::compare(const kv::StateMachine& state) {
 // ---- what is said
 
 int Importer::failed(const Error& error) {
-  progress_.end();
   const bool kept = journal_.exists() && !args_.verify;
   if (reader_.interrupted() != 0) {
     return fail(kExitSignal + reader_.interrupted(), kept ? "interrupted: " + std::to_string(nodes_.size()) +
@@ -227,7 +226,6 @@ int Importer::failed(const Error& error) {
 }
 
 int Importer::refuse_changed(const std::string& what) {
-  progress_.end();
   (void)journal_.remove();
   return fail(kAnswerIsNo, what + ": stop whoever writes first, then begin again");
 }
@@ -288,7 +286,6 @@ int Importer::import() {
   Status named = fs_.rename(unverified, args_.file);
   if (named.ok()) named = journal_.remove();
   if (!named.ok()) return failed(named.error());
-  progress_.end();
   return tell_imported(*backup, *comparison);
 }
 
@@ -297,7 +294,6 @@ int Importer::verify() {
   if (!backup.ok()) return failed(backup.error());
   const auto comparison = compare(*backup->state);
   if (!comparison.ok()) return failed(comparison.error());
-  progress_.end();
   if (globals_.json) {
     print_json({{"file", args_.file},
                 {"same", comparison->same()},

@@ -128,6 +128,7 @@ class Exporter {
                      path +
                          ": its list of permissions is shown without its digests; ask as somebody who may "
                          "administer it (--credentials)"};
+    if (&out_ == &std::cout) clear_progress();
     out_ << line_of(path, node->data, acl->acl) << '\n';
     if (!out_) return Error{ErrorCode::kIo, "cannot write: the disk is full, or the pipe is closed"};
     ++nodes;
@@ -145,8 +146,6 @@ class Exporter {
     }
     return listed;
   }
-
-  void end_progress() { progress_.end(); }
 
   uint64_t nodes = 0;
 
@@ -191,8 +190,6 @@ class LineImporter {
     progress_.show([this] { return std::to_string(made + overwritten) + " nodes"; });
     return {};
   }
-
-  void end_progress() { progress_.end(); }
 
   uint64_t made = 0, overwritten = 0, skipped = 0;
   uint64_t written = 0;  // operations
@@ -271,7 +268,6 @@ int export_lines(const Globals& globals, const ExportArguments& args) {
   }
   Exporter exporter(globals, args.file == "-" ? std::cout : file);
   Status done = exporter.export_below(args.path);
-  exporter.end_progress();
   if (args.file != "-") file.close();
   if (done.ok() && !file) done = Error{ErrorCode::kIo, "cannot write " + args.file + ": the disk is full"};
   if (!done.ok()) {
@@ -295,7 +291,6 @@ int import_lines(const Globals& globals, const ImportLinesArguments& args) {
   Status done;
   for (size_t i = 0; i < lines->size() && done.ok(); ++i) done = importer.add((*lines)[i]);
   if (done.ok()) done = importer.flush();
-  importer.end_progress();
   if (!done.ok()) {
     std::string what = done.error().message;
     if (importer.written > 0) what += " (what stands before in the file may be written already)";

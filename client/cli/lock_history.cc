@@ -1,5 +1,6 @@
 // lock history: who stood in a lock's queue, and when.
-#include <CLI/CLI.hpp>
+#include "client/cli/lock_history.h"
+
 #include <nlohmann/json.hpp>
 
 #include "client/cli/lock_text.h"

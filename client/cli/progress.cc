@@ -6,23 +6,29 @@
 namespace quorate::cli {
 
 namespace {
-constexpr std::chrono::seconds kSilence{1};
 constexpr std::chrono::milliseconds kInterval{200};
+// There is one terminal, so there is one line.
+bool line_shown = false;
 }  // namespace
 
-Progress::Progress() : terminal_(isatty(STDERR_FILENO) != 0), begun_(std::chrono::steady_clock::now()) {}
+Progress::Progress(std::chrono::milliseconds silence)
+    : terminal_(isatty(STDERR_FILENO) != 0), first_(std::chrono::steady_clock::now() + silence) {}
+
+Progress::~Progress() { clear_progress(); }
 
 void Progress::show(const std::function<std::string()>& text) {
   if (!terminal_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (now - begun_ < kSilence || (shown_ && now - *shown_ < kInterval)) return;
+  if (now < first_ || (shown_ && now - *shown_ < kInterval)) return;
   shown_ = now;
+  line_shown = true;
   std::cerr << "\r\033[K" << text() << std::flush;
 }
 
-void Progress::end() {
-  if (shown_) std::cerr << "\r\033[K" << std::flush;
-  shown_.reset();
+void clear_progress() {
+  if (!line_shown) return;
+  line_shown = false;
+  std::cerr << "\r\033[K" << std::flush;
 }
 
 }  // namespace quorate::cli

@@ -60,42 +60,43 @@ Result<SessionId> parse_session(const std::string& text) {
   return SessionId(id);
 }
 
-int no_session(const std::string& text) {
-  return fail(kAnswerIsNo, "there is no session " + text + " (see: quorate session ls)");
+// kDone, or the exit code of what was said about it.
+int find_session(Client& client, const std::string& text, SessionInfo& session) {
+  const Result<SessionId> id = parse_session(text);
+  if (!id.ok()) return report("", id.error());
+  const auto found = client.session_show(*id);
+  if (!found.ok()) return report("", found.error());
+  if (!*found) return fail(kAnswerIsNo, "there is no session " + text + " (see: quorate session ls)");
+  session = **found;
+  return kDone;
 }
 
 int show(const Globals& globals, const std::string& text) {
-  const Result<SessionId> id = parse_session(text);
-  if (!id.ok()) return report("", id.error());
   Client client(globals.client_options());
-  const auto session = client.session_show(*id);
-  if (!session.ok()) return report("", session.error());
-  if (!*session) return no_session(text);
+  SessionInfo session;
+  if (const int code = find_session(client, text, session); code != kDone) return code;
   if (globals.json) {
-    nlohmann::json out = session_json(**session);
-    out["paths"] = (*session)->paths;
+    nlohmann::json out = session_json(session);
+    out["paths"] = session.paths;
     print_json(out);
     return kDone;
   }
-  print_pairs({{"session", hex_id(id->value())},
-               {"timeout_ms", std::to_string((*session)->timeout.count())},
-               {"ephemerals", std::to_string((*session)->ephemerals)},
-               {"who", who_text(**session)}});
-  for (const std::string& path : (*session)->paths) print_line(path);
-  if ((*session)->paths.size() < (*session)->ephemerals)
-    print_line("and " + std::to_string((*session)->ephemerals - (*session)->paths.size()) + " more");
+  print_pairs({{"session", hex_id(session.id.value())},
+               {"timeout_ms", std::to_string(session.timeout.count())},
+               {"ephemerals", std::to_string(session.ephemerals)},
+               {"who", who_text(session)}});
+  for (const std::string& path : session.paths) print_line(path);
+  if (session.paths.size() < session.ephemerals)
+    print_line("and " + std::to_string(session.ephemerals - session.paths.size()) + " more");
   return kDone;
 }
 
 int close_session(const Globals& globals, const std::string& text) {
-  const Result<SessionId> id = parse_session(text);
-  if (!id.ok()) return report("", id.error());
   Client client(globals.client_options());
-  const auto session = client.session_show(*id);
-  if (!session.ok()) return report("", session.error());
-  if (!*session) return no_session(text);
-  if (const Status ended = client.end_session(*id); !ended.ok()) return report(text, ended.error());
-  if (globals.json) print_json({{"session", hex_id(id->value())}, {"closed", true}});
+  SessionInfo session;
+  if (const int code = find_session(client, text, session); code != kDone) return code;
+  if (const Status ended = client.end_session(session.id); !ended.ok()) return report(text, ended.error());
+  if (globals.json) print_json({{"session", hex_id(session.id.value())}, {"closed", true}});
   return kDone;
 }
 

@@ -1,12 +1,8 @@
 #include "client/cli/snapshot_save.h"
 
-#include <unistd.h>
-#include <chrono>
-#include <cstdio>
-#include <iostream>
-
 #include <nlohmann/json.hpp>
 
+#include "client/cli/progress.h"
 #include "client/cli/signals.h"
 #include "server/storage/backup_file.h"
 #include "server/storage/posix_file_system.h"
@@ -17,12 +13,9 @@ namespace {
 
 using client::SnapshotPart;
 
-// Between two looks of the line that says how far it is.
-constexpr milliseconds kProgressInterval{200};
-
 class Saver {
  public:
-  explicit Saver(std::string file) : file_(std::move(file)), terminal_(isatty(STDERR_FILENO) != 0) {}
+  explicit Saver(std::string file) : file_(std::move(file)) {}
 
   Status take(const SnapshotPart& part) {
     if (const int signal = signals_.next(0); signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
@@ -35,13 +28,12 @@ class Saver {
     if (!part.records.empty()) {
       if (Status added = add(part.records); !added.ok()) return added;
     }
-    show_progress();
+    progress_.show([this] {
+      return writer_ ? std::to_string(bytes() >> 10) + " KiB" : "waiting for the server's checkpoint";
+    });
     return part.complete ? writer_->finish() : Status();
   }
 
-  void end_progress() const {
-    if (terminal_ && shown_) std::cerr << "\r\033[K" << std::flush;
-  }
   int interrupted() const { return interrupted_; }
   const server::StateName& name() const { return name_; }
   uint64_t records() const { return records_; }
@@ -77,26 +69,14 @@ class Saver {
     return kept.empty() ? Status() : writer_->add(kept);
   }
 
-  void show_progress() {
-    const auto now = std::chrono::steady_clock::now();
-    if (!terminal_ || (shown_ && now - *shown_ < kProgressInterval)) return;
-    shown_ = now;
-    if (!writer_) {
-      std::cerr << "\r\033[Kwaiting for the server's checkpoint" << std::flush;
-    } else {
-      std::cerr << "\r\033[K" << (bytes() >> 10) << " KiB" << std::flush;
-    }
-  }
-
   const std::string file_;
-  const bool terminal_;
   Signals signals_;
   server::PosixFileSystem fs_;
   std::optional<server::BackupWriter> writer_;
   server::StateName name_;
   uint64_t records_ = 0;
   int interrupted_ = 0;
-  std::optional<std::chrono::steady_clock::time_point> shown_;
+  Progress progress_{milliseconds(0)};  // a checkpoint is waited for in silence otherwise
 };
 
 }  // namespace
@@ -108,7 +88,6 @@ int save_running(const Globals& globals, const std::string& file) {
   Saver saver(file);  // its signals before the client's thread
   Client client(globals.client_options());
   const Status done = client.read_snapshot([&saver](const SnapshotPart& part) { return saver.take(part); });
-  saver.end_progress();
   if (saver.interrupted() != 0)
     return fail(kExitSignal + saver.interrupted(), "interrupted: no backup was written");
   if (!done.ok()) return report("", done.error());
