@@ -53,6 +53,7 @@ PACKAGES=(
   libleveldb-dev
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
   libspdlog-dev libfmt-dev
+  libedit-dev                    # quorate shell
   libxxhash-dev
   libgtest-dev librapidcheck-dev # tests
   ccache                         # speed only

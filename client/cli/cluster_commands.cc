@@ -82,7 +82,7 @@ nlohmann::json view_json(const ClusterView& view) {
 }
 
 int status(const Globals& globals) {
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   const ClusterView view = look_at_cluster(globals, client);
   if (globals.json) {
     print_json(view_json(view));
@@ -107,7 +107,7 @@ int status(const Globals& globals) {
 }
 
 int health(const Globals& globals) {
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   const ClusterView view = look_at_cluster(globals, client);
   const auto say = [&](const std::string& state, const std::string& reason, int code) {
     if (globals.json)
@@ -139,7 +139,7 @@ int health(const Globals& globals) {
 }
 
 int transfer(const Globals& globals, uint32_t target) {
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   ClusterView view = look_at_cluster(globals, client);
   if (!view.leader) return no_quorum(view);
   const ServerId from = *view.leader;
@@ -147,7 +147,7 @@ int transfer(const Globals& globals, uint32_t target) {
     return fail(kWrongUsage, "there is no server " + std::to_string(target) +
                                  " in this cluster (see: quorate cluster status)");
   if (ServerId(target) != from) {
-    const Status moved = client.transfer(view.servers.at(from).address, ServerId(target));
+    const Status moved = client->transfer(view.servers.at(from).address, ServerId(target));
     if (!moved.ok()) return report("", moved.error());
     // The old leader has answered; the others may hear of the new one a moment later.
     const auto until = std::chrono::steady_clock::now() + globals.request_timeout;

@@ -13,11 +13,11 @@ using client::ServerStatus;
 
 using Answers = std::vector<std::pair<std::string, Result<ServerStatus>>>;
 
-Answers ask_all(Client& client, const std::set<std::string>& addresses) {
+Answers ask_all(const CommandClient& client, const std::set<std::string>& addresses) {
   std::vector<std::pair<std::string, std::future<Result<ServerStatus>>>> asked;
   for (const std::string& address : addresses)
     asked.emplace_back(address,
-                       std::async(std::launch::async, [&client, address] { return client.status(address); }));
+                       std::async(std::launch::async, [&client, address] { return client->status(address); }));
   Answers answers;
   for (auto& [address, answer] : asked) answers.emplace_back(address, answer.get());
   return answers;
@@ -71,7 +71,7 @@ void find_leader(ClusterView& view) {
   }
 }
 
-ClusterView look_at_cluster(const Globals& globals, Client& client) {
+ClusterView look_at_cluster(const Globals& globals, const CommandClient& client) {
   ClusterView view;
   std::set<std::string> asked(globals.endpoints.begin(), globals.endpoints.end());
   take(view, ask_all(client, asked));

@@ -35,7 +35,7 @@ struct ClusterView {
 
 // Asks the endpoints, learns the members' addresses from the answers, and asks those too; all at once in each
 // round.
-ClusterView look_at_cluster(const Globals& globals, Client& client);
+ClusterView look_at_cluster(const Globals& globals, const CommandClient& client);
 
 // Pure: fills in what follows from the answers.
 void find_leader(ClusterView& view);

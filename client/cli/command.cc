@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/progress.h"
+#include "client/cli/signals.h"
 #include "kv/acl.h"
 #include "kv/command.h"
 
@@ -88,6 +89,7 @@ Result<std::string> read_data(const std::string& argument) {
   std::array<char, 64 << 10> buffer;
   ssize_t got = -1;
   while (fd >= 0) {
+    if (fd == STDIN_FILENO) wait_for_input(fd);
     got = read(fd, buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) break;

@@ -23,6 +23,8 @@ namespace quorate::cli {
 using client::Client;
 using std::chrono::milliseconds;
 
+class SharedClient;
+
 enum Exit : int {
   kDone = 0,
   kAnswerIsNo = 1,  // no node, version mismatch, ...
@@ -46,8 +48,29 @@ struct Globals {
   milliseconds session_timeout{10'000};
   milliseconds request_timeout{5'000};
   std::vector<client::Credential> credentials;
+  SharedClient* shared = nullptr;  // the shell's, whose line this is
 
   client::Options client_options() const;
+};
+
+// The client of one command: its own, or the shell's. Each call looks first whether a signal came that a
+// shell remembers (signals.h), and throws Interrupted then: so a command of many calls ends between two of
+// them.
+//
+// Thread safety: as that of Client.
+class CommandClient {
+ public:
+  explicit CommandClient(const Globals& globals, std::function<void()> on_session_lost = {});
+  ~CommandClient();
+  CommandClient(const CommandClient&) = delete;
+  CommandClient& operator=(const CommandClient&) = delete;
+
+  Client& operator*() const;
+  Client* operator->() const { return &**this; }
+
+ private:
+  std::unique_ptr<Client> own_;
+  Client* client_;
 };
 
 // A command, ready to run after the command line was parsed. Returns the exit code.
@@ -69,9 +92,8 @@ void add_txn_command(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_import_commands(CLI::App& app, const Globals& globals, Action& action);
 
+void add_shell_command(CLI::App& app, const Globals& globals, Action& action);
 void add_completion_command(CLI::App& app, Action& action);
-// What the last of `words` (behind the program's name) may become, a line each; nothing is parsed before.
-int complete(const CLI::App& app, Globals globals, const std::vector<std::string>& words);
 
 struct LockWish {
   std::string path;

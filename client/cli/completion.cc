@@ -5,15 +5,14 @@
 
 #include <CLI/CLI.hpp>
 
-#include "client/cli/command.h"
+#include "client/cli/completion.h"
+#include "client/cli/shell_path.h"
 #include "kv/path.h"
 
 namespace quorate::cli {
 
 namespace {
 
-// Nobody waits longer for a Tab.
-constexpr milliseconds kPatience{1000};
 constexpr size_t kPathsMax = 500;
 
 constexpr const char* kBash = R"(_quorate() {
@@ -83,30 +82,32 @@ Place walk(const CLI::App& app, const std::vector<std::string>& words, Globals& 
 
 // Nodes whose paths begin so. One that is alone and has children is offered with a slash too, so that no
 // blank is put behind it.
-std::vector<std::string> paths(const Globals& globals, const std::string& prefix) {
-  if (prefix.empty()) return {"/"};
-  const size_t slash = prefix.rfind('/');
-  if (prefix.front() != '/') return {};
-  const std::string parent = slash == 0 ? "/" : prefix.substr(0, slash);
+std::vector<std::string> paths(const Globals& globals, const std::string& folder, const std::string& prefix) {
+  if (folder.empty() && !prefix.starts_with('/'))
+    return prefix.empty() ? std::vector<std::string>{"/"} : std::vector<std::string>{};
+  const size_t typed = prefix.rfind('/') + 1;  // behind the last slash, or all of it
+  std::string parent = resolve_path(folder, prefix.substr(0, typed));
+  if (parent.size() > 1 && parent.ends_with('/')) parent.pop_back();
   std::vector<std::string> found;
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   client::ChildrenPageOptions options;
-  options.prefix = prefix.substr(slash + 1);
+  options.prefix = prefix.substr(typed);
   while (true) {
-    const auto page = client.children_page(parent, options);
+    const auto page = client->children_page(parent, options);
     if (!page.ok()) return {};
-    for (const std::string& name : page->names) found.push_back(kv::join_path(parent, name));
+    for (const std::string& name : page->names) found.push_back(prefix.substr(0, typed) + name);
     if (!page->next || found.size() >= kPathsMax) break;
     options.after = page->next;
   }
   if (found.size() == 1) {
-    const auto stat = client.exists(found.front());
+    const auto stat = client->exists(kv::join_path(parent, found.front().substr(typed)));
     if (stat.ok() && stat->has_value() && (*stat)->children > 0) found.push_back(found.front() + "/");
   }
   return found;
 }
 
-std::vector<std::string> candidates(const Place& place, const Globals& globals, const std::string& prefix) {
+std::vector<std::string> candidates(const Place& place, const Globals& globals, const std::string& folder,
+                                    const std::string& prefix) {
   std::vector<std::string> found;
   if (place.value || place.other) return found;
   if (prefix.starts_with('-')) {
@@ -120,29 +121,38 @@ std::vector<std::string> candidates(const Place& place, const Globals& globals, 
   size_t at = 0;
   for (const CLI::Option* option : place.command->get_options()) {
     if (!option->get_positional()) continue;
-    if (at++ == place.positionals && option->get_name(true) == "PATH") return paths(globals, prefix);
+    if (at++ == place.positionals && option->get_name(true) == "PATH") return paths(globals, folder, prefix);
   }
   return found;
 }
 
 }  // namespace
 
-int complete(const CLI::App& app, Globals globals, const std::vector<std::string>& words) {
-  globals.request_timeout = kPatience;
+std::vector<std::string> completions(const CLI::App& app, Globals globals, const std::string& folder,
+                                     const std::vector<std::string>& words) {
   std::string credentials;
-  if (const char* const endpoints = std::getenv("QUORATE_ENDPOINTS"))
-    globals.endpoints = split_list(endpoints);
-  if (const char* const file = std::getenv("QUORATE_CREDENTIALS")) credentials = file;
   const Place place = walk(app, words, globals, credentials);
   if (!credentials.empty()) {
     auto read = read_credentials(credentials);
     if (read.ok()) globals.credentials = std::move(*read);
   }
   const std::string prefix = words.empty() ? "" : words.back();
-  std::vector<std::string> found = candidates(place, globals, prefix);
+  std::vector<std::string> found = candidates(place, globals, folder, prefix);
+  std::erase_if(found, [&](const std::string& each) { return !each.starts_with(prefix); });
   std::sort(found.begin(), found.end());
-  for (const std::string& each : found)
-    if (each.starts_with(prefix)) print_line(each);
+  return found;
+}
+
+int print_completions(const CLI::App& app, std::vector<std::string> words) {
+  Globals globals;
+  globals.request_timeout = kCompletionPatience;
+  if (words.empty()) words.emplace_back();
+  // As if they stood first on the line.
+  if (const char* const file = std::getenv("QUORATE_CREDENTIALS"))
+    words.insert(words.begin(), {"--credentials", file});
+  if (const char* const endpoints = std::getenv("QUORATE_ENDPOINTS"))
+    words.insert(words.begin(), {"--endpoints", endpoints});
+  for (const std::string& each : completions(app, globals, "", words)) print_line(each);
   return kDone;
 }
 

@@ -29,7 +29,7 @@ struct DataArguments {
 };
 
 // An ephemeral node lives as long as its session: hold it until somebody ends us.
-int hold(const std::string& path, Client& client, Signals& signals) {
+int hold(const std::string& path, const Client& client, Signals& signals) {
   while (true) {
     const int signal = signals.next();
     if (client.session_lost())
@@ -51,10 +51,8 @@ int create(const Globals& globals, const DataArguments& args) {
   if (!acl.ok()) return report("", acl.error());
   create_options.acl = *acl;
   Signals signals;
-  client::Options options = globals.client_options();
-  options.on_session_lost = [&signals] { signals.wake(); };
-  Client client(options);
-  const Result<client::Created> made = client.create(args.path, *data, create_options);
+  const CommandClient client(globals, [&signals] { signals.wake(); });
+  const Result<client::Created> made = client->create(args.path, *data, create_options);
   if (made.code() == ErrorCode::kNoNode)
     return fail(kAnswerIsNo, args.path + ": its parent does not exist (make it too with: quorate create -p " +
                                  args.path + ")");
@@ -63,7 +61,9 @@ int create(const Globals& globals, const DataArguments& args) {
     print_json({{"path", made->path}, {"stat", stat_json(made->stat)}});
   else if (args.create.ephemeral || args.create.sequential)
     print_line(made->path);
-  return args.create.ephemeral ? hold(made->path, client, signals) : static_cast<int>(kDone);
+  // The shell's session goes on behind this.
+  const bool holds = args.create.ephemeral && globals.shared == nullptr;
+  return holds ? hold(made->path, *client, signals) : static_cast<int>(kDone);
 }
 
 int write_exactly(std::string_view bytes) {
@@ -78,8 +78,8 @@ int write_exactly(std::string_view bytes) {
 }
 
 int get(const Globals& globals, const DataArguments& args) {
-  Client client(globals.client_options());
-  const Result<client::Node> node = client.get(args.path);
+  const CommandClient client(globals);
+  const Result<client::Node> node = client->get(args.path);
   if (!node.ok()) return report(args.path, node.error());
   if (globals.json) {
     nlohmann::json out{{"path", args.path}, {"stat", stat_json(node->stat)}};
@@ -96,16 +96,16 @@ int get(const Globals& globals, const DataArguments& args) {
 int set(const Globals& globals, const DataArguments& args) {
   const Result<std::string> data = read_data(args.data);
   if (!data.ok()) return report("", data.error());
-  Client client(globals.client_options());
-  const Result<client::Stat> stat = client.set(args.path, *data, args.version);
+  const CommandClient client(globals);
+  const Result<client::Stat> stat = client->set(args.path, *data, args.version);
   if (!stat.ok()) return report(args.path, stat.error());
   if (globals.json) print_json({{"path", args.path}, {"stat", stat_json(*stat)}});
   return kDone;
 }
 
 int remove(const Globals& globals, const DataArguments& args) {
-  Client client(globals.client_options());
-  const Status done = client.remove(args.path, args.version);
+  const CommandClient client(globals);
+  const Status done = client->remove(args.path, args.version);
   if (done.code() == ErrorCode::kNoNode)
     return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
   if (!done.ok()) return report(args.path, done.error());
@@ -114,8 +114,8 @@ int remove(const Globals& globals, const DataArguments& args) {
 }
 
 int remove_all(const Globals& globals, const DataArguments& args) {
-  Client client(globals.client_options());
-  const Status done = client.remove_all(args.path);
+  const CommandClient client(globals);
+  const Status done = client->remove_all(args.path);
   if (done.code() == ErrorCode::kNoNode)
     return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
   if (!done.ok()) return report(args.path, done.error());
@@ -124,8 +124,8 @@ int remove_all(const Globals& globals, const DataArguments& args) {
 }
 
 // Page by page: a million children need no answer that holds them all.
-Status list_children(Client& client, const std::string& path, std::vector<std::string>& names) {
-  const Status done = client.for_each_child(path, [&](const std::string& name) {
+Status list_children(const CommandClient& client, const std::string& path, std::vector<std::string>& names) {
+  const Status done = client->for_each_child(path, [&](const std::string& name) {
     names.push_back(name);
     return true;
   });
@@ -133,7 +133,7 @@ Status list_children(Client& client, const std::string& path, std::vector<std::s
   return done;
 }
 
-Status list_tree(Client& client, const std::string& path, std::vector<std::string>& paths) {
+Status list_tree(const CommandClient& client, const std::string& path, std::vector<std::string>& paths) {
   std::vector<std::string> names;
   if (Status status = list_children(client, path, names); !status.ok()) return status;
   for (const std::string& name : names) {
@@ -145,7 +145,7 @@ Status list_tree(Client& client, const std::string& path, std::vector<std::strin
 }
 
 int list(const Globals& globals, const DataArguments& args) {
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   std::vector<std::string> lines;
   const Status done =
       args.recursive ? list_tree(client, args.path, lines) : list_children(client, args.path, lines);
@@ -158,8 +158,8 @@ int list(const Globals& globals, const DataArguments& args) {
 }
 
 int stat(const Globals& globals, const DataArguments& args) {
-  Client client(globals.client_options());
-  const Result<std::optional<client::Stat>> found = client.exists(args.path);
+  const CommandClient client(globals);
+  const Result<std::optional<client::Stat>> found = client->exists(args.path);
   if (!found.ok()) return report(args.path, found.error());
   if (!*found) return report(args.path, Error{ErrorCode::kNoNode, ""});
   nlohmann::json out = stat_json(**found);

@@ -23,8 +23,8 @@ nlohmann::json candidate_json(const Candidate& candidate) {
 }
 
 int show_election(const Globals& globals, const std::string& path) {
-  Client client(globals.client_options());
-  const Result<std::vector<Candidate>> all = Election(client, path).candidates();
+  const CommandClient client(globals);
+  const Result<std::vector<Candidate>> all = Election(*client, path).candidates();
   if (!all.ok()) return report(path, all.error());
   if (globals.json) {
     nlohmann::json out = nlohmann::json::array();
@@ -52,7 +52,7 @@ void tell(const Globals& globals, const Leader& leader) {
 
 int watch_election(const Globals& globals, const std::string& path) {
   Signals signals;
-  Client client(globals.client_options());
+  Client client(globals.client_options());  // our own: it is closed to end the looking
   std::optional<Error> ended;
   std::thread looking([&] {
     Election election(client, path);

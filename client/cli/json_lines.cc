@@ -112,14 +112,14 @@ Result<Line> parse_line(const std::string& text) {
 
 class Exporter {
  public:
-  Exporter(const Globals& globals, std::ostream& out) : client_(globals.client_options()), out_(out) {}
+  Exporter(const Globals& globals, std::ostream& out) : client_(globals), out_(out) {}
 
   // Parents before their children, siblings in byte order. A node that goes meanwhile is passed over.
   Status export_below(const std::string& path) {
-    const auto node = client_.get(path);
+    const auto node = client_->get(path);
     if (!node.ok()) return node.error();
     if (node->stat.ephemeral_owner.value() != 0) return {};
-    const auto acl = client_.get_acl(path);
+    const auto acl = client_->get_acl(path);
     if (!acl.ok()) return acl.error();
     // Whoever may not administer a node is shown "x" for each digest, which is nobody's.
     for (const client::AclEntry& entry : acl->acl)
@@ -135,7 +135,7 @@ class Exporter {
     progress_.show([this] { return std::to_string(nodes) + " nodes"; });
     if (node->stat.children == 0) return {};
     std::vector<std::string> names;
-    Status listed = client_.for_each_child(path, [&](const std::string& name) {
+    Status listed = client_->for_each_child(path, [&](const std::string& name) {
       names.push_back(name);
       return true;
     });
@@ -150,7 +150,7 @@ class Exporter {
   uint64_t nodes = 0;
 
  private:
-  Client client_;
+  const CommandClient client_;
   std::ostream& out_;
   Progress progress_;
 };
@@ -164,8 +164,7 @@ struct Batch {
 
 class LineImporter {
  public:
-  LineImporter(const Globals& globals, const ImportLinesArguments& args)
-      : args_(args), client_(globals.client_options()) {}
+  LineImporter(const Globals& globals, const ImportLinesArguments& args) : args_(args), client_(globals) {}
 
   Status add(const Line& line) {
     if (line.path == "/" && !args_.overwrite) {  // every tree has it
@@ -173,7 +172,7 @@ class LineImporter {
       return {};
     }
     if (args_.skip || args_.overwrite) {
-      const auto there = client_.exists(line.path);
+      const auto there = client_->exists(line.path);
       if (!there.ok()) return there.error();
       if (there->has_value()) return add_existing(line);
     }
@@ -183,7 +182,7 @@ class LineImporter {
   }
   Status flush() {
     if (batch_.multi.operations().empty()) return {};
-    const client::MultiResult done = client_.run(batch_.multi);
+    const client::MultiResult done = client_->run(batch_.multi);
     if (!done.ok()) return problem(done);
     written += batch_.multi.operations().size();
     batch_ = {};
@@ -230,7 +229,7 @@ class LineImporter {
   }
 
   const ImportLinesArguments& args_;
-  Client client_;
+  const CommandClient client_;
   Batch batch_;
   Progress progress_;
 };

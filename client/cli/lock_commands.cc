@@ -44,8 +44,8 @@ std::vector<std::string> contender_row(const std::string& what, const Contender&
 }
 
 int show(const Globals& globals, const std::string& path) {
-  Client client(globals.client_options());
-  const Result<LockInfo> lock = client.lock_show(path);
+  const CommandClient client(globals);
+  const Result<LockInfo> lock = client->lock_show(path);
   if (lock.code() == ErrorCode::kNoNode)
     return fail(kAnswerIsNo, path + ": no such lock: nobody ever took it (see: quorate lock ls)");
   if (!lock.ok()) return report(path, lock.error());
@@ -76,8 +76,8 @@ int show(const Globals& globals, const std::string& path) {
 }
 
 int list(const Globals& globals, const std::string& root) {
-  Client client(globals.client_options());
-  const Result<std::vector<LockInfo>> locks = client.lock_list(root);
+  const CommandClient client(globals);
+  const Result<std::vector<LockInfo>> locks = client->lock_list(root);
   if (!locks.ok()) return report(root, locks.error());
   if (globals.json) {
     nlohmann::json out = nlohmann::json::array();
@@ -98,8 +98,8 @@ int list(const Globals& globals, const std::string& root) {
 }
 
 int verify(const Globals& globals, const std::string& path, uint64_t token) {
-  Client client(globals.client_options());
-  const Status held = client.verify_lock(path, Token(token));
+  const CommandClient client(globals);
+  const Status held = client->verify_lock(path, Token(token));
   const bool no = held.code() == ErrorCode::kNotHolder || held.code() == ErrorCode::kNoNode;
   if (globals.json && (held.ok() || no)) {
     print_json({{"path", path}, {"token", token}, {"held", held.ok()}});
@@ -111,8 +111,8 @@ int verify(const Globals& globals, const std::string& path, uint64_t token) {
 }
 
 int break_lock(const Globals& globals, const std::string& path, uint64_t token) {
-  Client client(globals.client_options());
-  const Status broken = client.break_lock(path, Token(token));
+  const CommandClient client(globals);
+  const Status broken = client->break_lock(path, Token(token));
   return broken.ok() ? kDone : report(path, broken.error());
 }
 
@@ -129,8 +129,8 @@ nlohmann::json sessions_json(const std::vector<SessionId>& sessions) {
 }
 
 int graph(const Globals& globals, const std::string& root) {
-  Client client(globals.client_options());
-  const Result<client::LockGraph> graph = client.lock_graph(root);
+  const CommandClient client(globals);
+  const Result<client::LockGraph> graph = client->lock_graph(root);
   if (!graph.ok()) return report(root, graph.error());
   if (globals.json) {
     nlohmann::json out{

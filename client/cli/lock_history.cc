@@ -66,8 +66,8 @@ std::string reach_text(const LockHistory& history) {
 }  // namespace
 
 int lock_history(const Globals& globals, const std::string& path) {
-  Client client(globals.client_options());
-  const Result<LockHistory> history = client.lock_history(path);
+  const CommandClient client(globals);
+  const Result<LockHistory> history = client->lock_history(path);
   if (!history.ok()) return report(path, history.error());
   if (history->places.empty())
     return fail(kAnswerIsNo, path + ": nobody is known to have taken this lock: " + reach_text(*history));

@@ -24,8 +24,8 @@ struct PermissionArguments {
 int set_acl(const Globals& globals, const PermissionArguments& args) {
   const Result<client::Acl> acl = parse_acl(args.acl);
   if (!acl.ok()) return report("", acl.error());
-  Client client(globals.client_options());
-  const Result<client::Stat> stat = client.set_acl(args.path, *acl, args.version);
+  const CommandClient client(globals);
+  const Result<client::Stat> stat = client->set_acl(args.path, *acl, args.version);
   if (stat.code() == ErrorCode::kBadVersion)
     return fail(kAnswerIsNo, args.path + ": the list has another version (see aversion in: quorate stat " +
                                  args.path + ")");
@@ -36,8 +36,8 @@ int set_acl(const Globals& globals, const PermissionArguments& args) {
 
 // As setacl takes them.
 int get_acl(const Globals& globals, const PermissionArguments& args) {
-  Client client(globals.client_options());
-  const Result<client::NodeAcl> found = client.get_acl(args.path);
+  const CommandClient client(globals);
+  const Result<client::NodeAcl> found = client->get_acl(args.path);
   if (!found.ok()) return report(args.path, found.error());
   if (globals.json) {
     nlohmann::json out{
@@ -74,15 +74,15 @@ Status set_limit(std::optional<int64_t>& limit, const std::string& text) {
 int set_quota(const Globals& globals, const PermissionArguments& args) {
   if (args.count.empty() && args.bytes.empty())
     return fail(kWrongUsage, "say what to limit: --count N, --bytes N, or both (none takes a limit away)");
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   // The limits that are not named stay.
-  const Result<std::optional<Quota>> before = client.get_quota(args.path);
+  const Result<std::optional<Quota>> before = client->get_quota(args.path);
   if (!before.ok()) return report(args.path, before.error());
   QuotaLimits limits = *before ? (*before)->limits : QuotaLimits{};
   for (const Status& status : {set_limit(args.soft ? limits.count_soft : limits.count_hard, args.count),
                                set_limit(args.soft ? limits.bytes_soft : limits.bytes_hard, args.bytes)})
     if (!status.ok()) return report("", status.error());
-  const Status done = client.set_quota(args.path, limits);
+  const Status done = client->set_quota(args.path, limits);
   if (!done.ok()) return report(args.path, done.error());
   if (globals.json) print_json({{"path", args.path}, {"quota", "set"}});
   return kDone;
@@ -95,8 +95,8 @@ nlohmann::json limit_json(const std::optional<int64_t>& limit) {
 std::string limit_text(const std::optional<int64_t>& limit) { return limit ? std::to_string(*limit) : "-"; }
 
 int show_quota(const Globals& globals, const PermissionArguments& args) {
-  Client client(globals.client_options());
-  const Result<std::optional<Quota>> found = client.get_quota(args.path);
+  const CommandClient client(globals);
+  const Result<std::optional<Quota>> found = client->get_quota(args.path);
   if (!found.ok()) return report(args.path, found.error());
   if (!*found)
     return fail(kAnswerIsNo, args.path + ": there is no quota (set one with: quorate quota set " + args.path +

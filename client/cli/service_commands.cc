@@ -51,8 +51,8 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 int list(const Globals& globals, const std::string& base) {
-  Client client(globals.client_options());
-  Registry registry(client, base);
+  const CommandClient client(globals);
+  Registry registry(*client, base);
   const Result<std::vector<std::string>> names = registry.services();
   if (!names.ok()) return report(base, names.error());
   nlohmann::json out = nlohmann::json::array();
@@ -74,8 +74,8 @@ int list(const Globals& globals, const std::string& base) {
 }
 
 int show(const Globals& globals, const std::string& base, const std::string& name) {
-  Client client(globals.client_options());
-  const Result<Instances> instances = Registry(client, base).instances(name);
+  const CommandClient client(globals);
+  const Result<Instances> instances = Registry(*client, base).instances(name);
   if (!instances.ok()) return report(name, instances.error());
   if (globals.json) {
     nlohmann::json out = nlohmann::json::array();
@@ -99,8 +99,8 @@ struct ResolveWish {
 };
 
 int resolve(const Globals& globals, const ResolveWish& wish) {
-  Client client(globals.client_options());
-  Result<Instances> instances = Registry(client, wish.base).instances(wish.name);
+  const CommandClient client(globals);
+  Result<Instances> instances = Registry(*client, wish.base).instances(wish.name);
   if (!instances.ok()) return report(wish.name, instances.error());
   std::erase_if(*instances, [&](const ServiceInstance& each) {
     const bool tagged =
@@ -145,7 +145,7 @@ void tell_changes(const Globals& globals, const Instances& before, const Instanc
 
 int watch(const Globals& globals, const std::string& base, const std::string& name) {
   Signals signals;
-  Client client(globals.client_options());
+  Client client(globals.client_options());  // our own: it is closed to end the looking
   std::optional<Error> ended;
   std::thread looking([&] {
     Registry registry(client, base);
@@ -168,8 +168,8 @@ int watch(const Globals& globals, const std::string& base, const std::string& na
 
 int drain(const Globals& globals, const std::string& base, const std::string& name, const std::string& id,
           bool undo) {
-  Client client(globals.client_options());
-  const Status set = Registry(client, base).set_enabled(name, id, undo);
+  const CommandClient client(globals);
+  const Status set = Registry(*client, base).set_enabled(name, id, undo);
   if (set.code() == ErrorCode::kNoNode)
     return fail(kAnswerIsNo,
                 name + ": no instance " + id + " is registered (see: quorate service show " + name + ")");

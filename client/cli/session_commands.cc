@@ -31,8 +31,8 @@ nlohmann::json session_json(const SessionInfo& session) {
 }
 
 int list(const Globals& globals) {
-  Client client(globals.client_options());
-  const auto sessions = client.session_list();
+  const CommandClient client(globals);
+  const auto sessions = client->session_list();
   if (!sessions.ok()) return report("", sessions.error());
   if (globals.json) {
     nlohmann::json out = nlohmann::json::array();
@@ -61,10 +61,10 @@ Result<SessionId> parse_session(const std::string& text) {
 }
 
 // kDone, or the exit code of what was said about it.
-int find_session(Client& client, const std::string& text, SessionInfo& session) {
+int find_session(const CommandClient& client, const std::string& text, SessionInfo& session) {
   const Result<SessionId> id = parse_session(text);
   if (!id.ok()) return report("", id.error());
-  const auto found = client.session_show(*id);
+  const auto found = client->session_show(*id);
   if (!found.ok()) return report("", found.error());
   if (!*found) return fail(kAnswerIsNo, "there is no session " + text + " (see: quorate session ls)");
   session = **found;
@@ -72,7 +72,7 @@ int find_session(Client& client, const std::string& text, SessionInfo& session) 
 }
 
 int show(const Globals& globals, const std::string& text) {
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   SessionInfo session;
   if (const int code = find_session(client, text, session); code != kDone) return code;
   if (globals.json) {
@@ -92,10 +92,10 @@ int show(const Globals& globals, const std::string& text) {
 }
 
 int close_session(const Globals& globals, const std::string& text) {
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   SessionInfo session;
   if (const int code = find_session(client, text, session); code != kDone) return code;
-  if (const Status ended = client.end_session(session.id); !ended.ok()) return report(text, ended.error());
+  if (const Status ended = client->end_session(session.id); !ended.ok()) return report(text, ended.error());
   if (globals.json) print_json({{"session", hex_id(session.id.value())}, {"closed", true}});
   return kDone;
 }

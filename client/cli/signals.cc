@@ -6,11 +6,58 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 
 #include "base/check.h"
 
 namespace quorate::cli {
+
+namespace {
+
+// Set by a handler, so: no locks, and one word each.
+volatile std::sig_atomic_t last_signal = 0, interrupting = 0;
+
+bool remembering = false;
+
+bool ends_a_command(int signal) { return signal == SIGINT || signal == SIGTERM || signal == SIGHUP; }
+
+extern "C" void remember(int signal) {
+  last_signal = signal;
+  interrupting = signal;
+}
+
+}  // namespace
+
+void remember_signals() {
+  remembering = true;
+  struct sigaction action {};
+  action.sa_handler = remember;  // without SA_RESTART: a read from the terminal is to end
+  sigemptyset(&action.sa_mask);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP}) sigaction(each, &action, nullptr);
+}
+
+int remembered_signal() { return last_signal; }
+void forget_signal() {
+  last_signal = 0;
+  interrupting = 0;
+}
+void throw_if_interrupted() {
+  if (remembering && interrupting != 0) throw Interrupted{interrupting};
+}
+
+void wait_for_input(int fd) {
+  sigset_t ending, before;
+  sigemptyset(&ending);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ending, each);
+  // One that comes behind the look, and before the wait, is to end the wait.
+  sigprocmask(SIG_BLOCK, &ending, &before);
+  pollfd input{fd, POLLIN, 0};
+  while ((!remembering || interrupting == 0) && ppoll(&input, 1, nullptr, &before) < 0 && errno == EINTR)
+    continue;
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+  throw_if_interrupted();
+}
 
 Signals::Signals() {
   sigset_t waited;
@@ -23,15 +70,24 @@ Signals::Signals() {
 }
 
 Signals::~Signals() {
+  // What came too late for who waited is for the command that follows, in a shell; elsewhere it is over.
+  while (const int signal = next(0))
+    if (ends_a_command(signal)) interrupting = signal;
+  sigprocmask(SIG_SETMASK, &before_, nullptr);
   close(signals_);
   close(wakes_);
 }
 
-int Signals::next(int timeout_ms) {
-  std::array<pollfd, 2> ready{pollfd{signals_, POLLIN, 0}, pollfd{wakes_, POLLIN, 0}};
+int Signals::next(int timeout_ms, int input) {
+  std::array<pollfd, 3> ready{pollfd{signals_, POLLIN, 0}, pollfd{wakes_, POLLIN, 0},
+                              pollfd{input, POLLIN, 0}};
   if (poll(ready.data(), ready.size(), timeout_ms) <= 0) return 0;
   signalfd_siginfo info{};
-  if (read(signals_, &info, sizeof(info)) == sizeof(info)) return static_cast<int>(info.ssi_signo);
+  if (read(signals_, &info, sizeof(info)) == sizeof(info)) {
+    const int signal = static_cast<int>(info.ssi_signo);
+    if (ends_a_command(signal)) last_signal = signal;
+    return signal;
+  }
   uint64_t count = 0;
   if (read(wakes_, &count, sizeof(count)) != sizeof(count)) return 0;
   return 0;

@@ -86,8 +86,8 @@ int save_running(const Globals& globals, const std::string& file) {
   if (server::PosixFileSystem().exists(file))
     return fail(kAnswerIsNo, file + " exists already; give the backup another name, or move that file away");
   Saver saver(file);  // its signals before the client's thread
-  Client client(globals.client_options());
-  const Status done = client.read_snapshot([&saver](const SnapshotPart& part) { return saver.take(part); });
+  const CommandClient client(globals);
+  const Status done = client->read_snapshot([&saver](const SnapshotPart& part) { return saver.take(part); });
   if (saver.interrupted() != 0)
     return fail(kExitSignal + saver.interrupted(), "interrupted: no backup was written");
   if (!done.ok()) return report("", done.error());

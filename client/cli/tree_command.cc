@@ -25,11 +25,11 @@ struct Branch {
 // Children in byte order, as ls has them.
 class Grower {
  public:
-  explicit Grower(Client& client) : client_(client) {}
+  explicit Grower(const CommandClient& client) : client_(client) {}
 
   Status grow(Branch& branch, const std::string& path, uint32_t depth) {
     std::vector<std::string> names;
-    const Status listed = client_.for_each_child(path, [&](const std::string& name) {
+    const Status listed = client_->for_each_child(path, [&](const std::string& name) {
       if (depth > 0) names.push_back(name);
       branch.cut = depth == 0;
       return depth > 0;
@@ -50,7 +50,7 @@ class Grower {
   uint64_t nodes = 1;
 
  private:
-  Client& client_;
+  const CommandClient& client_;
 };
 
 void draw(const Branch& branch, const std::string& indent) {
@@ -69,7 +69,7 @@ nlohmann::json tree_json(const Branch& branch) {
 }
 
 int tree(const Globals& globals, const TreeArguments& args) {
-  Client client(globals.client_options());
+  const CommandClient client(globals);
   Grower grower(client);
   Branch root{args.path, {}, false};
   const Status grown = grower.grow(root, args.path, args.depth);

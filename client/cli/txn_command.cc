@@ -151,8 +151,8 @@ int txn(const Globals& globals, const std::string& file) {
   if (!text.ok()) return report("", text.error());
   const Result<Parsed> parsed = parse(*text);
   if (!parsed.ok()) return report(file, parsed.error());
-  Client client(globals.client_options());
-  return print_results(globals, *parsed, client.run(parsed->multi));
+  const CommandClient client(globals);
+  return print_results(globals, *parsed, client->run(parsed->multi));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "client/cli/watch_command.h"
 
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -31,24 +32,47 @@ std::string_view name_of(EventKind kind) {
   return "children";
 }
 
+// What the client's thread has told. It may be telling still when the watch is over and the client is not.
+struct Told {
+  std::mutex mutex;
+  std::deque<Result<Changes>> changes;  // guarded by mutex
+  Signals* listener = nullptr;          // guarded by mutex; none: nobody listens any more
+
+  void tell(const Result<Changes>& what) {
+    const std::lock_guard lock(mutex);
+    changes.push_back(what);
+    if (listener != nullptr) listener->wake();
+  }
+  std::deque<Result<Changes>> take() {
+    const std::lock_guard lock(mutex);
+    return std::exchange(changes, {});
+  }
+  void listen(Signals* to) {
+    const std::lock_guard lock(mutex);
+    listener = to;
+  }
+};
+
 class Watcher {
  public:
   Watcher(const Globals& globals, WatchArguments args)
-      : globals_(globals), args_(std::move(args)), client_(globals.client_options()) {}
+      : globals_(globals), args_(std::move(args)), client_(globals) {
+    told_->listen(&signals_);
+  }
+  ~Watcher() { told_->listen(nullptr); }
+  Watcher(const Watcher&) = delete;
+  Watcher& operator=(const Watcher&) = delete;
 
   int run() {
     client::WatchChangesOptions options;
     options.since = Zxid(args_.since);
     options.recursive = args_.recursive;
-    const auto feed = client_.watch_changes(args_.path, options, [this](const Result<Changes>& changes) {
-      const std::lock_guard lock(mutex_);
-      told_.push_back(changes);
-      signals_.wake();
-    });
+    const auto feed = client_->watch_changes(
+        args_.path, options, [told = told_](const Result<Changes>& changes) { told->tell(changes); });
     if (!feed.ok()) return report(args_.path, feed.error());
     while (true) {
       const int signal = signals_.next();
-      for (const Result<Changes>& changes : take()) {
+      for (const Result<Changes>& changes : told_->take()) {
         if (!changes.ok()) return report(args_.path, changes.error());
         for (const Event& event : changes->events) tell(event);
       }
@@ -57,11 +81,6 @@ class Watcher {
   }
 
  private:
-  std::deque<Result<Changes>> take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(told_, {});
-  }
-
   void tell(const Event& event) {
     if (args_.recursive || event.path == args_.path) return print(event);
     // One line for an entry, however many children it made and deleted.
@@ -81,11 +100,10 @@ class Watcher {
 
   const Globals& globals_;
   const WatchArguments args_;
-  Signals signals_;
-  std::mutex mutex_;
-  std::deque<Result<Changes>> told_;  // guarded by mutex_
+  Signals signals_;  // before the client's thread
+  const std::shared_ptr<Told> told_ = std::make_shared<Told>();
   Zxid children_told_;
-  Client client_;  // its thread ends before what it calls back into
+  const CommandClient client_;
 };
 
 }  // namespace

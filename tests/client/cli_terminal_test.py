@@ -8,88 +8,14 @@ line's end behind a node's data. A pipe and a file have nothing of all that.
 """
 import os
 import pathlib
-import pty
-import select
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 
-PATIENCE = 60  # seconds: only so that a failure ends
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+from terminal import Server
 
 
-class Terminal:
-    """A program whose three streams are a terminal."""
-
-    def __init__(self, arguments, environment):
-        self.written = b""
-        self.pid, self.master = pty.fork()
-        if self.pid == 0:
-            os.execve(arguments[0], arguments, environment)
-
-    def read(self):
-        """What has come; False at the end."""
-        ready, _, _ = select.select([self.master], [], [], PATIENCE)
-        assert ready, f"nothing came for {PATIENCE} seconds behind {self.written!r}"
-        try:
-            got = os.read(self.master, 65536)
-        except OSError:  # the other side is closed
-            got = b""
-        self.written += got
-        return bool(got)
-
-    def until(self, bytes_wanted):
-        while bytes_wanted not in self.written:
-            assert self.read(), f"it ended with {self.written!r}, without {bytes_wanted!r}"
-
-    def end(self):
-        """The exit code, and all that was written."""
-        while self.read():
-            pass
-        os.close(self.master)
-        _, status = os.waitpid(self.pid, 0)
-        return os.waitstatus_to_exitcode(status), self.written
-
-
-class Test:
-    def __init__(self, binaries, folder):
-        self.quorate = str(binaries / "quorate")
-        self.folder = folder
-        peer, client = free_ports(2)
-        self.endpoint = f"127.0.0.1:{client}"
-        self.environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "QUORATE_ENDPOINTS": self.endpoint}
-        with open(folder / "server.log", "wb") as log:
-            self.server = subprocess.Popen(
-                [str(binaries / "quorated"), "--id", "1", "--data", str(folder / "data"), "--cluster",
-                 f"1=127.0.0.1:{peer}", "--client", self.endpoint], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-
-    def terminal(self, *arguments, **environment):
-        return Terminal([self.quorate, *arguments], {**self.environment, **environment})
-
-    def on_terminal(self, *arguments, **environment):
-        return self.terminal(*arguments, **environment).end()
-
-    def in_pipe(self, *arguments):
-        ran = subprocess.run([self.quorate, *arguments], env=self.environment, stdin=subprocess.DEVNULL,
-                             capture_output=True, timeout=PATIENCE, check=False)
-        return ran.returncode, ran.stdout, ran.stderr
-
-    def wait_for_cluster(self):
-        deadline = time.monotonic() + PATIENCE
-        while self.in_pipe("cluster", "health")[0] != 0:
-            assert self.server.poll() is None, "the server ended"
-            assert time.monotonic() < deadline, "no leader"
-
+class Test(Server):
     def headings(self):
         code, plain, errors = self.in_pipe("cluster", "status")
         assert code == 0 and errors == b"" and b"\033" not in plain and b"\r" not in plain, plain
@@ -152,13 +78,11 @@ class Test:
 
     def run(self):
         try:
-            self.wait_for_cluster()
             for part in (self.headings, self.errors, self.data, self.progress, self.interrupted):
                 part()
                 print(f"{part.__name__}: as it should be", flush=True)
         finally:
-            self.server.kill()
-            self.server.wait()
+            self.stop()
 
 
 def main():
