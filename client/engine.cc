@@ -21,6 +21,7 @@ Engine::Engine(EngineOptions options, Instant now)
 uint64_t Engine::ask(Instant now, api::ClientFrame frame, Instant deadline, OnReply on_reply,
                      bool made_by_engine) {
   const uint64_t id = ids_.next();
+  unsent_reads_.insert(unsent_reads_.end(), id);
   Read& read = reads_[id];
   read.frame = std::move(frame);
   read.frame.set_id(id);
@@ -93,7 +94,7 @@ void Engine::stop(Instant now) {
   fail_locks(error);
   writes_.fail(now, error);
   std::map<uint64_t, Read> reads = std::exchange(reads_, {});
-  reads_outstanding_ = 0;
+  unsent_reads_.clear();
   for (auto& [id, read] : reads) read.on_reply(now, error);
   watches_.clear();
   end_feeds(error);
@@ -111,7 +112,8 @@ void Engine::begin(Instant now) {
 }
 
 bool Engine::anything_outstanding() const {
-  return reads_outstanding_ > 0 || writes_.anything_outstanding() || ping_id_ != 0 || open_id_ != 0;
+  return reads_.size() > unsent_reads_.size() || writes_.anything_outstanding() || ping_id_ != 0 ||
+         open_id_ != 0;
 }
 
 bool Engine::wanted() const {
@@ -143,12 +145,11 @@ void Engine::probe(Instant now) {
 }
 
 void Engine::send_reads(Instant now) {
-  if (reads_outstanding_ == reads_.size()) return;  // of many, most are on their way
-  for (auto& [id, read] : reads_) {
-    if (read.outstanding || now < read.not_before) continue;
-    sink_.frames.push_back(read.frame);
-    read.outstanding = true;
-    ++reads_outstanding_;
+  for (auto it = unsent_reads_.begin(); it != unsent_reads_.end();) {
+    const Read& read = reads_.at(*it);
+    const bool due = now >= read.not_before;
+    if (due) sink_.frames.push_back(read.frame);
+    it = due ? unsent_reads_.erase(it) : std::next(it);
   }
 }
 
@@ -199,7 +200,8 @@ void Engine::on_reply(Instant now, const api::Reply& reply) {
   if (writes_.owns(reply.id())) {
     verdict = writes_.on_reply(now, reply, random_);
     if (verdict == Verdict::kFinal && reply.code() == 0) rotation_.worked();
-  } else if (const auto it = reads_.find(reply.id()); it != reads_.end() && it->second.outstanding) {
+  } else if (const auto it = reads_.find(reply.id());
+             it != reads_.end() && !unsent_reads_.contains(it->first)) {
     verdict = judge(error_of(reply).code);
     if (verdict == Verdict::kFinal || verdict == Verdict::kRetryHere) return on_read_reply(now, it, reply);
   }
@@ -212,10 +214,9 @@ void Engine::on_reply(Instant now, const api::Reply& reply) {
 }
 
 void Engine::on_read_reply(Instant now, std::map<uint64_t, Read>::iterator it, const api::Reply& reply) {
-  it->second.outstanding = false;
-  --reads_outstanding_;
   const Error error = error_of(reply);
   if (judge(error.code) == Verdict::kRetryHere) {
+    unsent_reads_.insert(it->first);
     it->second.not_before = now + back_off(random_, ++it->second.refusals);
     return;
   }
@@ -245,12 +246,10 @@ void Engine::expire_requests(Instant now) {
       ++it;
       continue;
     }
+    const bool outstanding = unsent_reads_.erase(it->first) == 0;
     Read read = std::move(it->second);
     it = reads_.erase(it);
-    if (read.outstanding) {
-      --reads_outstanding_;
-      silent = silent || last_heard_ <= read.started;
-    }
+    silent = silent || (outstanding && last_heard_ <= read.started);
     for (const uint64_t watch : {read.frame.get().watch(), read.frame.children().watch()})
       if (watch != 0) watches_.erase(watch);
     read.on_reply(now, not_done(now, read.started));
@@ -289,11 +288,14 @@ Engine::Output Engine::take_output() {
 }
 
 Instant Engine::deadline() const {
+  Instant earliest_read = kNever;
   Instant earliest = writes_.deadline(link_ == Link::kReady && session_state_ == SessionState::kLive);
-  for (const auto& [id, read] : reads_) {
-    earliest = std::min(earliest, read.deadline);
-    if (link_ == Link::kReady && !read.outstanding) earliest = std::min(earliest, read.not_before);
-  }
+  // Each is given as long as the others: of those with a deadline, the first has the earliest.
+  for (auto it = reads_.begin(); it != reads_.end() && earliest_read == kNever; ++it)
+    earliest_read = it->second.deadline;
+  earliest = std::min(earliest, earliest_read);
+  if (link_ == Link::kReady)
+    for (const uint64_t id : unsent_reads_) earliest = std::min(earliest, reads_.at(id).not_before);
   for (const auto& [id, lock] : locks_) earliest = std::min(earliest, lock.deadline);
   if (link_ == Link::kPausing || link_ == Link::kConnecting || link_ == Link::kAttaching)
     earliest = std::min(earliest, link_deadline_);

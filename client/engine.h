@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -135,7 +136,6 @@ class Engine {
     Instant started, deadline;
     Instant not_before{};  // after a refusal
     OnReply on_reply;
-    bool outstanding = false;
     bool made_by_engine = false;  // made anew for each connection
     size_t refusals = 0;
   };
@@ -270,7 +270,7 @@ class Engine {
 
   WriteQueue writes_;
   std::map<uint64_t, Read> reads_;
-  size_t reads_outstanding_ = 0;
+  std::set<uint64_t> unsent_reads_;  // of these; the others are on their way
   std::map<uint64_t, WatchEntry> watches_;
   std::map<uint64_t, FeedEntry> feeds_;
   Instant probe_at_ = kNever;  // when a link that nobody asks anything is asked for a sign of life

@@ -36,12 +36,12 @@ void Engine::fail_link(Instant now, ErrorCode code, const std::string& why) {
   sink_.frames.clear();
   connect_.reset();
   writes_.connection_lost();
-  for (auto it = reads_.begin(); it != reads_.end();) {
-    it->second.outstanding = false;
-    it->second.not_before = Instant{};
-    it = it->second.made_by_engine ? reads_.erase(it) : std::next(it);
+  unsent_reads_.clear();
+  std::erase_if(reads_, [](const auto& read) { return read.second.made_by_engine; });
+  for (auto& [id, read] : reads_) {
+    read.not_before = Instant{};
+    unsent_reads_.insert(unsent_reads_.end(), id);
   }
-  reads_outstanding_ = 0;
   open_id_ = attach_id_ = ping_id_ = 0;
   if (session_state_ == SessionState::kOpening) session_state_ = SessionState::kNone;
   const Duration pause = rotation_.failed(random_);

@@ -199,7 +199,8 @@ void WriteQueue::fail_unsent(Instant now, const Error& error) {
 
 Instant WriteQueue::deadline(bool attached) const {
   Instant earliest = kNever;
-  for (const Entry& entry : waiting_) earliest = std::min(earliest, entry.deadline);
+  // Each is given as long as the others: of those with a deadline, the first has the earliest.
+  for (auto it = waiting_.begin(); it != waiting_.end() && earliest == kNever; ++it) earliest = it->deadline;
   for (const Entry& entry : in_flight_) {
     earliest = std::min(earliest, entry.deadline);
     if (attached && !entry.outstanding) earliest = std::min(earliest, resend_at_);
