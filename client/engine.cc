@@ -53,12 +53,17 @@ void Engine::read(Instant now, api::ClientFrame frame, OnReply on_reply, OnEvent
 void Engine::write(Instant now, WriteQueue::Request operation, OnReply on_reply) {
   begin(now);
   if (session_state_ == SessionState::kLost || session_state_ == SessionState::kClosed) {
-    on_reply(now, Error{ErrorCode::kSessionExpired, lost_why_});
+    on_reply(now, session_over());
     return;
   }
   writes_.add(ids_, std::move(operation), now + options_.request_timeout, options_.request_timeout,
               std::move(on_reply));
   pump(now);
+}
+
+Error Engine::session_over() const {
+  const bool closed = session_state_ == SessionState::kClosed;
+  return {closed ? ErrorCode::kShuttingDown : ErrorCode::kSessionExpired, lost_why_};
 }
 
 void Engine::close(Instant now, OnReply on_reply) {

@@ -190,6 +190,8 @@ class Engine {
   void expire_requests(Instant now);
   uint64_t ask(Instant now, api::ClientFrame frame, Instant deadline, OnReply on_reply, bool made_by_engine);
   Error not_done(Instant now, Instant started) const;
+  // What is answered to whoever needs the session. REQUIRES: it is lost or closed.
+  Error session_over() const;
 
   // engine_link.cc: the connection and the session
   void start_connecting(Instant now);

@@ -44,7 +44,7 @@ uint64_t Engine::join(Instant now, api::Write operation, LockEntry joining, std:
   entry.deadline = now + (short_wait ? *wait : options_.request_timeout);
   entry.asked_link = link_number_;
   if (session_state_ == SessionState::kLost || session_state_ == SessionState::kClosed) {
-    answer_acquire(entry, Error{ErrorCode::kSessionExpired, lost_why_});
+    answer_acquire(entry, session_over());
     locks_.erase(lock);
     return lock;
   }

@@ -48,8 +48,8 @@ boost::asio::awaitable<int> work(AsyncClient quorate) {
 }
 
 int main(int argc, char** argv) {
+  boost::asio::io_context io;  // before the client, whose thread posts to it
   Client client({.endpoints = endpoints(argc, argv), .name = "example"});
-  boost::asio::io_context io;
   std::future<int> code = boost::asio::co_spawn(io, work(client.async()), boost::asio::use_future);
   io.run();
   return code.get();

@@ -6,11 +6,12 @@
 // The handler is called with the outcome, a value: nothing is thrown for an error of it. It runs on its
 // associated executor, never within async_begin(), and that executor counts the call as work. Cancelling the
 // operation through its slot (of any kind; what a parallel_group or `||` does) gives up a lock that is waited
-// for, as a stop token does; other calls go on to their outcome. After close() it is the same, with
-// kShuttingDown; the executor must be there until all calls have been answered.
+// for, as a stop token does; other calls go on to their outcome.
+//
+// The executor's context, an io_context for example, must outlive the client, whose thread posts to it:
+// declare it before.
 #pragma once
 
-#include <memory>
 #include <stop_token>
 #include <utility>
 
@@ -29,9 +30,11 @@ auto async_begin(Call<R> call, Token&& token) {
   const auto initiate = [](auto handler, Call<R> begun) {
     auto work = boost::asio::make_work_guard(handler);
     auto slot = boost::asio::get_associated_cancellation_slot(handler);
-    std::stop_source stop;
-    if (slot.is_connected())
+    std::stop_source stop(std::nostopstate);
+    if (slot.is_connected()) {
+      stop = std::stop_source();
       slot.assign([stop](boost::asio::cancellation_type) mutable { stop.request_stop(); });
+    }
     std::move(begun).begin(
         [handler = std::move(handler), work = std::move(work), slot](R outcome) mutable {
           const auto executor = work.get_executor();

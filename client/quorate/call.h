@@ -12,9 +12,9 @@
 // says. When the client is closed or destroyed, whatever is still under way ends before that returns, with
 // kShuttingDown (kOutcomeUnknown for a write that was sent).
 //
-// A handler runs on the client's own thread, one at a time, behind the step that brought the outcome. It may
-// begin calls, drop locks and watches, and is to be short: heartbeats wait for it. It must not throw, not
-// close or destroy the client (that ends the program), and not wait for a call: wait() and the calls of
+// A handler runs on the client's own thread, one at a time, and what it holds is gone when it has returned.
+// It may begin calls, drop locks and watches, and is to be short: heartbeats wait for it. It must not throw,
+// not close or destroy the client (that ends the program), and not wait for a call: wait() and the calls of
 // Client answer kInvalidArgument there, and to wait for a future never ends. Only where there is no such
 // thread, of a client that was closed or has a wrong option, it is called on the caller's, before begin()
 // returns.
@@ -57,7 +57,10 @@ class Handler {
   template <class F>
   struct Held : Base {
     explicit Held(F f) : function(std::move(f)) {}
-    void call(R outcome) override { function(std::move(outcome)); }
+    void call(R outcome) override {
+      F once = std::move(function);
+      once(std::move(outcome));
+    }
     F function;
   };
   std::shared_ptr<Base> held_;

@@ -47,8 +47,8 @@ class Asio : public testing::Test {
   }
 
   FakeServer server{one_is_taken};
-  Client client{options()};
   asio::io_context io{1};
+  Client client{options()};
 };
 
 TEST_F(Asio, ACoroutineAwaitsOnItsOwnThread) {

@@ -330,7 +330,7 @@ TEST(EngineSession, CloseComesBehindAllWrites) {
   EXPECT_EQ(last.write().number(), 2U);
   h.answer(last);
   EXPECT_TRUE(closed);
-  EXPECT_EQ(h.write("/b")->code(), ErrorCode::kSessionExpired);
+  EXPECT_EQ(h.write("/b")->code(), ErrorCode::kShuttingDown);
 }
 
 TEST(EngineLink, SkipsAnEndpointThatCannotBeReached) {

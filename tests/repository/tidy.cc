@@ -250,7 +250,7 @@ std::vector<Violation> check_test_habits(const SourceFile& file) {
   return find_words(file, kBadTestHabits, " in a test: hand time in, and leave no case out");
 }
 
-std::vector<Violation> check_public_macros(const std::vector<SourceFile>& files) {
+std::vector<Violation> check_public_headers(const std::vector<SourceFile>& files) {
   std::set<std::string> seen;
   std::vector<const SourceFile*> next;
   for (const SourceFile& file : files)
@@ -265,7 +265,13 @@ std::vector<Violation> check_public_macros(const std::vector<SourceFile>& files)
         found.push_back(
             {file.path, static_cast<int>(i) + 1, "a macro that every user of the library would get"});
       Include include;
-      if (!parse_include(lines[i], &include) || !include.quoted) continue;
+      if (!parse_include(lines[i], &include)) continue;
+      // Those of the standard library are in no folder.
+      const bool others = !include.quoted && include.target.find('/') != std::string::npos;
+      if (file.path != kAsioHeader && (others || include.target == kAsioHeader))
+        found.push_back({file.path, static_cast<int>(i) + 1,
+                         include.target + ": another library that every user of ours would need"});
+      if (!include.quoted) continue;
       for (const SourceFile& other : files)
         if (other.path == include.target && seen.insert(other.path).second) next.push_back(&other);
     }

@@ -48,8 +48,10 @@ std::vector<Violation> check_length(const SourceFile& file);
 // Sleeping, skipped and disabled cases in a test. Empty for a file that is no test.
 std::vector<Violation> check_test_habits(const SourceFile& file);
 
-// Macros in the public headers (client/quorate/) and in all that they include of ours.
-std::vector<Violation> check_public_macros(const std::vector<SourceFile>& files);
+// In the public headers (client/quorate/) and in all that they include of ours: macros, and headers of other
+// libraries. Those are only for kAsioHeader, which no other may include.
+inline constexpr std::string_view kAsioHeader = "client/quorate/asio.h";
+std::vector<Violation> check_public_headers(const std::vector<SourceFile>& files);
 
 // One line a violation, "path:line: what", for a test's message.
 std::string describe(const std::vector<Violation>& violations);

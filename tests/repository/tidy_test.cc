@@ -36,7 +36,7 @@ TEST(Repository, FilesCanBeReadInOneSitting) { EXPECT_EQ(broken_by_the_project(c
 TEST(Repository, TestsNeitherSleepNorSkip) { EXPECT_EQ(broken_by_the_project(check_test_habits), ""); }
 
 TEST(Repository, PublicHeadersDefineNoMacro) {
-  EXPECT_EQ(describe(check_public_macros(read_sources(kRoot))), "");
+  EXPECT_EQ(describe(check_public_headers(read_sources(kRoot))), "");
 }
 
 TEST(Includes, RaftAndKvNeverSeeEachOther) {
@@ -116,13 +116,26 @@ TEST(Length, ALineTooManyIsFound) {
   EXPECT_EQ(describe(check_length({"kv/a.cc", limit + "\n"})), "kv/a.cc:601: longer than 600 lines\n");
 }
 
-TEST(PublicMacros, AreFoundThroughIncludes) {
+TEST(PublicHeaders, MacrosAreFoundThroughIncludes) {
   const SourceFile client{"client/quorate/a.h", "#include \"base/a.h\"\n"};
   const SourceFile includes{"base/a.h", "#pragma once\n#include \"base/b.h\"\n"};
   const SourceFile defines{"base/b.h", "// #define A\n#define CHECK(x)\n"};
-  EXPECT_EQ(describe(check_public_macros({client, includes, defines})),
+  EXPECT_EQ(describe(check_public_headers({client, includes, defines})),
             "base/b.h:2: a macro that every user of the library would get\n");
-  EXPECT_EQ(describe(check_public_macros({includes, defines})), "");
+  EXPECT_EQ(describe(check_public_headers({includes, defines})), "");
+}
+
+TEST(PublicHeaders, OtherLibrariesAreOnlyForTheOneThatIsForThem) {
+  const SourceFile asio{"client/quorate/asio.h", "#include <boost/asio/post.hpp>\n#include <memory>\n"};
+  EXPECT_EQ(describe(check_public_headers({asio})), "");
+  const SourceFile client{"client/quorate/a.h", "#include <memory>\n#include <google/protobuf/any.h>\n"};
+  EXPECT_EQ(
+      describe(check_public_headers({client})),
+      "client/quorate/a.h:2: google/protobuf/any.h: another library that every user of ours would need\n");
+  const SourceFile through{"client/quorate/b.h", "#include \"client/quorate/asio.h\"\n"};
+  EXPECT_EQ(
+      describe(check_public_headers({through, asio})),
+      "client/quorate/b.h:1: client/quorate/asio.h: another library that every user of ours would need\n");
 }
 
 TEST(TestHabits, SleepingAndSkippingAreFound) {
