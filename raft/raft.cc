@@ -13,6 +13,9 @@ namespace {
 // terms wrap.
 constexpr Term kTermMax{uint64_t{1} << 62};
 
+// Compacted entries whose memory is given back with each output: some 20 us of work.
+constexpr size_t kReleasedAtOnce = 128;
+
 bool speaks_for_leader(const Body& body) {
   return std::holds_alternative<AppendRequest>(body) || std::holds_alternative<Heartbeat>(body) ||
          std::holds_alternative<SnapshotRequest>(body);
@@ -273,6 +276,7 @@ void Raft::applied(Index index) {
 }
 
 Output Raft::take_output() {
+  log_.release(kReleasedAtOnce);
   if (auto* leader = std::get_if<Leader>(&role_)) {
     if (leader->round_wanted) start_round(*leader);
     flush(*leader);

@@ -29,7 +29,7 @@ struct Twin {
 };
 
 void mutate(Log& log, Twin& twin) {
-  const int action = *rc::gen::weightedElement<int>({{8, 0}, {2, 1}, {2, 2}, {1, 3}});
+  const int action = *rc::gen::weightedElement<int>({{8, 0}, {2, 1}, {2, 2}, {2, 4}, {1, 3}});
   if (action == 0) {
     const uint64_t term = twin.last_term() + *rc::gen::inRange<uint64_t>(0, 3);
     const Entry entry =
@@ -45,7 +45,13 @@ void mutate(Log& log, Twin& twin) {
     twin.snapshot_term = twin.term_at(index)->value();
     twin.snapshot_index = index;
     twin.entries.erase(twin.entries.begin(), twin.entries.upper_bound(index));
+    const size_t unreleased = log.unreleased() + (index - log.snapshot_index().value());
     log.compact(Index(index));
+    RC_ASSERT(log.unreleased() == unreleased);
+  } else if (action == 4) {
+    const size_t before = log.unreleased(), wanted = *rc::gen::inRange<size_t>(0, 8);
+    log.release(wanted);
+    RC_ASSERT(log.unreleased() == before - std::min(before, wanted));
   } else {
     twin.snapshot_index = twin.last() + *rc::gen::inRange<uint64_t>(0, 4);
     twin.snapshot_term = twin.last_term();

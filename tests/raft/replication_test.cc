@@ -100,6 +100,23 @@ TEST(Admission, RefusesWhatWouldExceedTheUncommittedBytes) {
   EXPECT_EQ(std::get<Leader>(cluster.at(1).role()).uncommitted_bytes, 932U);
 }
 
+// All at once it would keep everybody waiting.
+TEST(Compaction, GivesMemoryBackInPieces) {
+  Cluster cluster;
+  cluster.elect(1);
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(cluster.propose(1, "x").ok());
+  cluster.settle();
+  cluster.compact(1, 1'000);
+  const raft::Log& log = cluster.at(1).log();
+  EXPECT_EQ(log.first_index(), Index(1'001));
+  const size_t at_first = log.unreleased();
+  EXPECT_GT(at_first, 800U);
+  cluster.wait(milliseconds(50));
+  EXPECT_LT(log.unreleased(), at_first);
+  cluster.wait(milliseconds(1'000));
+  EXPECT_EQ(log.unreleased(), 0U);
+}
+
 TEST(Snapshot, IsAskedForWhenTheLogNoLongerReachesBack) {
   Cluster cluster;
   cluster.elect(1);
