@@ -7,9 +7,10 @@
 // and with the completion tokens of Boost.Asio through client/quorate/asio.h. One that is dropped asks
 // nothing.
 //
-// Whoever is to be told is told exactly once, whatever happens: the outcome, or why there is none. That comes
-// within Options::request_timeout, except of a lock that is waited for: so long as its AcquireOptions::wait
-// says. When the client is closed or destroyed, whatever is still under way ends before that returns, with
+// Whoever is to be told is told exactly once, whatever happens: the outcome, or why there is none. That
+// comes within Options::request_timeout, and as much again for each of Options::credentials that is proved
+// first. It takes longer only for a lock: as AcquireOptions::wait says, and to change one, as the session
+// lives. When the client is closed or destroyed, whatever is still under way ends before that returns, with
 // kShuttingDown (kOutcomeUnknown for a write that was sent).
 //
 // A handler runs on the client's own thread, one at a time, and what it holds is gone when it has returned.
