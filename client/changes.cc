@@ -12,6 +12,7 @@ struct FeedState {
   uint64_t id = 0;
   std::weak_ptr<Client::Impl> client;
   OnChanges on_changes;  // constant
+  Zxid floor;            // constant from when the owner has it
 
   std::mutex mutex;
   Zxid complete;       // guarded by mutex
@@ -60,6 +61,8 @@ Zxid ChangeFeed::complete() const {
   return state_->complete;
 }
 
+Zxid ChangeFeed::history_floor() const { return state_->floor; }
+
 Call<Result<ChangeFeed>> AsyncClient::watch_changes(std::string_view root, WatchChangesOptions options,
                                                     OnChanges on_changes) {
   if (Status status = kv::validate_path(root); !status.ok())
@@ -82,6 +85,7 @@ Call<Result<ChangeFeed>> AsyncClient::watch_changes(std::string_view root, Watch
   };
   return make_call<Result<ChangeFeed>>(impl_, start, [state](Outcome& reply) -> Result<ChangeFeed> {
     if (!reply.ok()) return reply.error();
+    state->floor = Zxid(reply->changes().floor());
     return ChangeFeed(state);
   });
 }

@@ -52,35 +52,23 @@ Status wait_for(Told& told, Zxid target, milliseconds patience) {
   return {};
 }
 
+struct Reach {
+  Zxid floor, now;
+};
+
 class Reader {
  public:
   Reader(Client& client, std::string_view path, milliseconds patience)
       : client_(client), path_(path), patience_(patience) {}
 
-  // A zxid that the cluster has reached.
-  Result<Zxid> reached() {
+  // A zxid that the cluster has reached, and the one behind which its history is whole.
+  Result<Reach> reach() {
     const auto told = std::make_shared<Told>();
     const auto feed = client_.watch_changes(path_, {.since = Zxid(), .recursive = false}, told_to(told));
     if (!feed.ok()) return feed.error();
     if (Status status = wait_for(*told, Zxid(1), patience_); !status.ok()) return status.error();
     const std::lock_guard lock(told->mutex);
-    return told->complete;
-  }
-
-  // From where on the history is kept, at or before `now`. Servers tell whether it reaches back to a zxid,
-  // and not how far: so this looks half way, and half way again.
-  Result<Zxid> floor(Zxid now) {
-    Status whole = reaches(kBeginning);
-    if (whole.ok()) return kBeginning;
-    if (whole.code() != ErrorCode::kHistoryGone) return whole.error();
-    uint64_t gone = kBeginning.value(), kept = now.value();
-    while (kept - gone > 1) {
-      const uint64_t middle = gone + (kept - gone) / 2;
-      const Status status = reaches(Zxid(middle));
-      if (!status.ok() && status.code() != ErrorCode::kHistoryGone) return status.error();
-      (status.ok() ? kept : gone) = middle;
-    }
-    return Zxid(kept);
+    return Reach{std::max(feed->history_floor(), kBeginning), told->complete};
   }
 
   Result<std::vector<Event>> changes(Zxid since, Zxid until) {
@@ -97,12 +85,6 @@ class Reader {
   }
 
  private:
-  Status reaches(Zxid since) {
-    const auto feed = client_.watch_changes(path_, {.since = since, .recursive = false}, {});
-    if (!feed.ok()) return feed.error();
-    return {};
-  }
-
   Client& client_;
   const std::string path_;
   const milliseconds patience_;
@@ -116,15 +98,13 @@ Result<LockHistory> Client::lock_history(std::string_view path) {
     if (!lock.ok() && lock.code() != ErrorCode::kNoNode) return lock.error();
     const std::optional<LockInfo> seen = lock.ok() ? std::optional(*lock) : std::nullopt;
     Reader reader(*this, path, impl_->options.request_timeout);
-    const Result<Zxid> now = reader.reached();
-    if (!now.ok()) return now.error();
-    const Result<Zxid> floor = reader.floor(*now);
-    if (!floor.ok()) return floor.error();
-    const Result<std::vector<Event>> events = reader.changes(*floor, *now);
+    const Result<Reach> reach = reader.reach();
+    if (!reach.ok()) return reach.error();
+    const Result<std::vector<Event>> events = reader.changes(reach->floor, reach->now);
     if (!events.ok() && events.code() == ErrorCode::kHistoryGone && read < kReadsMax) continue;
     if (!events.ok()) return events.error();
-    LockHistory history = past_of(path, *floor == kBeginning ? Zxid() : *floor, *events, seen);
-    history.complete = *now;
+    LockHistory history = past_of(path, reach->floor == kBeginning ? Zxid() : reach->floor, *events, seen);
+    history.complete = reach->now;
     return history;
   }
 }

@@ -206,6 +206,7 @@ struct ChangesReply {
   std::vector<kv::StateMachine::PastChange> changes;
   Zxid up_to;
   bool live = false;  // the watch is set, and tells what comes behind `up_to`
+  Zxid floor;         // the history is whole behind it
 };
 // Empty and not complete: there is nothing yet, ask again.
 struct SnapshotPartReply {

@@ -295,6 +295,7 @@ void Replica::Impl::watch_since(const WaitingRead& read, const WatchSinceRequest
   const kv::WatchKind kind = request.recursive ? kv::WatchKind::kTreeFeed : kv::WatchKind::kNodeFeed;
   ChangesReply answer;
   answer.up_to = state.zxid();
+  answer.floor = state.history_floor();
   if (request.since != Zxid()) {
     auto past = view_of(read.session)
                     .changes_since(request.root, request.since, kChangesLookedAtMax, request.recursive);

@@ -46,6 +46,8 @@ class ChangeFeed {
   ChangeFeed& operator=(ChangeFeed&&) noexcept;
   // Everything up to here was handed to the callback, which has returned.
   Zxid complete() const;
+  // How far back the cluster's history reached when the feed began: any `since` from there on can be told.
+  Zxid history_floor() const;
 
  private:
   friend class AsyncClient;

@@ -200,6 +200,7 @@ struct ReplyEncoder {
     for (const auto& change : changes.changes) put(change, *out.add_changes());
     out.set_up_to(changes.up_to.value());
     out.set_live(changes.live);
+    out.set_floor(changes.floor.value());
   }
   void operator()(const ServerStatus& status) const {
     auto& out = *reply.mutable_status();

@@ -293,6 +293,7 @@ RC_GTEST_PROP(ResumedWatches, SeeEachChangeOnceOrAreToldThatTheHistoryIsGone, ()
     }
     RC_ASSERT(reply.error.ok());
     const auto& part = std::get<ChangesReply>(reply.body);
+    RC_ASSERT(part.floor == cluster.replica(server).state().history_floor());
     for (const auto& change : part.changes) seen.emplace_back(change.zxid.value(), change.path);
     complete = part.up_to;
     live = part.live;

@@ -310,13 +310,14 @@ TEST(ClientCodec, AnswersOfFeedsPagesAndReadsAtOnce) {
   const std::vector<kv::StateMachine::PastChange> changes = {{kv::Change::Kind::kCreated, Zxid(4), "/a"},
                                                              {kv::Change::Kind::kDeleted, Zxid(5), "/b"},
                                                              {kv::Change::Kind::kDataSet, Zxid(5), "/c"}};
-  api::Reply reply = reply_of(ChangesReply{changes, Zxid(6), true});
+  api::Reply reply = reply_of(ChangesReply{changes, Zxid(6), true, Zxid(2)});
   ASSERT_EQ(reply.changes().changes_size(), 3);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(reply.changes().changes(i).kind(), static_cast<uint32_t>(i + 1));
   EXPECT_EQ(reply.changes().changes(1).path(), "/b");
   EXPECT_EQ(reply.changes().changes(1).zxid(), 5u);
   EXPECT_EQ(reply.changes().up_to(), 6u);
   EXPECT_TRUE(reply.changes().live());
+  EXPECT_EQ(reply.changes().floor(), 2u);
 
   const auto batch = encoded({kConnection, kv::FeedBatch{kConnection, 7, changes, Zxid(5)}}).feed_batch();
   EXPECT_EQ(batch.watch(), 7u);
