@@ -143,6 +143,16 @@ ServerStatus status_of(const api::ServerStatus& status) {
     if (member.has_match()) m.match = Index(member.match());
     out.members.push_back(std::move(m));
   }
+  if (status.has_served()) {
+    const auto buckets = [](const auto& all) {
+      std::vector<LatencyBucket> to;
+      for (const api::LatencyBucket& each : all)
+        to.push_back({std::chrono::microseconds(each.up_to_us()), each.count()});
+      return to;
+    };
+    out.served = {milliseconds(status.served().at_ms()), buckets(status.served().reads()),
+                  buckets(status.served().writes())};
+  }
   return out;
 }
 

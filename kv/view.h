@@ -8,7 +8,7 @@
 // | stat ("exists")             | nothing, as in ZooKeeper up to 3.8.3: Curator's recipes need it so |
 // | acl                         | kRead or kAdmin; digests are hidden without kAdmin                 |
 // | queues                      | kRead on each; others are left out                                 |
-// | quota                       | kRead on the path, or on the deepest node on the way to it         |
+// | quota, a path asked for     | kRead on the path, or on the deepest node on the way to it         |
 // | a change, for watches       | kRead on the node, as it was; for children: on the parent          |
 // | a past change               | the same, and kRead on what is there by now                        |
 //
@@ -60,13 +60,14 @@ class View {
   // kNoNode where there is no quota.
   Result<Quota> quota(std::string_view path) const;
 
+  // Whether what is or was at a path may be known. Errors: kDenied unless the node, or the deepest on the way
+  // to it, may be read; kBadPath.
+  Status nearest_readable(std::string_view path) const;
+
   const Credentials& credentials() const { return credentials_; }
   Zxid zxid() const { return state_.zxid(); }
 
  private:
-  // Errors: kDenied unless the node, or the deepest on the way to it, may be read.
-  Status nearest_readable(std::string_view path) const;
-
   const StateMachine& state_;
   const Credentials& credentials_;
 };

@@ -20,6 +20,7 @@
 #include "lock/service.h"
 #include "proto/zookeeper.h"
 #include "raft/raft.h"
+#include "server/replica_figures.h"
 
 namespace quorate::server {
 
@@ -137,6 +138,10 @@ struct SessionListRequest {
 struct EndSessionRequest {
   SessionId session;
 };
+// The paths that this server was asked for most, of late; those that the asker may not read are left out.
+struct HotPathsRequest {
+  size_t max = 20;
+};
 // This server's own view; needs no quorum. ZooKeeper's four-letter words ask for more of it.
 struct StatusRequest {
   enum class Detail : uint8_t { kNone, kConnections, kWatches, kSessions };
@@ -157,8 +162,8 @@ struct RequestBody
                    ChildrenRequest, ResumeWatchRequest, RemoveWatchRequest, LockPlaceRequest, LockShowRequest,
                    LockListRequest, StatusRequest, TransferRequest, GetAclRequest, QuotaRequest,
                    AddCredentialRequest, WatchSinceRequest, ChildrenPageRequest, MultiReadRequest,
-                   SnapshotPartRequest, SyncRequest, SessionListRequest, LockVerifyRequest,
-                   EndSessionRequest> {
+                   SnapshotPartRequest, SyncRequest, SessionListRequest, LockVerifyRequest, EndSessionRequest,
+                   HotPathsRequest> {
   QUORATE_ONE_OF(RequestBody);
 };
 
@@ -231,6 +236,16 @@ struct SessionInfo {
 struct SessionListReply {
   std::vector<SessionInfo> sessions;
   SessionId next;  // `after` of the next page; 0: there are no more
+};
+struct HotPathsReply {
+  struct Hot {
+    std::string path;
+    uint64_t count = 0;
+    uint64_t surplus = 0;  // it came so much less often at most: server/replica_hot_paths.h
+  };
+  std::vector<Hot> paths;  // the hottest first
+  Duration window{};       // what is counted in it
+  size_t hidden = 0;       // hotter than the last of these, or than all, and not to be read by who asks
 };
 struct MemberStatus {
   ServerId id;
@@ -307,13 +322,14 @@ struct ServerStatus {
   ZookeeperFigures zookeeper;
   uint64_t state_hash = 0;
   std::vector<MemberStatus> members;
-  std::shared_ptr<const StatusDetail> detail;  // null unless it was asked for
+  std::shared_ptr<const StatusDetail> detail;    // null unless it was asked for
+  std::shared_ptr<const RequestFigures> served;  // null in what is not told to a client
 };
 
 struct ReplyBody
     : std::variant<std::monostate, kv::Outcome, NodeReply, ChildrenReply, lock::Place, lock::LockView,
                    LockListReply, ServerStatus, kv::View::AclView, kv::Quota, ChangesReply, ChildrenPageReply,
-                   MultiReadReply, SnapshotPartReply, SessionListReply> {
+                   MultiReadReply, SnapshotPartReply, SessionListReply, HotPathsReply> {
   QUORATE_ONE_OF(ReplyBody);
 };
 

@@ -98,6 +98,7 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
   }
   keep_recipes_apart(request.operation);
   const kv::OperationView operation = kv::view_of(request.operation);
+  note_hot(operation);
   const size_t reserve = kv::only_frees(operation) ? options.reserve_bytes : 0;
   // What was applied already is answered as it was then.
   if (Status room = admit(operation);
@@ -160,6 +161,7 @@ void Replica::Impl::reply(const Asker& asker, ReplyBody body) {
     reply.zxid = outcome->zxid;
   }
   if (at->second.zookeeper) return zookeeper_answered(asker.connection, at->second, reply);
+  if (asker.asked != Instant()) request_figures.writes.add(now.instant - asker.asked);
   output.clients.push_back({asker.connection, std::move(reply)});
 }
 

@@ -5,6 +5,7 @@
 //   replica_access.cc  who may: credentials, lists of permissions, quotas, limits of the whole
 //   replica_reads.cc   answers from the own tree, and watches
 //   replica_status.cc  what this server tells of itself
+//   replica_load.cc    what it is asked for most
 //   replica_zookeeper*.cc clients of ZooKeeper's protocol: their queues, who they are, their reads, their
 //                      watches, and what they may do without a quorum
 //   replica_leader.cc  what only a leader does: proposals, barriers, expiry
@@ -32,6 +33,7 @@
 #include "server/replica_backups.h"
 #include "server/replica_barriers.h"
 #include "server/replica_checkpoints.h"
+#include "server/replica_hot_paths.h"
 #include "server/replica_session_clocks.h"
 #include "server/replica_snapshots.h"
 #include "server/replica_writes.h"
@@ -122,6 +124,12 @@ struct Replica::Impl {
   void list_connections(StatusDetail& detail) const;
   void list_watches(StatusDetail& detail) const;
   void list_sessions(StatusDetail& detail) const;
+
+  // ---- replica_load.cc
+  void serve_hot_paths(const WaitingRead& read, const HotPathsRequest& request);
+  void note_hot(std::string_view path) { hot_paths.count(path, now.instant); }
+  void note_hot(const kv::OperationView& operation);
+  void note_hot(const zookeeper::RequestBody& body);
 
   // ---- replica_zookeeper.cc
   void zookeeper_request(ZookeeperRequest request);
@@ -315,6 +323,8 @@ struct Replica::Impl {
   std::vector<std::pair<SessionId, uint64_t>> held_back_writes;
   uint64_t zookeeper_watch_seed;
   ZookeeperFigures zookeeper_figures;
+  RequestFigures request_figures;
+  HotPaths hot_paths;
   Instant next_proof_warning{};
   Instant leaderless_since = kNever;
   // Without a quorum, and for long enough to serve those who are content with that.

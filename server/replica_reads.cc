@@ -111,9 +111,11 @@ void Replica::Impl::count_reply(Connection& connection, size_t bytes) {
 
 void Replica::Impl::serve(const WaitingRead& read) {
   const size_t before = output.clients.size();
+  request_figures.reads.add(now.instant - read.asked);
   std::visit(
       [&](const auto& body) {
         using Body = std::decay_t<decltype(body)>;
+        if constexpr (requires { body.path; }) note_hot(body.path);
         if constexpr (std::is_same_v<Body, GetRequest>) {
           serve_node(read, body);
         } else if constexpr (std::is_same_v<Body, ChildrenRequest>) {
@@ -144,6 +146,8 @@ void Replica::Impl::serve(const WaitingRead& read) {
           serve_sessions(read, body);
         } else if constexpr (std::is_same_v<Body, EndSessionRequest>) {
           end_session(read, body.session);
+        } else if constexpr (std::is_same_v<Body, HotPathsRequest>) {
+          serve_hot_paths(read, body);
         } else {
           refuse(read.asker, ErrorCode::kUnsupported, "this server does not know that request");
         }
@@ -245,6 +249,7 @@ void Replica::Impl::serve_many(const WaitingRead& read, const MultiReadRequest& 
         result.error = one.error();
       }
     };
+    note_hot(std::visit([](const auto& body) { return std::string_view(body.path); }, part));
     if (const auto* get = std::get_if<GetRequest>(&part)) {
       take(read_node(read.session, *get));
     } else {

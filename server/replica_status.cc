@@ -73,6 +73,9 @@ ServerStatus Replica::Impl::status() const {
 
 void Replica::Impl::tell_status(const Asker& asker, const StatusRequest& request) {
   ServerStatus told = status();
+  auto figures = std::make_shared<RequestFigures>(request_figures);
+  figures->at = now.instant;
+  told.served = std::move(figures);
   if (request.detail != StatusRequest::Detail::kNone)
     told.detail = std::make_shared<const StatusDetail>(status_detail(request.detail));
   reply(asker, std::move(told));

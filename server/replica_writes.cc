@@ -43,7 +43,7 @@ void PendingWrites::add(SessionId session, uint64_t number, uint64_t request, By
   ++count_;
   bytes_ += body.size();
   unsent_.push_back({session, number, 0, body});
-  writes.insert(at, {number, request, std::move(body), now});
+  writes.insert(at, {number, request, std::move(body), now, now});
 }
 
 void PendingWrites::add_opening(uint64_t counter, Asker asker, Bytes body, Instant now) {
@@ -63,7 +63,7 @@ std::optional<Asker> PendingWrites::finish(SessionId session, uint64_t number) {
   if (at == sessions_.end()) return std::nullopt;
   const auto write = find_number(at->second.writes, number);
   if (write == at->second.writes.end()) return std::nullopt;
-  const Asker asker{at->second.attached.connection, write->request};
+  const Asker asker{at->second.attached.connection, write->request, write->asked};
   forget_bytes(write->body);
   at->second.writes.erase(write);
   return asker;

@@ -21,6 +21,7 @@ namespace quorate::server {
 struct Asker {
   ConnectionId connection;
   uint64_t request = 0;
+  Instant asked{};  // of a write that has its outcome; elsewhere nothing
 };
 
 // A command on its way to the leader's log, known by (session, number) or, for opening and attaching, by a
@@ -80,6 +81,7 @@ class PendingWrites {
     uint64_t number = 0;
     uint64_t request = 0;
     Bytes body;
+    Instant asked;
     Instant sent;  // or asked, if it was not sent since
   };
   struct Session {

@@ -151,6 +151,7 @@ void Replica::Impl::zookeeper_request(ZookeeperRequest request) {
     return barriers.add({{id, kZookeeperPingId}, connection.session, PingRequest{}, now.instant, gather});
   }
   if (open) zookeeper_sign(id, connection);
+  note_hot(asked.body);
   client.queue.push_back({std::move(asked), now.instant});
   ++zookeeper_figures.outstanding;
   if (client.queue.size() >= kZookeeperQueueMax) zookeeper_hold_back(id, client);
@@ -281,6 +282,8 @@ void Replica::Impl::zookeeper_outcome(ZookeeperClient& client, uint64_t request,
 void Replica::Impl::zookeeper_count(ZookeeperClient& client, const ZookeeperClient::Waiting& waiting) {
   const auto ms = static_cast<uint64_t>(to_ms(now.instant - waiting.asked));
   zookeeper_figures.latency.add(ms);
+  (is_write(waiting.request.body) ? request_figures.writes : request_figures.reads)
+      .add(now.instant - waiting.asked);
   --zookeeper_figures.outstanding;
   ZookeeperConnectionFigures& figures = client.figures;
   figures.latency.add(ms);

@@ -11,27 +11,10 @@ namespace quorate::cli {
 
 namespace {
 
-using client::Role;
 using client::ServerStatus;
 
 // So many entries behind, a follower is not merely a moment late.
 constexpr uint64_t kLagOfDegraded = 10'000;
-
-std::string role_text(const ServerView& server) {
-  if (!server.status) return "unreachable";
-  if (!server.status->may_vote && !server.learner) return "recovering";
-  if (server.status->receiving) return "receiving";
-  switch (server.status->role) {
-    case Role::kLeader:
-      return "leader";
-    case Role::kCandidate:
-    case Role::kPreCandidate:
-      return "candidate";
-    case Role::kFollower:
-      return server.learner ? "learner" : "follower";
-  }
-  return "unknown";
-}
 
 // Entries of the leader's log that a server has not applied; the leader's own are those that are not
 // committed.

@@ -16,8 +16,8 @@ using Answers = std::vector<std::pair<std::string, Result<ServerStatus>>>;
 Answers ask_all(const CommandClient& client, const std::set<std::string>& addresses) {
   std::vector<std::pair<std::string, std::future<Result<ServerStatus>>>> asked;
   for (const std::string& address : addresses)
-    asked.emplace_back(address,
-                       std::async(std::launch::async, [&client, address] { return client->status(address); }));
+    asked.emplace_back(
+        address, std::async(std::launch::async, [&client, address] { return client->status(address); }));
   Answers answers;
   for (auto& [address, answer] : asked) answers.emplace_back(address, answer.get());
   return answers;
@@ -51,6 +51,22 @@ void take(ClusterView& view, const Answers& answers) {
 }
 
 }  // namespace
+
+std::string role_text(const ServerView& server) {
+  if (!server.status) return "unreachable";
+  if (!server.status->may_vote && !server.learner) return "recovering";
+  if (server.status->receiving) return "receiving";
+  switch (server.status->role) {
+    case client::Role::kLeader:
+      return "leader";
+    case client::Role::kCandidate:
+    case client::Role::kPreCandidate:
+      return "candidate";
+    case client::Role::kFollower:
+      return server.learner ? "learner" : "follower";
+  }
+  return "unknown";
+}
 
 void find_leader(ClusterView& view) {
   view.voters = view.reachable_voters = 0;

@@ -37,6 +37,8 @@ struct ClusterView {
 // round.
 ClusterView look_at_cluster(const Globals& globals, const CommandClient& client);
 
+// Pure: "leader", "follower", "unreachable", ...
+std::string role_text(const ServerView& server);
 // Pure: fills in what follows from the answers.
 void find_leader(ClusterView& view);
 

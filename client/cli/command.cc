@@ -184,24 +184,30 @@ bool in_colour(int descriptor) {
          std::string_view(terminal) != "dumb";
 }
 
-namespace {
-
-void print_rows(const std::vector<std::vector<std::string>>& rows, bool bold_heading) {
+std::vector<std::string> table_lines(const std::vector<std::vector<std::string>>& rows) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   }
-  bool bold = bold_heading;
+  std::vector<std::string> lines;
   for (const auto& row : rows) {
-    std::string line;
+    std::string& line = lines.emplace_back();
     for (size_t i = 0; i < row.size(); ++i) {
       line += row[i];
       if (i + 1 < row.size()) line.append(widths[i] - row[i].size() + 2, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);
-    print_line(std::exchange(bold, false) ? "\033[1m" + line + "\033[0m" : line);
   }
+  return lines;
+}
+
+namespace {
+
+void print_rows(const std::vector<std::vector<std::string>>& rows, bool bold_heading) {
+  bool bold = bold_heading;
+  for (const std::string& line : table_lines(rows))
+    print_line(std::exchange(bold, false) ? "\033[1m" + line + "\033[0m" : line);
 }
 
 }  // namespace

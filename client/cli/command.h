@@ -90,6 +90,7 @@ void add_session_commands(CLI::App& app, const Globals& globals, Action& action)
 void add_tree_command(CLI::App& app, const Globals& globals, Action& action);
 void add_txn_command(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
+void add_top_command(CLI::App& app, const Globals& globals, Action& action);
 void add_import_commands(CLI::App& app, const Globals& globals, Action& action);
 
 void add_shell_command(CLI::App& app, const Globals& globals, Action& action);
@@ -135,6 +136,8 @@ bool in_colour(int descriptor);
 // Columns as wide as their widest cell, two spaces apart; the first row is the heading, and stands out where
 // colours may be written.
 void print_table(const std::vector<std::vector<std::string>>& rows);
+// The same lines, not printed; the first is the heading.
+std::vector<std::string> table_lines(const std::vector<std::vector<std::string>>& rows);
 // The same without a heading: a name and its value a row.
 void print_pairs(const std::vector<std::vector<std::string>>& rows);
 // "data": the string, or "data_base64" where it is not UTF-8.

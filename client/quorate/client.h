@@ -172,6 +172,10 @@ class Client {
   // overwritten faster than it can be read. A path that nobody ever took is no error: its history is empty.
   Result<LockHistory> lock_history(std::string_view path);
 
+  // The paths that the server was asked for most which answers this, the first of Options::endpoints that
+  // does; those that the asker may not read are left out. Errors: kUnsupported: the server is older.
+  Result<HotPaths> hot_paths(uint32_t max = 20);
+
   // All open sessions, by id; asked for in pages, each true of its own instant.
   Result<std::vector<SessionInfo>> session_list();
   // One of them, with the paths of its ephemeral nodes. None: it is over, or there never was one.

@@ -212,6 +212,30 @@ struct MemberStatus {
   std::optional<Index> match;  // told by the leader: what is durable there
 };
 
+// So many requests took as long as this, at most, and longer than the bucket before counts.
+struct LatencyBucket {
+  std::chrono::microseconds up_to{0};
+  uint64_t count = 0;
+};
+// What a server has answered since it was started; what the network adds to a latency is not in it. Rates are
+// differences of two of these.
+struct RequestFigures {
+  milliseconds at{0};  // of that server's own monotonic clock
+  std::vector<LatencyBucket> reads, writes;
+};
+
+struct HotPath {
+  std::string path;
+  uint64_t count = 0;    // so often in the window,
+  uint64_t surplus = 0;  // or up to so much less often
+};
+// The paths that one server was asked for most, of late.
+struct HotPaths {
+  std::vector<HotPath> paths;  // the hottest first
+  milliseconds window{0};
+  uint64_t hidden = 0;  // how many more would stand between these if the asker might read them
+};
+
 // One server's own view; needs no quorum.
 struct ServerStatus {
   ServerId id;
@@ -228,6 +252,7 @@ struct ServerStatus {
   uint64_t nodes = 0, sessions = 0, connections = 0, watches = 0;
   uint64_t state_hash = 0;
   std::vector<MemberStatus> members;
+  std::optional<RequestFigures> served;  // none: an older server does not tell
 };
 
 }  // namespace quorate::client

@@ -77,6 +77,20 @@ void put(const SessionInfo& session, api::SessionInfo& out) {
     who.set_name(credential.id);
   }
 }
+
+void put(const RequestFigures& figures, api::RequestFigures& out) {
+  out.set_at_ms(static_cast<uint64_t>(to_ms(figures.at.time_since_epoch())));
+  const auto put_all = [](const LatencyBuckets& buckets, auto& to) {
+    for (const LatencyBuckets::Bucket& bucket : buckets.filled()) {
+      api::LatencyBucket& each = *to.Add();
+      each.set_up_to_us(bucket.up_to_us);
+      each.set_count(bucket.count);
+    }
+  };
+  put_all(figures.reads, *out.mutable_reads());
+  put_all(figures.writes, *out.mutable_writes());
+}
+
 void put(const MemberStatus& member, api::MemberStatus& out) {
   out.set_id(member.id.value());
   out.set_role(static_cast<uint32_t>(member.role));
@@ -195,6 +209,17 @@ struct ReplyEncoder {
     for (const SessionInfo& session : list.sessions) put(session, *out.add_sessions());
     out.set_next(list.next.value());
   }
+  void operator()(const HotPathsReply& hot) const {
+    auto& out = *reply.mutable_hot_paths();
+    for (const HotPathsReply::Hot& path : hot.paths) {
+      api::HotPath& each = *out.add_paths();
+      each.set_path(path.path);
+      each.set_count(path.count);
+      each.set_surplus(path.surplus);
+    }
+    out.set_window_ms(static_cast<uint64_t>(to_ms(hot.window)));
+    out.set_hidden(static_cast<uint32_t>(hot.hidden));
+  }
   void operator()(const ChangesReply& changes) const {
     auto& out = *reply.mutable_changes();
     for (const auto& change : changes.changes) put(change, *out.add_changes());
@@ -223,6 +248,7 @@ struct ReplyEncoder {
     out.set_watches(status.watches);
     out.set_state_hash(status.state_hash);
     for (const MemberStatus& member : status.members) put(member, *out.add_members());
+    if (status.served) put(*status.served, *out.mutable_served());
   }
 };
 

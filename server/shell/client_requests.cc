@@ -283,6 +283,11 @@ Result<RequestBody> request_of(api::ClientFrame& in) {
     }
     case Frame::kEndSession:
       return RequestBody(EndSessionRequest{SessionId(in.end_session().session())});
+    case Frame::kHotPaths: {
+      HotPathsRequest hot;
+      if (in.hot_paths().max() > 0) hot.max = in.hot_paths().max();
+      return RequestBody(hot);
+    }
     case Frame::kMultiRead:
       return multi_read(*in.mutable_multi_read());
     case Frame::kChildrenPage:

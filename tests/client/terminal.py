@@ -68,6 +68,8 @@ class Terminal:
 class Server:
     """One server, and the command line that asks it, on a terminal or in a pipe."""
 
+    others = ""  # members of its cluster
+
     def __init__(self, binaries, folder, *flags):
         self.quorate = str(binaries / "quorate")
         self.folder = folder
@@ -77,7 +79,7 @@ class Server:
         with open(folder / "server.log", "wb") as log:
             self.server = subprocess.Popen(
                 [str(binaries / "quorated"), "--id", "1", "--data", str(folder / "data"), "--cluster",
-                 f"1=127.0.0.1:{peer}", "--client", self.endpoint, *flags], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                 f"1=127.0.0.1:{peer}{self.others}", "--client", self.endpoint, *flags], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         self.wait_for_cluster()
 
     def stop(self):

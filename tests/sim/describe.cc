@@ -181,6 +181,7 @@ std::string describe(const server::RequestBody& body) {
           [&](const server::LockShowRequest& b) { out << "who holds " << b.path; },
           [&](const server::LockListRequest& b) { out << "locks under " << b.root; },
           [&](const server::SessionListRequest& b) { out << "sessions behind " << b.after; },
+          [&](const server::HotPathsRequest& b) { out << "hot paths, at most " << b.max; },
           [&](const server::EndSessionRequest& b) { out << "end session " << b.session; },
           [&](const server::StatusRequest&) { out << "status"; },
           [&](const server::GetAclRequest& b) { out << "permissions of " << b.path; },
