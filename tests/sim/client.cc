@@ -119,6 +119,7 @@ void Client::greeted(const server::ClientReply& reply, const Asked& asked) {
     return;
   }
   if (outcome == nullptr) throw Violation(name() + ": an open or attach was answered without an outcome");
+  if (asked.over) throw Violation(name() + ": attached to a session that is over");
   const bool fresh = asked.what == Asked::What::kOpen;
   if (fresh) {
     session_ = outcome->session;
@@ -180,6 +181,7 @@ void Client::ping() {
 
 void Client::send(server::RequestBody body, Asked asked) {
   asked.sent = local_now();
+  asked.over = context_.endings_answered.contains(session_);
   const uint64_t id = next_request_++;
   asked_[id] = asked;
   connections_.client_send(connection_, id, std::move(body));
@@ -194,8 +196,21 @@ void Client::write(kv::Operation operation, WriteDone done) {
 
 void Client::send_write(uint64_t number) {
   const uint64_t acked_below = writes_.begin()->first;
-  send(server::WriteRequest{number, acked_below, writes_.at(number).operation},
+  const auto& what = writes_.at(number).what;
+  if (const auto* operation = std::get_if<kv::Operation>(&what)) {
+    send(server::WriteRequest{number, acked_below, *operation}, {Asked::What::kWrite, number});
+    return;
+  }
+  const auto& credential = std::get<kv::Credential>(what);
+  send(server::AddCredentialRequest{number, acked_below, credential.scheme, credential.id},
        {Asked::What::kWrite, number});
+}
+
+void Client::prove(std::string scheme, std::string proof, WriteDone done) {
+  CHECK(session_ready());
+  const uint64_t number = next_number_++;
+  writes_[number] = Write{kv::Credential{std::move(scheme), std::move(proof)}, std::move(done)};
+  send_write(number);
 }
 
 // A refused number stays this operation's: what was refused is sent again, in order.
@@ -272,6 +287,7 @@ void Client::answered(const server::ClientReply& reply) {
       return;
     case Asked::What::kPing:
       if (reply.error.ok()) {
+        if (asked.over) throw Violation(name() + ": was promised time for a session that is over");
         lease_end_ = std::max(lease_end_, asked.sent + milliseconds(timeout_ms_) * 9 / 10);
       } else if (reply.error.code == ErrorCode::kSessionExpired) {
         session_lost("a ping was refused");

@@ -40,6 +40,8 @@ class Client : public ClientMachine {
   void write(kv::Operation operation, WriteDone done);
   // REQUIRES: session_ready() and no write under way.
   void close_session();
+  // Numbered as a write. REQUIRES: session_ready().
+  void prove(std::string scheme, std::string proof, WriteDone done);
   // To another server, perhaps, with whatever is under way. REQUIRES: session_ready().
   void move() { disconnect("it moves on"); }
   // Sent again on other servers until there is an answer.
@@ -67,7 +69,7 @@ class Client : public ClientMachine {
  private:
   enum class Phase : uint8_t { kDisconnected, kConnecting, kGreeting, kReady };
   struct Write {
-    kv::Operation operation;
+    std::variant<kv::Operation, kv::Credential> what;  // a credential: its proof for its id
     WriteDone done;
   };
   struct Read {
@@ -80,6 +82,7 @@ class Client : public ClientMachine {
     enum class What : uint8_t { kOpen, kAttach, kPing, kWrite, kRead } what;
     uint64_t key = 0;  // the write's number, or the read's
     Instant sent{};
+    bool over = false;  // by then an operator had been told that the session is over
   };
 
   void connect_soon(Duration after);

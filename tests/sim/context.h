@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -48,6 +49,9 @@ struct Context {
   Trace trace;
   Model model;
   Statistics statistics;
+  // Sessions whose ending a super user has asked for: such a one is over before its client can know. And of
+  // these, those that he was told are over.
+  std::set<SessionId> endings_asked, endings_answered;
   bool healed = false;  // nothing is broken any more, and everybody must be served
 };
 

@@ -36,7 +36,7 @@ Verdict LockHistory::hold_begins(const std::string& path, uint32_t client, const
     return "token " + t(token) + " of " + path + " was given to " + name(grant->second.first) + " and to " +
            name(client);
   }
-  if (leases_count_ && !lock.taken.contains(token)) {
+  if (leases_count_ && !lock.taken.contains(token) && lease_valid_(client)) {
     if (Verdict wrong = check_beside(path, lock, client, token, mode)) return wrong;
     // Those that hold together may learn of it in any order.
     for (const auto& [held, newest] : lock.newest_believed) {

@@ -33,8 +33,9 @@ class FencedResource {
 
 class LockHistory {
  public:
-  // `lease_valid` says whether a client's lease holds by its own clock at this moment. `leases_count`: clocks
-  // drift little enough for leases to keep holders apart; otherwise only tokens are checked.
+  // `lease_valid` says whether a client's lease holds by its own clock at this moment, and counts: what it
+  // believes once the ending of its session was asked for is not compared with the others. `leases_count`:
+  // clocks drift little enough for leases to keep holders apart; otherwise only tokens are checked.
   LockHistory(std::function<bool(uint32_t)> lease_valid, bool leases_count)
       : lease_valid_(std::move(lease_valid)), leases_count_(leases_count) {}
 

@@ -41,6 +41,16 @@ TEST_F(LockTest, ATokenThatFallsIsFound) {
   expect_says(locks.hold_begins("/l", 2, "/l/b", Token(4)), "the token of /l fell");
 }
 
+// It was told late that it holds, by a session that was ended meanwhile: it believes so, and nobody else is
+// measured by it.
+TEST_F(LockTest, WhoseLeaseDoesNotCountIsNotComparedWithTheOthers) {
+  EXPECT_FALSE(locks.hold_begins("/l", 1, "/l/b", Token(6)));
+  valid.erase(2);
+  EXPECT_FALSE(locks.hold_begins("/l", 2, "/l/a", Token(4)));
+  EXPECT_FALSE(locks.resource_written("/l", 1, Token(6), true));
+  expect_says(locks.resource_written("/l", 2, Token(4), true), "accepted token 4 after 6");
+}
+
 TEST_F(LockTest, ATokenGivenTwiceIsFound) {
   EXPECT_FALSE(locks.hold_begins("/l", 1, "/l/a", Token(6)));
   locks.hold_ends("/l", 1);

@@ -80,7 +80,7 @@ struct Plan {
   size_t dirty_bytes_max = 64 << 10, capture_slice_bytes = 1 << 10, snapshot_chunk_bytes = 2 << 10;
 
   uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1, churn_clients = 1,
-           tree_clients = 1, feed_clients = 1, zookeeper_clients = 1, lock_kind_clients = 0;
+           tree_clients = 1, feed_clients = 1, zookeeper_clients = 1, lock_kind_clients = 0, operators = 0;
   uint32_t keys = 3, locks = 1;
   Duration think_max = std::chrono::milliseconds(300);
 

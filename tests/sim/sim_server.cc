@@ -60,6 +60,7 @@ void SimServer::start() {
   options.raft.boot = BootNonce(context_.random.next() | 1);
   options.plan = members_;
   options.kv = context_.plan.kv;
+  options.super_digest = kv::digest_id(kSuperProof).value();
   options.checkpoint_dirty_bytes = context_.plan.checkpoint_dirty_bytes;
   options.checkpoint_log_bytes = context_.plan.checkpoint_log_bytes;
   options.log_kept_bytes = context_.plan.log_kept_bytes;

@@ -33,6 +33,8 @@ namespace quorate::sim {
 class Oracle;
 inline constexpr const char* kSimWalDirectory = "wal";
 inline constexpr const char* kSimStateDirectory = "state";
+// User and password of the super user of every simulated cluster.
+inline constexpr const char* kSuperProof = "operator:secret";
 
 class SimServer {
  public:

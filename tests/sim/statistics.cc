@@ -52,8 +52,9 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       "checked                %llu reads, %llu writes, %llu sequential creates, %llu watch events, %llu "
       "entries\n"
       "locks                  %llu grants, %llu stale tokens refused by the resource\n"
-      "sessions               %llu opened, %llu ended, %llu ephemeral nodes; %llu transfers of leadership "
-      "asked for\n",
+      "sessions               %llu opened, %llu ended, %llu by an operator, %llu ephemeral nodes; %llu "
+      "transfers "
+      "of leadership asked for\n",
       u(s.seeds), static_cast<double>(s.simulated_ms) / 3'600'000.0, static_cast<double>(s.seeds) / seconds,
       static_cast<double>(s.seeds) / seconds / jobs, u(s.events), u(s.steps), u(s.leader_changes),
       u(s.leader_changes_in_flight), 100.0 * static_cast<double>(s.seeds_with_change_in_flight) / seeds,
@@ -64,7 +65,7 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       u(s.disk_stalls), u(s.syncs), u(s.messages), u(s.messages_lost), u(s.messages_duplicated),
       u(s.reconnects), u(s.reads_checked), u(s.writes_checked), u(s.sequential_creates), u(s.watch_events),
       u(s.entries_committed), u(s.lock_grants), u(s.stale_tokens_refused), u(s.sessions_opened),
-      u(s.sessions_ended), u(s.ephemerals_created), u(s.transfers));
+      u(s.sessions_ended), u(s.sessions_ended_by_operators), u(s.ephemerals_created), u(s.transfers));
   std::string lines = text;
   std::snprintf(text, sizeof(text),
                 "state on disk          %llu checkpoints, %llu cuts of a log, %llu starts from a checkpoint, "

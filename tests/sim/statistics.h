@@ -18,7 +18,8 @@ struct Statistics {
            client_pauses = 0;
   uint64_t stops = 0, transfers = 0;
   uint64_t reads_checked = 0, writes_checked = 0, lock_grants = 0, stale_tokens_refused = 0, watch_events = 0;
-  uint64_t sequential_creates = 0, sessions_opened = 0, sessions_ended = 0, reconnects = 0;
+  uint64_t sequential_creates = 0, sessions_opened = 0, sessions_ended = 0, sessions_ended_by_operators = 0,
+           reconnects = 0;
   uint64_t messages = 0, messages_lost = 0, messages_duplicated = 0;
   uint64_t entries_committed = 0, syncs = 0;
   uint64_t checkpoints = 0, log_cuts = 0, state_loads = 0, snapshot_parts = 0, snapshots_installed = 0;

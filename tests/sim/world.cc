@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "tests/sim/lock_kinds_client.h"
+#include "tests/sim/operator_client.h"
 #include "tests/sim/tree_clients.h"
 #include "tests/sim/zookeeper_client.h"
 
@@ -31,7 +32,7 @@ World::World(uint64_t seed, Trace trace, std::optional<Plan> plan)
                }),
       connections_(context_, network_, ends()),
       oracle_(context_, hooks()),
-      histories_([this](uint32_t number) { return clients_.at(number)->lease_valid(); },
+      histories_([this](uint32_t number) { return may_rely(*clients_.at(number)); },
                  !context_.plan.wild_clocks),
       nemesis_(context_, network_, connections_, servers_, clients_) {
   context_.say("plan", [&] { return describe(context_.plan); });
@@ -65,6 +66,7 @@ void World::add_clients() {
   add(static_cast<FeedClient*>(nullptr), plan.feed_clients);
   add(static_cast<ZookeeperClient*>(nullptr), plan.zookeeper_clients);
   add(static_cast<LockKindsClient*>(nullptr), plan.lock_kind_clients);
+  add(static_cast<OperatorClient*>(nullptr), plan.operators);
 }
 
 ClientMachine* World::client(Node node) {
@@ -119,12 +121,18 @@ void World::process_ended(SimServer& server, bool machine_up) {
   nemesis_.restart_soon(server);
 }
 
+// A session that a super user closes is over whatever its client's clock says, as a lock that is taken away
+// is: of it, from the asking on, leases say nothing.
+bool World::may_rely(const ClientMachine& client) const {
+  return client.lease_valid() && !context_.endings_asked.contains(client.session());
+}
+
 // While clocks are as right as clients assume, a client knows that its session is over before the cluster
 // ends it.
 void World::expiry_committed(SessionId session) {
   if (context_.plan.wild_clocks) return;
   for (const auto& client : clients_) {
-    if (client->session() != session || !client->lease_valid()) continue;
+    if (client->session() != session || !may_rely(*client)) continue;
     throw Violation("session " + std::to_string(session.value()) + " expires while " + client->name() +
                     " may rely on it");
   }
@@ -257,7 +265,11 @@ void World::audit() {
   require(histories_.registers.finish());
   require(histories_.sequences.finish(auditor.sequence()));
   require(histories_.watches.finish(auditor.keys()));
-  for (const auto& client : clients_) require(client->at_end());
+  for (const auto& client : clients_) {
+    require(client->at_end());
+    if (context_.endings_answered.contains(client->session()))
+      throw Violation(client->name() + ": its session was ended by an operator, and it was never told");
+  }
   for (const auto& server : servers_) oracle_.check_consistency(*server);
 }
 

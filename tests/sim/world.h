@@ -63,6 +63,7 @@ class World {
   void add_clients();
   ClientMachine* client(Node node);
   void process_ended(SimServer& server, bool machine_up);
+  bool may_rely(const ClientMachine& client) const;
   void expiry_committed(SessionId session);
   void trouble();
   void demand_progress();

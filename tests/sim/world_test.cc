@@ -42,6 +42,7 @@ TEST(World, TheFirstSeedsPassAndAreHard) {
   EXPECT_GT(all.power_losses_of_all, 0u);
   EXPECT_GT(all.wipes, 0u);
   EXPECT_GT(all.watch_events, 0u);
+  EXPECT_GT(all.sessions_ended_by_operators, 0u);
 }
 
 // A holder that slept through the end of its lease writes with a token that was overtaken: rare, and the
