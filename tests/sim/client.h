@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "tests/sim/client_machine.h"
@@ -40,7 +41,7 @@ class Client : public ClientMachine {
   void write(kv::Operation operation, WriteDone done);
   // REQUIRES: session_ready() and no write under way.
   void close_session();
-  // Numbered as a write. REQUIRES: session_ready().
+  // Says who it is; numbered as a write. REQUIRES: session_ready().
   void prove(std::string scheme, std::string proof, WriteDone done);
   // To another server, perhaps, with whatever is under way. REQUIRES: session_ready().
   void move() { disconnect("it moves on"); }
