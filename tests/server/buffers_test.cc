@@ -89,11 +89,14 @@ TEST(SendSome, LeavesWhatTheSocketDoesNotTakeAndSaysWhenItIsBroken) {
   ::close(ends[0]);
 }
 
+// Each read that fills the space doubles it: without a bound a long run of them takes all memory there is.
+constexpr size_t kBufferedMax = 4 << 20;
+
 RC_GTEST_PROP(InputBuffer, GivesBackWhatCameIn, ()) {
   InputBuffer buffer;
   std::string model;
   for (int step = *rc::gen::inRange(1, 60); step > 0; --step) {
-    if (*rc::gen::arbitrary<bool>()) {
+    if (model.size() < kBufferedMax && *rc::gen::arbitrary<bool>()) {
       const std::span<char> space = buffer.space();
       RC_ASSERT(space.size() >= 512u);
       const bool full = *rc::gen::inRange(0, 4) == 0;
