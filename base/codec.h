@@ -84,6 +84,16 @@ class ByteReader {
     }
     return fail();
   }
+  uint32_t varint32() {
+    const uint64_t value = varint();
+    return static_cast<uint32_t>(value <= UINT32_MAX ? value : fail());
+  }
+  // A byte that is 0 or 1.
+  bool flag() {
+    const uint8_t value = u8();
+    if (value > 1) fail();
+    return value == 1;
+  }
   std::string_view raw(size_t size) {
     if (failed_ || size > in_.size()) {
       fail();

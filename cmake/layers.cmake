@@ -59,10 +59,12 @@ endfunction()
 
 # One test program, registered with CTest as a whole. A header of the project that all its files include can be precompiled with the
 # test libraries': worth its seconds from about ten files on. BUSY: one that runs for seconds, and so is to be optimised.
+# Four files are compiled at a time, so what their unnamed namespaces hold needs names of its own, or a header that they share. APART: one
+# by one, for files that have the same names by design.
 #
-#   quorate_test(NAME [BUSY] SOURCES a_test.cc LINKS quorate_raft ... [HEADERS server/replica.h])
+#   quorate_test(NAME [BUSY] [APART] SOURCES a_test.cc LINKS quorate_raft ... [HEADERS server/replica.h])
 function(quorate_test name)
-  cmake_parse_arguments(ARG "BUSY" "" "SOURCES;LINKS;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "BUSY;APART" "" "SOURCES;LINKS;HEADERS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} rapidcheck GTest::gtest GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE QUORATE_TEST_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
@@ -83,5 +85,8 @@ function(quorate_test name)
     HEADERS <gtest/gtest.h> <rapidcheck/gtest.h> <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <set>
             <string> <string_view> <unordered_map> <variant> <vector> ${ARG_HEADERS})
   quorate_precompile(${name} ${set})
+  if(NOT ARG_APART)
+    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
+  endif()
   add_test(NAME ${name} COMMAND ${name})
 endfunction()

@@ -61,11 +61,6 @@ int64_t get_signed(ByteReader& in) {
   return static_cast<int64_t>(bits >> 1 ^ (~(bits & 1) + 1));
 }
 
-uint32_t get_u32(ByteReader& in) {
-  const uint64_t value = in.varint();
-  return static_cast<uint32_t>(value <= std::numeric_limits<uint32_t>::max() ? value : in.fail());
-}
-
 int32_t get_signed32(ByteReader& in) {
   const int64_t value = get_signed(in);
   if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max()) in.fail();
@@ -244,7 +239,7 @@ Result<NodeRecord> decode_node(std::string_view bytes) {
     node.pzxid = get_later(in, node.czxid);
   }
   if (groups & kOwnerGroup) node.owner = SessionId(in.varint());
-  if (groups & kOrderGroup) node.order = get_u32(in);
+  if (groups & kOrderGroup) node.order = in.varint32();
   if (groups & kAclGroup) node.acl = in.string();
   if (groups & kTtlGroup) {
     node.ttl_ms = get_signed(in);
@@ -293,14 +288,14 @@ Result<Session> decode_session(SessionId id, std::string_view bytes) {
   session.id = id;
   const uint8_t groups = in.u8();
   if (groups > kAllSessionGroups) in.fail();
-  session.epoch = get_u32(in);
-  session.timeout_ms = get_u32(in);
+  session.epoch = in.varint32();
+  session.timeout_ms = in.varint32();
   const std::string_view password = in.raw(session.password.size());
   std::copy(password.begin(), password.end(), session.password.begin());
   session.attached_at = Zxid(in.varint());
   session.attempt = in.varint();
   if (groups & kAttachedByGroup) {
-    session.attached_by.server = ServerId(get_u32(in));
+    session.attached_by.server = ServerId(in.varint32());
     session.attached_by.boot = BootNonce(in.u64());
     session.attached_by.counter = in.varint();
   }

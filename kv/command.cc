@@ -35,14 +35,9 @@ void put_password(ByteWriter& out, const SessionPassword& password) {
   out.raw({reinterpret_cast<const char*>(password.data()), password.size()});
 }
 
-uint32_t get_u32(ByteReader& in) {
-  const uint64_t value = in.varint();
-  return static_cast<uint32_t>(value <= std::numeric_limits<uint32_t>::max() ? value : in.fail());
-}
-
 Origin get_origin(ByteReader& in) {
   Origin origin;
-  origin.server = ServerId(get_u32(in));
+  origin.server = ServerId(in.varint32());
   origin.boot = BootNonce(in.u64());
   origin.counter = in.varint();
   return origin;
@@ -75,7 +70,7 @@ ReapNodes get_reap(ByteReader& in) {
 RequestView get_request(ByteReader& in) {
   RequestView request;
   request.session = SessionId(in.varint());
-  request.epoch = get_u32(in);
+  request.epoch = in.varint32();
   request.number = in.varint();
   request.acked_below = in.varint();
   request.operation = read_operation(in);
@@ -142,7 +137,7 @@ Result<CommandView> decode_command_view(std::string_view bytes) {
     case CommandKind::kOpenSession: {
       OpenSession open;
       open.origin = get_origin(in);
-      open.timeout_ms = get_u32(in);
+      open.timeout_ms = in.varint32();
       open.password = get_password(in);
       open.address = in.string();
       command = open;

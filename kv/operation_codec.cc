@@ -103,12 +103,6 @@ OperationKind get_kind(ByteReader& in, bool& null_data) {
   return null_data ? OperationKind::kSet : kind;
 }
 
-bool get_bool(ByteReader& in) {
-  const uint8_t value = in.u8();
-  if (value > 1) in.fail();
-  return value == 1;
-}
-
 OperationView get_operation(ByteReader& in);
 
 // Looked at first, so that no bytes make get_operation() call itself again and again.
@@ -133,7 +127,7 @@ OperationView get_operation(ByteReader& in) {
   if (op.kind == OperationKind::kAddCredential) {
     op.scheme = in.string();
     op.id = in.string();
-    op.super = get_bool(in);
+    op.super = in.flag();
     return op;
   }
   if (op.kind == OperationKind::kMulti) {
@@ -141,7 +135,7 @@ OperationView get_operation(ByteReader& in) {
     return op;
   }
   if (op.kind == OperationKind::kAcquireMany) {
-    op.wait = get_bool(in);
+    op.wait = in.flag();
     get_operations(in, kLocksAtOnceMax, is_acquire, op.operations);
     return op;
   }
@@ -156,7 +150,7 @@ OperationView get_operation(ByteReader& in) {
       break;
     case OperationKind::kDelete:
       op.version = in.i32();
-      op.recursive = get_bool(in);
+      op.recursive = in.flag();
       break;
     case OperationKind::kSetAcl:
       op.version = in.i32();

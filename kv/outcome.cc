@@ -65,17 +65,6 @@ Stat get_stat(ByteReader& in) {
   return stat;
 }
 
-bool get_bool(ByteReader& in) {
-  const uint8_t value = in.u8();
-  if (value > 1) in.fail();
-  return value == 1;
-}
-
-uint32_t get_u32(ByteReader& in) {
-  const uint64_t value = in.varint();
-  return static_cast<uint32_t>(value <= std::numeric_limits<uint32_t>::max() ? value : in.fail());
-}
-
 void put_result(ByteWriter& out, const OperationResult& r) {
   const uint8_t groups = groups_of(r);
   out.u8(groups);
@@ -149,13 +138,13 @@ Result<Outcome> decode_outcome(std::string_view bytes) {
   if (groups & kPathGroup) o.path = in.string();
   if (groups & kStatGroup) o.stat = get_stat(in);
   if (groups & kLockGroup) {
-    o.held = get_bool(in);
+    o.held = in.flag();
     o.token = Token(in.varint());
   }
   if (groups & kSessionGroup) {
     o.session = SessionId(in.varint());
-    o.epoch = get_u32(in);
-    o.timeout_ms = get_u32(in);
+    o.epoch = in.varint32();
+    o.timeout_ms = in.varint32();
     o.next_number = in.varint();
   }
   if (groups & kResultsGroup) {

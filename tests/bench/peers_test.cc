@@ -8,7 +8,7 @@
 namespace quorate::bench {
 namespace {
 
-PeersReport sample() {
+PeersReport sample_of_peers() {
   PeersReport report;
   report.machine = {2, "CPU", "6.1", "ext4 on /dev/vda"};
   report.seconds = 5;
@@ -25,7 +25,7 @@ PeersReport sample() {
 }
 
 TEST(Peers, TheTableShowsMediansBesideZookeepers) {
-  EXPECT_EQ(as_table(sample()),
+  EXPECT_EQ(as_table(sample_of_peers()),
             R"(machine: 2 cores, CPU; Linux 6.1; ext4 on /dev/vda
 load: 100-byte values, 1000 keys, 5.0 s after 1 s of warm-up, medians of 3 rounds, clients attached to the leader
 Over ZooKeeper's protocol the server attached to answers a get; the other two are linearizable.
@@ -42,7 +42,7 @@ aim: set, 64 clients, Quorate, ZooKeeper's protocol: at most 0.25 x the p99 of Z
 }
 
 TEST(Peers, AMissedAimSaysSo) {
-  PeersReport report = sample();
+  PeersReport report = sample_of_peers();
   report.rows[0].work = Work::kGet;
   report.rows[0].rounds[0] = {{19'999, 1'000, 2'501, 3'000}};
   const std::string table = as_table(report);
@@ -65,7 +65,7 @@ TEST(Peers, EtcdIsAPeerOfLocksToo) {
 }
 
 TEST(Peers, JsonHoldsEachRound) {
-  const std::string json = as_json(sample());
+  const std::string json = as_json(sample_of_peers());
   EXPECT_NE(
       json.find(R"({"work": "get", "clients": 1, "system": "etcd, gRPC", "median": {"ops_per_s": 3000.0, )"
                 R"("p50_us": 280.0, "p99_us": 999.0, "p999_us": 2000.0}, "rounds": [{"ops_per_s": 3000.0, )"

@@ -23,6 +23,14 @@ inline EngineOptions test_options(size_t endpoints = 1) {
   return options;
 }
 
+// What a server says when it grants a lock that was waited for.
+inline api::ServerFrame granted(const std::string& node, uint64_t token) {
+  api::ServerFrame frame;
+  frame.mutable_granted()->set_node(node);
+  frame.mutable_granted()->set_token(token);
+  return frame;
+}
+
 class EngineHarness {
  public:
   explicit EngineHarness(EngineOptions options = test_options()) : engine(std::move(options), now) {}

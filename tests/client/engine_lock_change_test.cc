@@ -14,13 +14,6 @@ api::ServerFrame lost(const std::string& node) {
   return frame;
 }
 
-api::ServerFrame granted(const std::string& node, uint64_t token) {
-  api::ServerFrame frame;
-  frame.mutable_granted()->set_node(node);
-  frame.mutable_granted()->set_token(token);
-  return frame;
-}
-
 class Change : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -6,13 +6,6 @@ namespace {
 
 using Frame = api::ClientFrame;
 
-api::ServerFrame granted(const std::string& node, uint64_t token) {
-  api::ServerFrame frame;
-  frame.mutable_granted()->set_node(node);
-  frame.mutable_granted()->set_token(token);
-  return frame;
-}
-
 api::ServerFrame place(const Frame& frame, bool held, uint64_t token) {
   api::ServerFrame out = EngineHarness::reply_to(frame);
   out.mutable_reply()->mutable_place()->set_held(held);

@@ -12,11 +12,11 @@
 namespace quorate::kv {
 namespace {
 
-const Credential kAlice{"digest", "alice:secret"};
+const Credential kUser{"digest", "alice:secret"};
 constexpr uint32_t kNothing = 0;
 constexpr uint32_t kPermissions[] = {kRead, kWrite, kCreate, kDelete, kAdmin};
 
-Acl only(uint32_t permissions) { return {{permissions, kAlice.scheme, kAlice.id}}; }
+Acl only(uint32_t permissions) { return {{permissions, kUser.scheme, kUser.id}}; }
 
 // Of the lock /held in every World.
 constexpr uint64_t kHeldToken = 11;
@@ -108,7 +108,7 @@ struct World {
     EXPECT_EQ(machine.run(session, AcquireOp{"/read", "", {Mode::kShared}}).code, ErrorCode::kOk);
     EXPECT_EQ(machine.run(builder, SetAclOp{target, only(given)}).code, ErrorCode::kOk);
   }
-  World& as_alice() { return with({kAlice}); }
+  World& as_alice() { return with({kUser}); }
   World& with(AddCredentialOp op) {
     EXPECT_EQ(machine.run(session, std::move(op)).code, ErrorCode::kOk);
     return *this;
@@ -269,12 +269,12 @@ TEST(AclMatrix, AChangeCarriesTheListsThatSayWhoIsTold) {
     for (const uint32_t given : kPermissions) {
       SCOPED_TRACE(std::string(c.name) + " with " + std::to_string(given));
       World world(c.closed, given);
-      world.with({kAlice, true});
+      world.with({kUser, true});
       const Applied applied = world.machine.apply_as(world.session, c.operation);
       ASSERT_EQ(applied.outcomes.at(0).outcome.code, ErrorCode::kOk);
       const Change& change = applied.changes.at(c.change);
       const auto& deciding = c.of_the_node ? change.acl : change.parent_acl;
-      EXPECT_EQ(may_see(deciding, {kAlice}), given == kRead);
+      EXPECT_EQ(may_see(deciding, {kUser}), given == kRead);
       EXPECT_FALSE(may_see(deciding, {}));
     }
   }
@@ -292,7 +292,7 @@ TEST(AclMatrix, AWatchIsToldOnlyWhatMayBeRead) {
   for (const uint32_t given : kPermissions) {
     SCOPED_TRACE(given);
     World world("/n", given);
-    world.with({kAlice, true});
+    world.with({kUser, true});
     WatchTable watches;
     uint64_t id = 0;
     for (const ConnectionId who : {alice, other}) {
@@ -302,7 +302,7 @@ TEST(AclMatrix, AWatchIsToldOnlyWhatMayBeRead) {
       }
     }
     const auto may = [&](ConnectionId who, const std::shared_ptr<const Acl>& acl) {
-      return may_see(acl, who == alice ? Credentials{kAlice} : Credentials{});
+      return may_see(acl, who == alice ? Credentials{kUser} : Credentials{});
     };
     const Applied set = world.machine.apply_as(world.session, SetOp{"/n", "x"});
     EXPECT_TRUE(watches.fire(set).events.empty());
@@ -333,7 +333,7 @@ TEST(AclOfANode, IsThatOfItsCreateWithAuthReplaced) {
   op.acl = {{kAllPermissions, "auth", ""}};
   EXPECT_EQ(machine.run(session, op).code, ErrorCode::kInvalidAcl);
   EXPECT_FALSE(machine.exists("/a"));
-  machine.run(session, AddCredentialOp{kAlice});
+  machine.run(session, AddCredentialOp{kUser});
   EXPECT_EQ(machine.run(session, op).code, ErrorCode::kOk);
   for (const char* path : {"/a", "/a/b"}) {
     EXPECT_EQ(View::everything(machine.state).acl(path)->acl, only(kAllPermissions)) << path;
@@ -356,7 +356,7 @@ TEST(AclOfANode, IsReplacedWithItsVersionRisen) {
 TEST(AclOfANode, ThatAnAcquireMakesIsThatOfTheNodeAbove) {
   Machine machine;
   const SessionId session = machine.open();
-  machine.run(session, AddCredentialOp{kAlice});
+  machine.run(session, AddCredentialOp{kUser});
   CreateOp locks = create("/locks");
   locks.acl = only(kAllPermissions);
   machine.run(session, locks);
@@ -396,10 +396,10 @@ TEST(AddCredential, RefusesWhatIsNotAskedFor) {
 TEST(AddCredential, StaysWithTheSessionAcrossAttaches) {
   Machine machine;
   const SessionId session = machine.open();
-  machine.run(session, AddCredentialOp{kAlice, true});
-  machine.run(session, AddCredentialOp{kAlice});
+  machine.run(session, AddCredentialOp{kUser, true});
+  machine.run(session, AddCredentialOp{kUser});
   machine.apply(AttachSession{{}, session, {}, "10.1.2.3"});
-  EXPECT_EQ(machine.state.credentials(session), (Credentials{kAlice, {"super", ""}, {"ip", "10.1.2.3"}}));
+  EXPECT_EQ(machine.state.credentials(session), (Credentials{kUser, {"super", ""}, {"ip", "10.1.2.3"}}));
 }
 
 TEST(AddCredential, StopsAtItsLimitAndAddsAllOrNothing) {
@@ -409,9 +409,9 @@ TEST(AddCredential, StopsAtItsLimitAndAddsAllOrNothing) {
     EXPECT_EQ(machine.run(session, AddCredentialOp{{"x509", "CN=" + std::to_string(i)}}).code,
               ErrorCode::kOk);
   }
-  EXPECT_EQ(machine.run(session, AddCredentialOp{kAlice, true}).code, ErrorCode::kLimitReached);
+  EXPECT_EQ(machine.run(session, AddCredentialOp{kUser, true}).code, ErrorCode::kLimitReached);
   EXPECT_EQ(machine.state.credentials(session).size(), kCredentialsMax - 1);
-  EXPECT_EQ(machine.run(session, AddCredentialOp{kAlice}).code, ErrorCode::kOk);
+  EXPECT_EQ(machine.run(session, AddCredentialOp{kUser}).code, ErrorCode::kOk);
   EXPECT_EQ(machine.state.check_consistency(), std::nullopt);
 }
 

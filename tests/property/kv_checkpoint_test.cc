@@ -7,30 +7,11 @@
 #include <optional>
 
 #include "kv/path.h"
+#include "tests/kv/checkpoints.h"
 #include "tests/property/kv_history.h"
 
 namespace quorate::kv {
 namespace {
-
-using Store = std::map<std::string, std::string>;
-
-void write(Store& store, const RecordList& records) {
-  for (const RecordView& record : records) {
-    if (record.value.has_value()) {
-      store[std::string(record.key)] = *record.value;
-    } else {
-      store.erase(std::string(record.key));
-    }
-  }
-}
-
-Result<StateMachine> load(const Store& store, const Limits& limits) {
-  StateLoader loader(limits);
-  for (const auto& [key, value] : store) {
-    if (Status added = loader.add(key, value); !added.ok()) return added.error();
-  }
-  return loader.finish();
-}
 
 Limits small_limits() {
   Limits limits;

@@ -161,4 +161,9 @@ class Cluster {
   uint64_t next_boot_ = 1;
 };
 
+// What the leader knows of a peer. REQUIRES: it leads.
+inline const Progress& progress_of(const Cluster& cluster, uint32_t leader, uint32_t peer) {
+  return std::get<Leader>(cluster.at(leader).role()).progress.at(ServerId(peer));
+}
+
 }  // namespace quorate::raft::testing

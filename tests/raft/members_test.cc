@@ -6,10 +6,6 @@
 namespace quorate::raft::testing {
 namespace {
 
-const Progress& progress_of(const Cluster& cluster, uint32_t leader, uint32_t peer) {
-  return std::get<Leader>(cluster.at(leader).role()).progress.at(ServerId(peer));
-}
-
 TEST(Learner, ReplicatesAndCountsNowhere) {
   Cluster cluster({.voters = 3, .learners = 1});
   cluster.elect(1);

@@ -7,10 +7,6 @@
 namespace quorate::raft::testing {
 namespace {
 
-const Progress& progress_of(const Cluster& cluster, uint32_t leader, uint32_t peer) {
-  return std::get<Leader>(cluster.at(leader).role()).progress.at(ServerId(peer));
-}
-
 TEST(Pipeline, SendsWithoutWaitingForAnswers) {
   Cluster cluster;
   cluster.elect(1);

@@ -12,65 +12,65 @@ using test::kMs;
 using test::StateCluster;
 using Verdict = Agreement::Verdict;
 
-const std::vector<ServerId> kThree = {ServerId(1), ServerId(2), ServerId(3)};
+const std::vector<ServerId> kServers = {ServerId(1), ServerId(2), ServerId(3)};
 
 StateHash at(uint64_t step, uint64_t hash) { return {kStateHashFormat, Index(step * kStateHashStep), hash}; }
 
 TEST(Agreement, AMajorityWithoutUsIsHeeded) {
   Agreement agreement(ServerId(1));
-  EXPECT_EQ(agreement.own(at(1, 7), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(2), at(1, 8), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(3), at(1, 8), kThree), Verdict::kMinority);
+  EXPECT_EQ(agreement.own(at(1, 7), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(2), at(1, 8), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(3), at(1, 8), kServers), Verdict::kMinority);
 }
 
 TEST(Agreement, WhatWasToldBeforeWeGotThereCounts) {
   Agreement agreement(ServerId(1));
-  EXPECT_EQ(agreement.told(ServerId(2), at(1, 8), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(3), at(1, 8), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.own(at(1, 7), kThree), Verdict::kMinority);
+  EXPECT_EQ(agreement.told(ServerId(2), at(1, 8), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(3), at(1, 8), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.own(at(1, 7), kServers), Verdict::kMinority);
 }
 
 TEST(Agreement, OneThatDiffersDoesNotStopAMajority) {
   Agreement agreement(ServerId(1));
-  EXPECT_EQ(agreement.own(at(1, 7), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(2), at(1, 8), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(3), at(1, 7), kThree), Verdict::kOpen);
+  EXPECT_EQ(agreement.own(at(1, 7), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(2), at(1, 8), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(3), at(1, 7), kServers), Verdict::kOpen);
 }
 
 TEST(Agreement, WithoutAnyMajorityNobodyIsRight) {
   Agreement agreement(ServerId(1));
-  agreement.own(at(1, 7), kThree);
-  EXPECT_EQ(agreement.told(ServerId(2), at(1, 8), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(3), at(1, 9), kThree), Verdict::kNoMajority);
+  agreement.own(at(1, 7), kServers);
+  EXPECT_EQ(agreement.told(ServerId(2), at(1, 8), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(3), at(1, 9), kServers), Verdict::kNoMajority);
 }
 
 TEST(Agreement, OnlyVotersAtTheAgreedPlacesInOurFormatCount) {
   Agreement agreement(ServerId(1));
-  agreement.own(at(1, 7), kThree);
-  agreement.told(ServerId(2), at(1, 8), kThree);
-  EXPECT_EQ(agreement.told(ServerId(4), at(1, 8), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(1), at(1, 8), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(3), {kStateHashFormat + 1, Index(kStateHashStep), 8}, kThree),
+  agreement.own(at(1, 7), kServers);
+  agreement.told(ServerId(2), at(1, 8), kServers);
+  EXPECT_EQ(agreement.told(ServerId(4), at(1, 8), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(1), at(1, 8), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(3), {kStateHashFormat + 1, Index(kStateHashStep), 8}, kServers),
             Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(3), {kStateHashFormat, Index(kStateHashStep + 1), 8}, kThree),
+  EXPECT_EQ(agreement.told(ServerId(3), {kStateHashFormat, Index(kStateHashStep + 1), 8}, kServers),
             Verdict::kOpen);
-  EXPECT_EQ(agreement.told(ServerId(3), {kStateHashFormat, Index(), 8}, kThree), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(3), {kStateHashFormat, Index(), 8}, kServers), Verdict::kOpen);
   EXPECT_EQ(agreement.places(), 1U);
 }
 
 TEST(Agreement, AReplacedStateIsJudgedAnew) {
   Agreement agreement(ServerId(1));
-  agreement.own(at(1, 7), kThree);
-  agreement.told(ServerId(2), at(1, 8), kThree);
+  agreement.own(at(1, 7), kServers);
+  agreement.told(ServerId(2), at(1, 8), kServers);
   agreement.forget_own();
-  EXPECT_EQ(agreement.told(ServerId(3), at(1, 8), kThree), Verdict::kOpen);
-  EXPECT_EQ(agreement.own(at(1, 8), kThree), Verdict::kOpen);
+  EXPECT_EQ(agreement.told(ServerId(3), at(1, 8), kServers), Verdict::kOpen);
+  EXPECT_EQ(agreement.own(at(1, 8), kServers), Verdict::kOpen);
 }
 
 TEST(Agreement, RemembersABoundedNumberOfPlaces) {
   Agreement agreement(ServerId(1));
   for (uint64_t step = 1; step <= 10 * kStateHashesMax; ++step)
-    agreement.told(ServerId(2), at(step, 1), kThree);
+    agreement.told(ServerId(2), at(step, 1), kServers);
   EXPECT_EQ(agreement.places(), kStateHashesMax);
 }
 

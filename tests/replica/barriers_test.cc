@@ -2,11 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/replica/instants.h"
+
 namespace quorate::server {
 namespace {
 
-constexpr Duration kMs = std::chrono::milliseconds(1);
-const Instant kStart(std::chrono::seconds(5));
+using test::kMs;
+using test::kStart;
 
 WaitingRead get(uint64_t request, Instant asked = kStart) {
   return {{ConnectionId(1), request}, SessionId(), GetRequest{"/a"}, asked};

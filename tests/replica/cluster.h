@@ -14,10 +14,11 @@
 
 #include "server/replica.h"
 #include "tests/replica/fake_store.h"
+#include "tests/replica/instants.h"
 
 namespace quorate::server::test {
 
-inline constexpr Duration kMs = std::chrono::milliseconds(1);
+inline constexpr ConnectionId kOne{1}, kTwo{2}, kThree{3};
 
 struct Node {
   std::unique_ptr<Replica> replica;

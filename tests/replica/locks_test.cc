@@ -8,8 +8,9 @@ namespace {
 
 using test::Cluster;
 using test::kMs;
-
-const ConnectionId kOne(1), kTwo(2), kThree(3);
+using test::kOne;
+using test::kThree;
+using test::kTwo;
 
 kv::Outcome acquire(Cluster& cluster, ServerId server, ConnectionId connection, uint64_t number) {
   const ClientReply reply =

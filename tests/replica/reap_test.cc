@@ -9,7 +9,7 @@ namespace {
 using test::Cluster;
 using test::kMs;
 
-const ConnectionId kOne(1);
+using test::kOne;
 
 WriteRequest write(uint64_t number, kv::Operation operation) {
   return {number, number, std::move(operation)};

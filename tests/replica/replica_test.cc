@@ -10,8 +10,8 @@ namespace {
 
 using test::Cluster;
 using test::kMs;
-
-const ConnectionId kOne(1), kTwo(2);
+using test::kOne;
+using test::kTwo;
 
 WriteRequest create(uint64_t number, std::string path, std::string data = "") {
   return {number, number, kv::CreateOp{std::move(path), std::move(data)}};

@@ -5,11 +5,13 @@
 
 #include <map>
 
+#include "tests/replica/instants.h"
+
 namespace quorate::server {
 namespace {
 
-constexpr Duration kMs = std::chrono::milliseconds(1);
-const Instant kStart(std::chrono::seconds(5));
+using test::kMs;
+using test::kStart;
 
 TEST(SessionClocks, RunsOutAtItsTimeoutAndNotBefore) {
   SessionClocks clocks;

@@ -12,8 +12,8 @@ namespace {
 
 using kv::StateMachine;
 
-constexpr ConnectionId kOne{1};
-constexpr ConnectionId kTwo{2};
+using test::kOne;
+using test::kTwo;
 
 class ReplicaWatches : public ::testing::Test {
  protected:

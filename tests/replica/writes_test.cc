@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/replica/instants.h"
+
 namespace quorate::server {
 namespace {
 
-constexpr Duration kMs = std::chrono::milliseconds(1);
-const Instant kStart(std::chrono::seconds(5));
+using test::kMs;
+using test::kStart;
+
 const SessionId kSession(40);
 const ConnectionId kConnection(2);
 

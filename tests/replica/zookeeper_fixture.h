@@ -13,9 +13,6 @@ namespace quorate::server::test {
 
 namespace zk = zookeeper;
 
-inline constexpr ConnectionId kOne{1};
-inline constexpr ConnectionId kTwo{2};
-
 inline const zk::Acl kOpen = {{31, "world", "anyone"}};
 
 inline zk::Create create(std::string path, std::string data = {},

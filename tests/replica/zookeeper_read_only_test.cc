@@ -6,7 +6,7 @@
 namespace quorate::server::test {
 namespace {
 
-constexpr ConnectionId kThree{3};
+using test::kThree;
 constexpr Duration kAfter = std::chrono::seconds(2);
 
 class ReplicaReadOnly : public ReplicaZookeeper {

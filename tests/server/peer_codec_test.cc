@@ -23,7 +23,7 @@ std::string flatten(const OutputQueue& queue) {
   return bytes;
 }
 
-std::string encoded(const PeerMessage& message) {
+std::string encoded_peer(const PeerMessage& message) {
   PeerCodec codec;
   OutputQueue out;
   codec.encode(message, out);
@@ -44,7 +44,7 @@ std::vector<std::string> frames_of(std::string_view stream) {
   return frames;
 }
 
-Result<PeerMessage> decoded(std::string_view frame) {
+Result<PeerMessage> decoded_peer(std::string_view frame) {
   PeerCodec codec;
   auto result = codec.decode(frame, kEnvelope);
   if (!result.ok()) return result.error();
@@ -243,9 +243,9 @@ PeerMessage append_message() {
 
 RC_GTEST_PROP(PeerCodec, EveryMessageComesBackAsItWas, ()) {
   const PeerMessage message = any_message();
-  const auto frames = frames_of(encoded(message));
+  const auto frames = frames_of(encoded_peer(message));
   RC_ASSERT(frames.size() == 1u);
-  const auto back = decoded(frames[0]);
+  const auto back = decoded_peer(frames[0]);
   RC_ASSERT(back.ok());
   RC_ASSERT(back->from == message.from && back->to == message.to && back->boot == message.boot);
   RC_ASSERT(same(back->body, message.body));
@@ -254,10 +254,10 @@ RC_GTEST_PROP(PeerCodec, EveryMessageComesBackAsItWas, ()) {
 // Never a crash, and never a message with entries whose bytes are not those that were sent.
 RC_GTEST_PROP(PeerCodec, AFlippedByteIsRefusedOrLeavesTheEntriesAlone, ()) {
   const PeerMessage message = any_message();
-  std::string frame = frames_of(encoded(message))[0];
+  std::string frame = frames_of(encoded_peer(message))[0];
   const size_t at = *rc::gen::inRange<size_t>(0, frame.size());
   frame[at] = static_cast<char>(frame[at] ^ *rc::gen::inRange(1, 256));
-  const auto back = decoded(frame);
+  const auto back = decoded_peer(frame);
   const auto* was = std::get_if<raft::Message>(&message.body);
   if (!back.ok() || was == nullptr || !std::holds_alternative<raft::AppendRequest>(was->body)) return;
   const auto* is = std::get_if<raft::Message>(&back->body);
@@ -269,7 +269,7 @@ RC_GTEST_PROP(PeerCodec, AFlippedByteIsRefusedOrLeavesTheEntriesAlone, ()) {
 }
 
 RC_GTEST_PROP(PeerCodec, RandomBytesNeverDecodeToEntries, ()) {
-  const auto back = decoded(any_bytes(400));
+  const auto back = decoded_peer(any_bytes(400));
   if (!back.ok()) {
     RC_ASSERT(back.code() == ErrorCode::kMalformed || back.code() == ErrorCode::kCorruption);
     return;
@@ -282,15 +282,15 @@ RC_GTEST_PROP(PeerCodec, RandomBytesNeverDecodeToEntries, ()) {
 
 RC_GTEST_PROP(PeerCodec, EveryCutIsRefusedOrAnotherMessage, ()) {
   const PeerMessage message = append_message();
-  const std::string frame = frames_of(encoded(message))[0];
+  const std::string frame = frames_of(encoded_peer(message))[0];
   const std::string cut = frame.substr(0, *rc::gen::inRange<size_t>(0, frame.size()));
-  const auto back = decoded(cut);
+  const auto back = decoded_peer(cut);
   const bool noticed = !back.ok() || !same(back->body, message.body);
   RC_ASSERT(noticed);
 }
 
 TEST(PeerCodec, DecodedEntriesAreViewsOfOneBlock) {
-  const auto back = decoded(frames_of(encoded(append_message()))[0]);
+  const auto back = decoded_peer(frames_of(encoded_peer(append_message()))[0]);
   ASSERT_TRUE(back.ok());
   const auto& entries = std::get<raft::AppendRequest>(std::get<raft::Message>(back->body).body).entries;
   ASSERT_EQ(entries.size(), 2u);
@@ -299,38 +299,38 @@ TEST(PeerCodec, DecodedEntriesAreViewsOfOneBlock) {
 }
 
 TEST(PeerCodec, ADamagedEntryIsCorruption) {
-  std::string frame = frames_of(encoded(append_message()))[0];
+  std::string frame = frames_of(encoded_peer(append_message()))[0];
   frame.back() = static_cast<char>(frame.back() ^ 1);
-  EXPECT_EQ(decoded(frame).code(), ErrorCode::kCorruption);
+  EXPECT_EQ(decoded_peer(frame).code(), ErrorCode::kCorruption);
 }
 
 TEST(PeerCodec, EntriesThatDoNotFollowTheirPredecessorAreRefused) {
   PeerMessage message = append_message();
   std::get<raft::AppendRequest>(std::get<raft::Message>(message.body).body).prev_index = Index(7);
-  EXPECT_EQ(decoded(frames_of(encoded(message))[0]).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decoded_peer(frames_of(encoded_peer(message))[0]).code(), ErrorCode::kMalformed);
 }
 
 TEST(PeerCodec, AnEntryOfATermBeyondTheSendersIsRefused) {
   PeerMessage message = append_message();
   std::get<raft::Message>(message.body).term = Term(1);
-  EXPECT_EQ(decoded(frames_of(encoded(message))[0]).code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decoded_peer(frames_of(encoded_peer(message))[0]).code(), ErrorCode::kMalformed);
 }
 
 TEST(PeerCodec, BytesBehindAMessageWithoutBodyAreRefused) {
   const PeerMessage message{kEnvelope.from, kEnvelope.to, kEnvelope.boot, Probe{Incarnation(1), 2}};
-  EXPECT_EQ(decoded(frames_of(encoded(message))[0] + "x").code(), ErrorCode::kMalformed);
+  EXPECT_EQ(decoded_peer(frames_of(encoded_peer(message))[0] + "x").code(), ErrorCode::kMalformed);
 }
 
 TEST(PeerCodec, ManyForwardedCommandsGoInSeveralFramesInTheirOrder) {
   Forward forward;
   for (int i = 0; i < 40; ++i)
     forward.commands.emplace_back(std::string(100'000, static_cast<char>('a' + i)));
-  const auto frames = frames_of(encoded({kEnvelope.from, kEnvelope.to, kEnvelope.boot, forward}));
+  const auto frames = frames_of(encoded_peer({kEnvelope.from, kEnvelope.to, kEnvelope.boot, forward}));
   EXPECT_GT(frames.size(), 2u);
   std::vector<Bytes> arrived;
   for (const std::string& frame : frames) {
     EXPECT_LE(frame.size(), kForwardFrameBytes + 200'000);
-    const auto back = decoded(frame);
+    const auto back = decoded_peer(frame);
     ASSERT_TRUE(back.ok());
     for (const Bytes& command : std::get<Forward>(back->body).commands) arrived.push_back(command);
   }

@@ -2,15 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/sim/expect_says.h"
+
 namespace quorate::sim {
 namespace {
 
 constexpr ServerId kSelf{1}, kOther{2};
-
-void expect_says(const Verdict& verdict, const std::string& part) {
-  ASSERT_TRUE(verdict.has_value());
-  EXPECT_NE(verdict->find(part), std::string::npos) << *verdict;
-}
 
 raft::Message message(uint64_t term, raft::Body body) {
   return {kSelf, kOther, Term(term), BootNonce(1), true, std::move(body)};

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/sim/expect_says.h"
+
 namespace quorate::sim {
 namespace {
 
@@ -44,11 +46,6 @@ struct RegisterTest : testing::Test {
   }
   std::string wrong() { return history.finish().value_or("nothing"); }
 };
-
-void expect_says(const Verdict& verdict, const std::string& part) {
-  ASSERT_TRUE(verdict.has_value());
-  EXPECT_NE(verdict->find(part), std::string::npos) << *verdict;
-}
 
 TEST_F(RegisterTest, ATrueHistoryPasses) {
   create();

@@ -3,14 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/sim/history.h"
+#include "tests/sim/expect_says.h"
 
 namespace quorate::sim {
 namespace {
-
-void expect_says(const Verdict& verdict, const std::string& part) {
-  ASSERT_TRUE(verdict.has_value());
-  EXPECT_NE(verdict->find(part), std::string::npos) << *verdict;
-}
 
 struct LockTest : testing::Test {
   std::set<uint32_t> valid{1, 2};  // clients whose lease holds

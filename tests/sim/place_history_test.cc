@@ -2,15 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/sim/expect_says.h"
+
 namespace quorate::sim {
 namespace {
 
 using Kind = kv::Change::Kind;
-
-void expect_says(const Verdict& verdict, const std::string& part) {
-  ASSERT_TRUE(verdict.has_value());
-  EXPECT_NE(verdict->find(part), std::string::npos) << *verdict;
-}
 
 kv::PlaceMode shared() { return {kv::Mode::kShared}; }
 kv::PlaceMode permit() { return {kv::Mode::kPermit, 2}; }

@@ -16,7 +16,6 @@ using std::chrono::milliseconds;
 
 // A socket's buffer: what a paused process can have waiting for it.
 constexpr size_t kInboxMax = 4000;
-constexpr Duration kNoSpaceRetry = milliseconds(100);
 constexpr Duration kHousekeeping = milliseconds(50);
 
 }  // namespace

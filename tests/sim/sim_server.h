@@ -33,6 +33,8 @@ namespace quorate::sim {
 class Oracle;
 inline constexpr const char* kSimWalDirectory = "wal";
 inline constexpr const char* kSimStateDirectory = "state";
+// A server whose disk is full tries again.
+inline constexpr Duration kNoSpaceRetry = std::chrono::milliseconds(100);
 // User and password of the super user of every simulated cluster.
 inline constexpr const char* kSuperProof = "operator:secret";
 

@@ -13,7 +13,6 @@
 namespace quorate::sim {
 namespace {
 
-constexpr Duration kNoSpaceRetry = std::chrono::milliseconds(100);
 
 }  // namespace
 

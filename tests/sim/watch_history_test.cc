@@ -2,15 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/sim/expect_says.h"
+
 namespace quorate::sim {
 namespace {
 
 constexpr ConnectionId kFirst{7}, kSecond{8};
-
-void expect_says(const Verdict& verdict, const std::string& part) {
-  ASSERT_TRUE(verdict.has_value());
-  EXPECT_NE(verdict->find(part), std::string::npos) << *verdict;
-}
 
 WatchHistory::Seen node(uint64_t state, uint64_t mzxid) { return {Zxid(state), true, Zxid(1), Zxid(mzxid)}; }
 WatchHistory::Seen nothing(uint64_t state) { return {Zxid(state), false, Zxid(), Zxid()}; }

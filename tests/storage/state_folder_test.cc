@@ -182,8 +182,8 @@ INSTANTIATE_TEST_SUITE_P(Stores, StateFolderTest, testing::Values(false, true),
 // ---- a bad disk
 
 // Checkpoints, a state received from another server, and checkpoints on top of that.
-struct Story {
-  explicit Story(SimFileSystem& disk) : folder(disk) {
+struct FolderStory {
+  explicit FolderStory(SimFileSystem& disk) : folder(disk) {
     TestState other(2);
     other.change(150);
     SimFileSystem other_disk;
@@ -265,7 +265,7 @@ struct Story {
 TEST(StateFolder, ACrashAtEveryStepLeavesTheOldStateOrTheNewOne) {
   for (uint64_t step = 1;; ++step) {
     SimFileSystem disk;
-    Story story(disk);
+    FolderStory story(disk);
     disk.crash_at_step(step);
     const Status told = story.run();
     if (!disk.crashed()) {
@@ -284,7 +284,7 @@ TEST(StateFolder, ACrashAtEveryStepLeavesTheOldStateOrTheNewOne) {
 TEST(StateFolder, AnErrorAtEveryStepIsTold) {
   for (uint64_t step = 1;; ++step) {
     SimFileSystem disk;
-    Story story(disk);
+    FolderStory story(disk);
     disk.fail_step(step, SimStep::kAny, ErrorCode::kIo);
     const Status told = story.run();
     if (told.ok()) {
@@ -303,7 +303,7 @@ TEST(StateFolder, AFullDiskIsWaitedOutAtEveryWrite) {
   int waited = 0;
   for (uint64_t step = 1;; ++step) {
     SimFileSystem disk;
-    Story story(disk);
+    FolderStory story(disk);
     story.waits = true;
     disk.fail_step(step, SimStep::kWrite, ErrorCode::kNoSpace);
     const Status told = story.run();
@@ -326,7 +326,7 @@ TEST(StateFolder, AFullDiskIsWaitedOutAtEveryWrite) {
 
 TEST(StateFolder, ALostOrDamagedPointerIsNotTakenForANewFolder) {
   SimFileSystem disk;
-  Story story(disk);
+  FolderStory story(disk);
   ASSERT_TRUE(story.run().ok());
   story.folder.folder.reset();
   const std::string pointer = std::string(kStateDirectory) + "/CURRENT";
@@ -351,7 +351,7 @@ TEST(StateFolder, ALostOrDamagedPointerIsNotTakenForANewFolder) {
 TEST(StateFolder, ACrashWhileItIsDiscardedLeavesTheStateOrNone) {
   for (uint64_t step = 1;; ++step) {
     SimFileSystem disk;
-    Story story(disk);
+    FolderStory story(disk);
     ASSERT_TRUE(story.run().ok());
     story.folder.folder.reset();
     disk.crash_at_step(step);

@@ -145,8 +145,8 @@ INSTANTIATE_TEST_SUITE_P(Stores, BothStores, testing::Values(Kind::kLevelDb, Kin
 // ---- LevelDB over a bad disk
 
 // One story with flushes, compactions and a batch that is larger than the write buffer in it.
-struct Story {
-  explicit Story(SimFileSystem& simulated) : disk(simulated), stores(simulated, small_store()) {}
+struct StoreStory {
+  explicit StoreStory(SimFileSystem& simulated) : disk(simulated), stores(simulated, small_store()) {}
 
   // Up to the first error.
   Status run() {
@@ -212,7 +212,7 @@ struct Story {
 
 TEST(LevelDbStore, TheStoryHasFlushesAndCompactionsInIt) {
   SimFileSystem disk;
-  Story story(disk);
+  StoreStory story(disk);
   ASSERT_TRUE(story.run().ok());
   std::set<std::string> tables;
   for (const auto& [path, content] : disk.image()) {
@@ -227,7 +227,7 @@ TEST(LevelDbStore, TheStoryHasFlushesAndCompactionsInIt) {
 
 TEST(LevelDbStore, TheSameCallsMakeTheSameDisk) {
   SimFileSystem first, second;
-  Story one(first), other(second);
+  StoreStory one(first), other(second);
   ASSERT_TRUE(one.run().ok());
   ASSERT_TRUE(other.run().ok());
   EXPECT_EQ(first.image(), second.image());
@@ -236,7 +236,7 @@ TEST(LevelDbStore, TheSameCallsMakeTheSameDisk) {
 TEST(LevelDbStore, ACrashAtEveryStepLeavesACheckpointThatWasWritten) {
   for (uint64_t step = 1;; ++step) {
     SimFileSystem disk;
-    Story story(disk);
+    StoreStory story(disk);
     disk.crash_at_step(step);
     const Status told = story.run();
     if (told.ok() && !disk.crashed()) {
@@ -254,7 +254,7 @@ TEST(LevelDbStore, ACrashAtEveryStepLeavesACheckpointThatWasWritten) {
 TEST(LevelDbStore, AnErrorAtEveryStepIsToldAndHarmsNothingThatWasWritten) {
   for (uint64_t step = 1;; ++step) {
     SimFileSystem disk;
-    Story story(disk);
+    StoreStory story(disk);
     disk.fail_step(step, SimStep::kAny, ErrorCode::kIo);
     const Status told = story.run();
     if (told.ok()) {
@@ -274,7 +274,7 @@ TEST(LevelDbStore, AnErrorAtEveryStepIsToldAndHarmsNothingThatWasWritten) {
 TEST(LevelDbStore, AFullDiskIsToldAndTheStoreGoesOnWhenItIsOpenedAgain) {
   for (uint64_t step = 1;; ++step) {
     SimFileSystem disk;
-    Story story(disk);
+    StoreStory story(disk);
     disk.fail_step(step, SimStep::kWrite, ErrorCode::kNoSpace);
     const Status told = story.run();
     if (told.ok()) {
@@ -290,7 +290,7 @@ TEST(LevelDbStore, AFullDiskIsToldAndTheStoreGoesOnWhenItIsOpenedAgain) {
 
 TEST(LevelDbStore, ADiskThatStaysFullGivesItsRoomBack) {
   SimFileSystem disk;
-  Story story(disk);
+  StoreStory story(disk);
   ASSERT_TRUE(story.run().ok());
   Random random(3);
   const Batch large = random_batch(random, 300, 900);
@@ -320,7 +320,7 @@ TEST(LevelDbStore, ADiskThatStaysFullGivesItsRoomBack) {
 // record of a manifest or a log looks like a torn one, which the hash of the whole tells apart.
 TEST(LevelDbStore, DamageIsNeverServed) {
   SimFileSystem disk;
-  Story story(disk);
+  StoreStory story(disk);
   ASSERT_TRUE(story.run().ok());
   story.store.reset();
   Random random(5);
@@ -358,7 +358,7 @@ TEST(LevelDbStore, DamageIsNeverServed) {
 
 TEST(LevelDbStore, AFileThatIsGoneIsDamage) {
   SimFileSystem disk;
-  Story story(disk);
+  StoreStory story(disk);
   ASSERT_TRUE(story.run().ok());
   story.store.reset();
   for (const auto& [path, content] : disk.image()) {
