@@ -27,6 +27,7 @@
 #include "tests/bench/quorate_cluster.h"
 #include "tests/bench/report.h"
 #include "tests/bench/sessions.h"
+#include "tests/bench/waiters.h"
 
 namespace quorate::bench {
 namespace {
@@ -39,6 +40,8 @@ constexpr Duration kSessionsTime = std::chrono::seconds(15);
 constexpr Duration kSettleTime = std::chrono::seconds(5);
 constexpr Duration kSystemWarmUp = std::chrono::seconds(5);
 constexpr int kFailoverRounds = 20;
+constexpr uint32_t kWaiters[] = {100, 1'000};
+constexpr uint32_t kKilledHolders = 5;
 const std::vector<uint32_t> kPeersClients{1, 64, 1024};
 constexpr std::pair<Work, uint32_t> kPeersLocks[] = {
     {Work::kLock, 1}, {Work::kLock, 256}, {Work::kHandOver, 100}};
@@ -79,6 +82,7 @@ class Bench {
     if (wants_loads()) loads();
     if (cluster_ || start_cluster()) {
       if (options_.wants("idle")) idle();
+      if (options_.wants("waiters")) waiters();
       if (options_.wants("sessions")) sessions();
       if (options_.wants("failover")) failover();
       progress("stopping the servers");
@@ -137,7 +141,7 @@ class Bench {
     if (cluster_) return true;
     if (options_.quorated.empty() || cluster_failed_) return false;
     if (!wants_loads() && !options_.wants("idle") && !options_.wants("failover") &&
-        !options_.wants("sessions"))
+        !options_.wants("sessions") && !options_.wants("waiters"))
       return false;
     progress("starting three servers");
     auto cluster = QuorateCluster::start(options_.quorated, options_.folder);
@@ -218,6 +222,19 @@ class Bench {
       report_.idle_percent = *percent;
     } else {
       failed("idle: " + percent.error().message);
+    }
+  }
+
+  void waiters() {
+    for (const uint32_t count : kWaiters) {
+      auto leader = cluster_->wait_until_level();
+      auto found = leader.ok() ? measure_hand_overs(cluster_->port(*leader), count, kKilledHolders, progress)
+                               : Result<HandOvers>(leader.error());
+      if (!found.ok()) {
+        failed("waiters: " + found.error().message);
+        return;
+      }
+      report_.waiters.push_back(std::move(*found));
     }
   }
 
@@ -306,7 +323,7 @@ int run(int argc, char** argv) {
   app.add_option("--only", options.only, "parts to run, a list; without it all")
       ->delimiter(',')
       ->check(CLI::IsMember({"set", "get", "mixed", "lock", "failover", "idle", "sessions", "floors",
-                             "checkpoint", "snapshot", "handover"}));
+                             "checkpoint", "snapshot", "handover", "waiters"}));
   app.add_option("--attach", options.attach, "which server the clients connect to")
       ->check(CLI::IsMember({"leader", "all"}))
       ->capture_default_str();

@@ -1,5 +1,7 @@
 #include "tests/bench/report.h"
 
+#include <algorithm>
+
 #include "tests/bench/report_text.h"
 
 namespace quorate::bench {
@@ -50,6 +52,59 @@ void add_session_aims(const SessionsFigures& figures, std::vector<Cells>& table)
       {"aim: others' p99 meanwhile at most doubled", format("%.2f x", ratio), verdict(ratio <= 2)});
 }
 
+// What a figure may be, where it is made of round trips and synced writes (Floors::l_us), and what it is.
+void add_floor_aim(const std::string& what, double us, double floors, double more_us, const Report& report,
+                   std::vector<Cells>& table) {
+  if (!report.floors || us <= 0) return;
+  const double allowed = floors * report.floors->l_us + more_us;
+  table.push_back(
+      {"aim: " + what + format(", p50 at most %.1f L* + %.0f us = ", floors, more_us) + time_text(allowed),
+       time_text(us), verdict(us <= allowed)});
+}
+
+void add_hand_over_aims(const HandOvers& found, const Report& report, std::vector<Cells>& table) {
+  const std::string who = with_commas(found.waiters) + " waiters";
+  add_floor_aim("hand-over, " + who, found.released_p50_us, 1.3, 25, report, table);
+  add_floor_aim("session closed, " + who, found.closed_p50_us, 1.5, 25, report, table);
+  table.push_back({"aim: " + who + ", one woken by each hand-over, in the order of arrival",
+                   format("%.2f", static_cast<double>(found.woken) / static_cast<double>(found.hand_overs)),
+                   verdict(found.woken == found.hand_overs && found.in_order)});
+  if (found.killed_ms.empty()) return;
+  const double slowest = *std::max_element(found.killed_ms.begin(), found.killed_ms.end());
+  table.push_back(
+      {"aim: holder killed, " + who + ", the next one has it within the session's timeout + 100 ms",
+       format("%.0f ms", slowest - found.killed_timeout_ms),
+       verdict(slowest <= found.killed_timeout_ms + 100)});
+}
+
+std::string hand_overs_text(const std::vector<HandOvers>& all) {
+  std::vector<Cells> table{{"waiters for one lock", "released, p50", "p99", "session closed, p50",
+                            "killed, timeout", "slowest", "hand-overs", "woken", "order of arrival"}};
+  for (const HandOvers& found : all) {
+    const double slowest =
+        found.killed_ms.empty() ? 0 : *std::max_element(found.killed_ms.begin(), found.killed_ms.end());
+    table.push_back({with_commas(found.waiters), time_text(found.released_p50_us),
+                     time_text(found.released_p99_us), time_text(found.closed_p50_us),
+                     format("%u ms", found.killed_timeout_ms), format("%.0f ms", slowest),
+                     with_commas(static_cast<double>(found.hand_overs)),
+                     with_commas(static_cast<double>(found.woken)), found.in_order ? "yes" : "NO"});
+  }
+  return aligned(table);
+}
+
+std::string json_hand_overs(const HandOvers& found) {
+  std::string text =
+      format(R"({"waiters": %u, "released_p50_us": %.1f, "released_p99_us": %.1f, "closed_p50_us": %.1f, )",
+             found.waiters, found.released_p50_us, found.released_p99_us, found.closed_p50_us);
+  text +=
+      format(R"("hand_overs": %llu, "woken": %llu, "in_order": %s, "killed_timeout_ms": %u, "killed_ms": [)",
+             static_cast<unsigned long long>(found.hand_overs), static_cast<unsigned long long>(found.woken),
+             found.in_order ? "true" : "false", found.killed_timeout_ms);
+  for (size_t i = 0; i < found.killed_ms.size(); ++i)
+    text += (i == 0 ? "" : ", ") + format("%.1f", found.killed_ms[i]);
+  return text + "]}";
+}
+
 std::string sessions_text(const SessionsFigures& figures);
 
 constexpr double kCheckpointRatioMax = 1.3, kSnapshotRatioMax = 1.5;
@@ -91,6 +146,9 @@ std::string aims(const Report& report) {
     table.push_back({"aim: set, 64 clients, at least 40 % of the null cluster's rate",
                      format("%.0f %%", share), verdict(share >= 40)});
   }
+  if (const Row* row = find_row(report, Work::kLock, 1))
+    add_floor_aim("lock, 1 client, acquire and release", row->quorate->p50_us, 2.3, 50, report, table);
+  for (const HandOvers& found : report.waiters) add_hand_over_aims(found, report, table);
   if (report.failover) {
     const double ms = report.failover->median();
     table.push_back({"aim: failover, median at most 100 ms", format("%.1f ms", ms), verdict(ms <= 100)});
@@ -179,6 +237,7 @@ std::string as_table(const Report& report) {
   }
   if (report.idle_percent)
     text += format("idle: %.1f %% of one core for all three servers\n", *report.idle_percent);
+  if (!report.waiters.empty()) text += "\n" + hand_overs_text(report.waiters);
   if (report.sessions) text += "\n" + sessions_text(*report.sessions);
   if (report.checkpoint) text += disturbance_text("checkpoints", *report.checkpoint);
   if (report.snapshot) text += disturbance_text("snapshots", *report.snapshot);
@@ -211,6 +270,12 @@ std::string as_json(const Report& report) {
     text += "]}";
   }
   if (report.idle_percent) text += format(", \"idle_percent\": %.2f", *report.idle_percent);
+  if (!report.waiters.empty()) {
+    text += ", \"waiters\": [";
+    for (size_t i = 0; i < report.waiters.size(); ++i)
+      text += (i == 0 ? "" : ", ") + json_hand_overs(report.waiters[i]);
+    text += "]";
+  }
   if (report.sessions) text += ", \"sessions\": " + json_sessions(*report.sessions);
   if (report.checkpoint) text += ", \"checkpoint\": " + json_disturbance(*report.checkpoint);
   if (report.snapshot) text += ", \"snapshot\": " + json_disturbance(*report.snapshot);

@@ -12,6 +12,7 @@
 #include "tests/bench/machine.h"
 #include "tests/bench/report_text.h"
 #include "tests/bench/sessions.h"
+#include "tests/bench/waiters.h"
 
 namespace quorate::bench {
 
@@ -33,6 +34,7 @@ struct Report {
   std::optional<FailoverTimes> failover;
   std::optional<double> idle_percent;
   std::optional<SessionsFigures> sessions;
+  std::vector<HandOvers> waiters;
   std::optional<Disturbance> checkpoint, snapshot;
 };
 

@@ -84,6 +84,33 @@ median                              1.20 x          1.05 x
       << as_json(report);
 }
 
+TEST(Report, HandOversAreHeldAgainstTheFloorOfTheirRun) {
+  Report report;
+  report.floors = Floors{90, 55, 200};
+  report.waiters.push_back({100, 280, 700, 330, {980, 1'050}, 1'000, 100, 100, true});
+  std::string table = as_table(report);
+  EXPECT_NE(table.find(R"(
+waiters for one lock  released, p50     p99  session closed, p50  killed, timeout  slowest  hand-overs  woken  order of arrival
+100                          280 us  700 us               330 us          1000 ms  1050 ms         100    100               yes
+)"),
+            std::string::npos)
+      << table;
+  for (const char* aim : {"hand-over, 100 waiters, p50 at most 1.3 L* + 25 us = 285 us",
+                          "in the order of arrival", "+ 100 ms"}) {
+    const size_t at = table.find(aim);
+    ASSERT_NE(at, std::string::npos) << table;
+    EXPECT_EQ(table.substr(table.find('\n', at) - 5, 5), "  met") << table;
+  }
+  EXPECT_NE(table.find("330 us  missed"), std::string::npos) << table;  // above 1.5 * 200 + 25
+  report.waiters[0].woken = 101;
+  report.waiters[0].killed_ms.push_back(1'101);
+  table = as_table(report);
+  EXPECT_NE(table.find("1.01  missed"), std::string::npos) << table;
+  EXPECT_NE(table.find("101 ms  missed"), std::string::npos) << table;
+  EXPECT_NE(as_json(report).find(R"("waiters": [{"waiters": 100, "released_p50_us": 280.0, )"),
+            std::string::npos);
+}
+
 TEST(Report, WhatWasNotMeasuredIsLeftOut) {
   const std::string table = as_table(Report{});
   EXPECT_EQ(table.find("floor:"), std::string::npos);

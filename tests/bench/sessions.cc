@@ -10,9 +10,9 @@
 #include <fstream>
 #include <thread>
 
-#include "proto/client.pb.h"
 #include "tests/bench/load.h"
 #include "tests/bench/native_conversation.h"
+#include "tests/bench/native_frames.h"
 
 namespace quorate::bench {
 namespace {
@@ -23,13 +23,6 @@ constexpr uint64_t kWaitMaxNs = 60'000'000'000U;
 constexpr uint64_t kPingEveryNs = uint64_t{kIdleSessionTimeoutMs} * 1'000'000 / 3;
 constexpr uint32_t kWriters = 4;
 constexpr Duration kWriteTime = std::chrono::seconds(6);
-
-std::string frame_of(const api::ClientFrame& frame) {
-  const std::string body = frame.SerializeAsString();
-  const auto length = static_cast<uint32_t>(body.size());
-  std::string bytes(reinterpret_cast<const char*>(&length), sizeof(length));
-  return bytes.append(body);
-}
 
 Result<uint64_t> resident_bytes(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
