@@ -13,15 +13,10 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "client/endpoint.h"
 #include "client/wire.h"
 
 namespace quorate::client {
-
-struct HostPort {
-  std::string host, port;
-};
-// "host:port" or "[ipv6]:port". Errors: kInvalidArgument.
-Result<HostPort> parse_endpoint(std::string_view endpoint);
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:

@@ -91,6 +91,7 @@ void add_tree_command(CLI::App& app, const Globals& globals, Action& action);
 void add_txn_command(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
 void add_top_command(CLI::App& app, const Globals& globals, Action& action);
+void add_bench_command(CLI::App& app, const Globals& globals, Action& action);
 void add_import_commands(CLI::App& app, const Globals& globals, Action& action);
 
 void add_shell_command(CLI::App& app, const Globals& globals, Action& action);

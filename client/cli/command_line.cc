@@ -89,6 +89,7 @@ CommandLine::CommandLine(const ShellSurroundings* shell)
   add_service_commands(app_, globals_, command_, action_);
   add_cluster_commands(app_, globals_, action_);
   add_top_command(app_, globals_, action_);
+  add_bench_command(app_, globals_, action_);
   add_session_commands(app_, globals_, action_);
   add_snapshot_commands(app_, globals_, action_);
   add_import_commands(app_, globals_, action_);

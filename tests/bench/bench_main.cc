@@ -15,11 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "client/bench/load.h"
+#include "client/bench/native_conversation.h"
 #include "tests/bench/disturbance.h"
 #include "tests/bench/failover.h"
 #include "tests/bench/floors.h"
-#include "tests/bench/load.h"
-#include "tests/bench/native_conversation.h"
 #include "tests/bench/null_cluster.h"
 #include "tests/bench/null_frame.h"
 #include "tests/bench/null_server.h"
@@ -167,7 +167,7 @@ class Bench {
 
   Result<LoadResult> null_load(Work work, Shape shape) const {
     LoadOptions load = load_options(work, shape);
-    load.ports = {work == Work::kGet ? null_server_.port : null_cluster_.port};
+    load.connect = to_loopback({work == Work::kGet ? null_server_.port : null_cluster_.port});
     load.conversation = [](uint32_t) { return std::make_unique<NullConversation>(); };
     return run_load(load);
   }
@@ -176,7 +176,8 @@ class Bench {
     auto leader = cluster_->wait_until_level();
     if (!leader.ok()) return leader.error();
     LoadOptions load = load_options(work, shape);
-    load.ports = options_.attach == "all" ? cluster_->ports() : std::vector<Port>{cluster_->port(*leader)};
+    load.connect = to_loopback(options_.attach == "all" ? cluster_->ports()
+                                                        : std::vector<Port>{cluster_->port(*leader)});
     load.conversation = [](uint32_t number) { return std::make_unique<NativeConversation>(number); };
     return run_load(load);
   }

@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <thread>
 
-#include "tests/bench/load.h"
-#include "tests/bench/native_conversation.h"
+#include "client/bench/load.h"
+#include "client/bench/native_conversation.h"
 #include "tests/bench/quorate_cluster.h"
 
 namespace quorate::bench {
@@ -234,7 +234,7 @@ class Scene {
 
   LoadOptions options(Work work, Shape shape) const {
     LoadOptions load;
-    load.ports = {cluster_.port(leader_)};
+    load.connect = to_loopback({cluster_.port(leader_)});
     load.conversation = [](uint32_t number) { return std::make_unique<NativeConversation>(number); };
     load.shape = shape;
     load.work = work;

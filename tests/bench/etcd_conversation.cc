@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "base/check.h"
-#include "tests/bench/keys.h"
-#include "tests/bench/protobuf_wire.h"
+#include "client/bench/keys.h"
+#include "client/bench/protobuf_wire.h"
 
 namespace quorate::bench {
 namespace {

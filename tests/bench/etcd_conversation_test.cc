@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/bench/protobuf_wire.h"
+#include "client/bench/protobuf_wire.h"
 
 namespace quorate::bench {
 namespace {
@@ -90,9 +90,9 @@ TEST(EtcdConversation, AsksToPutAndToGet) {
   talk.open();
   std::string put, get;
   ByteWriter put_writer(put), get_writer(get);
-  put_bytes_field(put_writer, 1, "/bench/k0999");
+  put_bytes_field(put_writer, 1, "/quorate-bench/k0999");
   put_bytes_field(put_writer, 2, std::string(kValueBytes, 'v'));
-  put_bytes_field(get_writer, 1, "/bench/k0000");
+  put_bytes_field(get_writer, 1, "/quorate-bench/k0000");
   talk.conversation.request({Step::kSet, 999, 0}, talk.said);
   EXPECT_EQ(talk.next_call("/etcdserverpb.KV/Put", put), 3U);
   talk.conversation.request({Step::kCreate, 999, 1}, talk.said);
@@ -109,13 +109,13 @@ TEST(EtcdConversation, HoldsALockByItsLease) {
   put_varint_field(lease_writer, 2, 300);
   EXPECT_EQ(talk.answer(talk.open(), lease).kind, Heard::Kind::kReady);
   talk.conversation.request({Step::kAcquire, 5, 0}, talk.said);
-  put_bytes_field(lock_writer, 1, "/bench/locks/l0005");
+  put_bytes_field(lock_writer, 1, "/quorate-bench/locks/l0005");
   put_varint_field(lock_writer, 2, 300);
   const uint32_t acquire = talk.next_call("/v3lockpb.Lock/Lock", lock);
-  put_bytes_field(locked_writer, 2, "/bench/locks/l0005/12c");
+  put_bytes_field(locked_writer, 2, "/quorate-bench/locks/l0005/12c");
   EXPECT_EQ(talk.answer(acquire, locked).kind, Heard::Kind::kDone);
   talk.conversation.request({Step::kRelease, 5, 0}, talk.said);
-  put_bytes_field(unlock_writer, 1, "/bench/locks/l0005/12c");
+  put_bytes_field(unlock_writer, 1, "/quorate-bench/locks/l0005/12c");
   const uint32_t release = talk.next_call("/v3lockpb.Lock/Unlock", unlock);
   EXPECT_EQ(talk.answer(release).kind, Heard::Kind::kDone);
 }

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "tests/bench/native_conversation.h"
+#include "client/bench/native_conversation.h"
 
 namespace quorate::bench {
 namespace {

@@ -7,8 +7,8 @@
 #include <cstring>
 #include <functional>
 
-#include "tests/bench/histogram.h"
-#include "tests/bench/net.h"
+#include "client/bench/histogram.h"
+#include "client/bench/net.h"
 #include "tests/bench/null_cluster.h"
 #include "tests/bench/process.h"
 #include "tests/bench/zero_file.h"

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/bench/net.h"
+#include "client/bench/net.h"
 #include "tests/bench/null_frame.h"
 
 namespace quorate::bench {

@@ -1,5 +1,5 @@
 // The load generator against the nulls, and against conversations that go wrong.
-#include "tests/bench/load.h"
+#include "client/bench/load.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 LoadOptions options_for(Port port, Work work, Shape shape) {
   LoadOptions options;
-  options.ports = {port};
+  options.connect = to_loopback({port});
   options.conversation = [](uint32_t) { return std::make_unique<NullConversation>(); };
   options.shape = shape;
   options.work = work;

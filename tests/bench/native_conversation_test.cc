@@ -1,5 +1,5 @@
 // The hand-written encoding against the generated Protobuf classes.
-#include "tests/bench/native_conversation.h"
+#include "client/bench/native_conversation.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -92,27 +92,27 @@ TEST(NativeConversation, EncodesEveryStepAsTheGeneratedClassesDo) {
   const api::Write create = ask(conversation, {Step::kCreate, 12, 0}).write();
   EXPECT_EQ(create.number(), 1U);
   EXPECT_EQ(create.acked_below(), 1U);
-  EXPECT_EQ(create.create().path(), "/bench/k0012");
+  EXPECT_EQ(create.create().path(), "/quorate-bench/k0012");
   EXPECT_EQ(create.create().data().size(), kValueBytes);
   EXPECT_TRUE(create.create().parents());
 
   const api::Write set = ask(conversation, {Step::kSet, 999, 1}).write();
   EXPECT_EQ(set.number(), 2U);
-  EXPECT_EQ(set.set().path(), "/bench/k0999");
+  EXPECT_EQ(set.set().path(), "/quorate-bench/k0999");
   EXPECT_EQ(set.set().data().size(), kValueBytes);
   EXPECT_EQ(set.set().version(), -1);
 
   const api::ClientFrame get = ask(conversation, {Step::kGet, 0, 2});
-  EXPECT_EQ(get.get().path(), "/bench/k0000");
+  EXPECT_EQ(get.get().path(), "/quorate-bench/k0000");
   EXPECT_TRUE(get.get().with_data());
 
   const api::ClientFrame acquire = ask(conversation, {Step::kAcquire, 5, 3});
   EXPECT_EQ(acquire.write().number(), 3U);
-  EXPECT_EQ(acquire.write().acquire().path(), "/bench/locks/l0005");
-  hear(conversation, acquired(acquire, "/bench/locks/l0005/lock-0000000001", true));
+  EXPECT_EQ(acquire.write().acquire().path(), "/quorate-bench/locks/l0005");
+  hear(conversation, acquired(acquire, "/quorate-bench/locks/l0005/lock-0000000001", true));
   const api::Write release = ask(conversation, {Step::kRelease, 5, 3}).write();
   EXPECT_EQ(release.number(), 4U);
-  EXPECT_EQ(release.release().node(), "/bench/locks/l0005/lock-0000000001");
+  EXPECT_EQ(release.release().node(), "/quorate-bench/locks/l0005/lock-0000000001");
 
   std::string bytes;
   EXPECT_TRUE(conversation.close(bytes));

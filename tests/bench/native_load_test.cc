@@ -8,10 +8,10 @@
 #include <map>
 #include <memory>
 
+#include "client/bench/load.h"
+#include "client/bench/native_conversation.h"
+#include "client/bench/net.h"
 #include "proto/client.pb.h"
-#include "tests/bench/load.h"
-#include "tests/bench/native_conversation.h"
-#include "tests/bench/net.h"
 #include "tests/bench/process.h"
 
 namespace quorate::bench {
@@ -150,7 +150,7 @@ TEST_P(NativeLoad, RunsToItsEnd) {
   ASSERT_TRUE(server.ok());
 
   LoadOptions options;
-  options.ports = {listener->second};
+  options.connect = to_loopback({listener->second});
   options.conversation = [](uint32_t number) { return std::make_unique<NativeConversation>(number); };
   // 512 outstanding on 1,000 locks: many of them wait for one another.
   options.shape = GetParam() == Work::kPrepare ? Shape{1, 1} : Shape{32, 16};

@@ -14,7 +14,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "tests/bench/net.h"
+#include "client/bench/net.h"
 #include "tests/bench/process.h"
 #include "tests/bench/zero_file.h"
 

@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "tests/bench/conversation.h"
+#include "client/bench/conversation.h"
 
 namespace quorate::bench {
 

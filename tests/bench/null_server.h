@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "tests/bench/net.h"
+#include "client/bench/net.h"
 #include "tests/bench/process.h"
 
 namespace quorate::bench {

@@ -5,11 +5,11 @@
 #include <set>
 #include <utility>
 
+#include "client/bench/native_conversation.h"
+#include "client/bench/zookeeper_conversation.h"
 #include "tests/bench/etcd_conversation.h"
-#include "tests/bench/native_conversation.h"
 #include "tests/bench/peer_servers.h"
 #include "tests/bench/quorate_cluster.h"
-#include "tests/bench/zookeeper_conversation.h"
 
 namespace quorate::bench {
 namespace {
@@ -120,7 +120,8 @@ class Round {
     auto leader = servers_.leader();
     if (!leader.ok()) return leader.error();
     LoadOptions load;
-    load.ports = options_.attach_all ? servers_.ports : std::vector<Port>{servers_.ports[*leader]};
+    load.connect =
+        to_loopback(options_.attach_all ? servers_.ports : std::vector<Port>{servers_.ports[*leader]});
     load.conversation = conversation;
     load.shape = shape;
     load.work = work;

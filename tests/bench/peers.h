@@ -17,7 +17,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "tests/bench/load.h"
+#include "client/bench/load.h"
 #include "tests/bench/machine.h"
 #include "tests/bench/report_text.h"
 

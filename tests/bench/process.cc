@@ -10,7 +10,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/bench/net.h"
+#include "client/bench/net.h"
 
 namespace quorate::bench {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <cstring>
 
+#include "client/bench/native_conversation.h"
 #include "proto/client.pb.h"
 #include "raft/raft.h"
-#include "tests/bench/native_conversation.h"
 
 namespace quorate::bench {
 namespace {

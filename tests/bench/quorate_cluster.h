@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "tests/bench/net.h"
+#include "client/bench/net.h"
 #include "tests/bench/process.h"
 
 namespace quorate::bench {

@@ -10,8 +10,8 @@
 #include <fstream>
 #include <thread>
 
-#include "tests/bench/load.h"
-#include "tests/bench/native_conversation.h"
+#include "client/bench/load.h"
+#include "client/bench/native_conversation.h"
 #include "tests/bench/native_frames.h"
 
 namespace quorate::bench {
@@ -149,7 +149,7 @@ Result<Spent> spent(const QuorateCluster& cluster) {
 
 Result<double> p99_of_writes(const QuorateCluster& cluster, size_t leader) {
   LoadOptions load;
-  load.ports = {cluster.port(leader)};
+  load.connect = to_loopback({cluster.port(leader)});
   load.conversation = [](uint32_t number) { return std::make_unique<NativeConversation>(number); };
   load.shape = {kWriters, 1};
   load.work = Work::kSet;

@@ -7,7 +7,7 @@
 #include <array>
 #include <utility>
 
-#include "tests/bench/native_conversation.h"
+#include "client/bench/native_conversation.h"
 #include "tests/bench/native_frames.h"
 
 namespace quorate::bench {
@@ -18,7 +18,7 @@ constexpr uint32_t kPatientTimeoutMs = 30'000;  // of those who wait, who say no
 constexpr uint32_t kKilledTimeoutMs = 1'000;    // of those who are killed: the shortest that a server grants
 constexpr uint64_t kSignsOfLifeNs = 300'000'000;
 constexpr uint32_t kClosedMax = 50;
-constexpr const char* kPath = "/bench/queue";
+constexpr const char* kPath = "/quorate-bench/queue";
 
 struct Contender {
   Fd fd;

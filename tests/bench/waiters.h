@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "tests/bench/histogram.h"
-#include "tests/bench/net.h"
+#include "client/bench/histogram.h"
+#include "client/bench/net.h"
 
 namespace quorate::bench {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "tests/bench/net.h"
+#include "client/bench/net.h"
 
 namespace quorate::bench {
 

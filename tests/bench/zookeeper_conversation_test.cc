@@ -1,10 +1,10 @@
 // The load's adapter for ZooKeeper's protocol against the codec that servers use.
-#include "tests/bench/zookeeper_conversation.h"
+#include "client/bench/zookeeper_conversation.h"
 
 #include <gtest/gtest.h>
 
+#include "client/bench/keys.h"
 #include "proto/zookeeper_codec.h"
-#include "tests/bench/keys.h"
 
 namespace quorate::bench {
 namespace {
@@ -72,9 +72,10 @@ struct Talk {
 TEST(ZookeeperConversation, AsksAsTheCodecDoes) {
   Talk talk;
   const zk::Request set = talk.ask({Step::kSet, 999, 1});
-  EXPECT_EQ(set.body, zk::RequestBody(zk::SetData{"/bench/k0999", std::string(kValueBytes, 'v'), -1}));
+  EXPECT_EQ(set.body,
+            zk::RequestBody(zk::SetData{"/quorate-bench/k0999", std::string(kValueBytes, 'v'), -1}));
   const zk::Request get = talk.ask({Step::kGet, 0, 2});
-  EXPECT_EQ(get.body, zk::RequestBody(zk::GetData{"/bench/k0000", false}));
+  EXPECT_EQ(get.body, zk::RequestBody(zk::GetData{"/quorate-bench/k0000", false}));
   EXPECT_NE(get.xid, set.xid);
   // Beyond the keys whose frames are made beforehand.
   const zk::Request far = talk.ask({Step::kGet, kKeys, 3});
@@ -107,10 +108,10 @@ TEST(ZookeeperConversation, ACreateMakesTheFoldersFirst) {
   const zk::Request bench = talk.ask({Step::kCreate, 12, 0});
   const zk::Request locks = talk.next(), lock = talk.next(), node = talk.next();
   EXPECT_TRUE(talk.said.empty());
-  EXPECT_EQ(std::get<zk::Create>(bench.body).path, "/bench");
-  EXPECT_EQ(std::get<zk::Create>(locks.body).path, "/bench/locks");
-  EXPECT_EQ(std::get<zk::Create>(lock.body).path, "/bench/locks/l0012");
-  EXPECT_EQ(std::get<zk::Create>(node.body).path, "/bench/k0012");
+  EXPECT_EQ(std::get<zk::Create>(bench.body).path, "/quorate-bench");
+  EXPECT_EQ(std::get<zk::Create>(locks.body).path, "/quorate-bench/locks");
+  EXPECT_EQ(std::get<zk::Create>(lock.body).path, "/quorate-bench/locks/l0012");
+  EXPECT_EQ(std::get<zk::Create>(node.body).path, "/quorate-bench/k0012");
   EXPECT_EQ(std::get<zk::Create>(node.body).data.size(), kValueBytes);
   // A folder may be there already; whether the node was says the answer.
   for (const zk::Request& folder : {bench, locks, lock})
@@ -119,7 +120,7 @@ TEST(ZookeeperConversation, ACreateMakesTheFoldersFirst) {
   EXPECT_EQ(refused.kind, Heard::Kind::kRefused);
   EXPECT_EQ(refused.code, ErrorCode::kNodeExists);
   // The second create knows of the folders above.
-  EXPECT_EQ(std::get<zk::Create>(talk.ask({Step::kCreate, 13, 0}).body).path, "/bench/locks/l0013");
+  EXPECT_EQ(std::get<zk::Create>(talk.ask({Step::kCreate, 13, 0}).body).path, "/quorate-bench/locks/l0013");
 }
 
 TEST(ZookeeperConversation, ARefusalSaysItsNumber) {
@@ -137,7 +138,7 @@ TEST(ZookeeperConversation, TheLowestNumberHoldsTheLock) {
   EXPECT_EQ(held.kind, Heard::Kind::kDone);
   EXPECT_EQ(held.slot, 3U);
   const zk::Request release = talk.ask({Step::kRelease, 5, 3});
-  EXPECT_EQ(std::get<zk::Delete>(release.body).path, "/bench/locks/l0005/lock-0000000004");
+  EXPECT_EQ(std::get<zk::Delete>(release.body).path, "/quorate-bench/locks/l0005/lock-0000000004");
   EXPECT_EQ(talk.answer(release, {}).kind, Heard::Kind::kDone);
 }
 
@@ -148,14 +149,14 @@ TEST(ZookeeperConversation, OthersWatchTheOneBeforeThem) {
                                 {}};
   EXPECT_EQ(talk.answer(look, queue).kind, Heard::Kind::kNothing);
   const zk::Request watch = talk.next();
-  EXPECT_EQ(watch.body, zk::RequestBody(zk::GetData{"/bench/locks/l0005/lock-0000000007", true}));
+  EXPECT_EQ(watch.body, zk::RequestBody(zk::GetData{"/quorate-bench/locks/l0005/lock-0000000007", true}));
   EXPECT_EQ(talk.answer(watch, zk::DataReply{}).kind, Heard::Kind::kNothing);
   EXPECT_TRUE(talk.said.empty());
   // Some other node's end wakes nobody.
-  EXPECT_EQ(talk.tell(zk::EventType::kDeleted, "/bench/locks/l0005/lock-0000000002").kind,
+  EXPECT_EQ(talk.tell(zk::EventType::kDeleted, "/quorate-bench/locks/l0005/lock-0000000002").kind,
             Heard::Kind::kNothing);
   EXPECT_TRUE(talk.said.empty());
-  EXPECT_EQ(talk.tell(zk::EventType::kDeleted, "/bench/locks/l0005/lock-0000000007").kind,
+  EXPECT_EQ(talk.tell(zk::EventType::kDeleted, "/quorate-bench/locks/l0005/lock-0000000007").kind,
             Heard::Kind::kNothing);
   const Heard held = talk.answer(talk.next_look(5), zk::ChildrenReply{{"lock-0000000009"}, {}});
   EXPECT_EQ(held.kind, Heard::Kind::kDone);

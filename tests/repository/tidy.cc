@@ -40,7 +40,8 @@ const std::vector<Layer>& layers() {
       {"client/cli/",
        false,
        {"base/", "proto/", "proto/zookeeper", "raft/", "kv/", "lock/", "server/store_job", "server/storage/",
-        "client/", "client/cli/"}},
+        "client/", "client/bench/", "client/cli/"}},
+      {"client/bench/", false, {"base/", "proto/zookeeper", "client/bench/"}},
       {"client/", false, {"base/", "proto/", "kv/", "lock/", "client/"}},
   };
   return rows;

@@ -1,7 +1,8 @@
-#include "tests/bench/net.h"
+#include "client/bench/net.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "base/check.h"
 
@@ -65,6 +67,38 @@ Result<Fd> connect_to_loopback(Port port) {
   }
   set_nodelay(fd.get());
   return fd;
+}
+
+Result<Fd> connect_to(const std::string& host, const std::string& port, int timeout_ms) {
+  const std::string where = host + ":" + port;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int wrong = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found); wrong != 0)
+    return Error{ErrorCode::kUnavailable, where + ": " + ::gai_strerror(wrong)};
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
+  Error error{ErrorCode::kUnavailable, where + " has no address"};
+  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
+    Fd fd(::socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!fd.valid()) return errno_error("cannot open a socket");
+    // connect(2) waits as long as a write may.
+    const timeval patience{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    if (::connect(fd.get(), address->ai_addr, address->ai_addrlen) == 0) {
+      set_nodelay(fd.get());
+      return fd;
+    }
+    const char* why = errno == EINPROGRESS ? "no answer" : std::strerror(errno);
+    error.message = "cannot connect to " + where + ": " + why;
+  }
+  return error;
+}
+
+Connector to_loopback(std::vector<Port> ports) {
+  CHECK(!ports.empty());
+  return [ports = std::move(ports)](uint32_t number) {
+    return connect_to_loopback(ports[number % ports.size()]);
+  };
 }
 
 void set_nonblocking(int fd) { CHECK(::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) == 0); }

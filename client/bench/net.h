@@ -1,10 +1,11 @@
-// The little of sockets that the benchmark needs, on raw system calls so that what it costs is known: one
+// The little of sockets that a load generator needs, on raw system calls so that what it costs is known: one
 // read takes all that is there, one write sends all that is queued.
 //
 // Thread safety: none.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +51,13 @@ using Port = uint16_t;
 Result<std::pair<Fd, Port>> listen_on_loopback();
 // A connected socket without Nagle's delay, blocking. Loopback only, so it does not wait.
 Result<Fd> connect_to_loopback(Port port);
+// Gives connection `number` of a run its socket: connected, without Nagle's delay, blocking.
+using Connector = std::function<Result<Fd>(uint32_t number)>;
+// A connected socket as above to any host, by its name or address; waits up to `timeout_ms` for each address.
+// Errors: kUnavailable.
+Result<Fd> connect_to(const std::string& host, const std::string& port, int timeout_ms);
+// Connection i goes to ports[i % size] of 127.0.0.1. REQUIRES: there is one.
+Connector to_loopback(std::vector<Port> ports);
 void set_nonblocking(int fd);
 void set_nodelay(int fd);
 // `count` ports that were free a moment ago, for programs that want theirs on the command line.

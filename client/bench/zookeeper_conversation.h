@@ -15,8 +15,8 @@
 #include <string>
 #include <string_view>
 
+#include "client/bench/conversation.h"
 #include "proto/zookeeper.h"
-#include "tests/bench/conversation.h"
 
 namespace quorate::bench {
 

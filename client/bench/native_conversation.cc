@@ -1,12 +1,12 @@
-#include "tests/bench/native_conversation.h"
+#include "client/bench/native_conversation.h"
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "base/check.h"
-#include "tests/bench/net.h"
-#include "tests/bench/protobuf_wire.h"
+#include "client/bench/net.h"
+#include "client/bench/protobuf_wire.h"
 
 namespace quorate::bench {
 namespace {

@@ -17,9 +17,9 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "tests/bench/conversation.h"
-#include "tests/bench/histogram.h"
-#include "tests/bench/net.h"
+#include "client/bench/conversation.h"
+#include "client/bench/histogram.h"
+#include "client/bench/net.h"
 
 namespace quorate::bench {
 
@@ -45,7 +45,7 @@ struct Shape {
 Shape shape_of(uint32_t clients);
 
 struct LoadOptions {
-  std::vector<Port> ports;  // connection i goes to ports[i % size]
+  Connector connect;
   ConversationFactory conversation;
   Shape shape;
   Work work = Work::kSet;

@@ -1,4 +1,4 @@
-#include "tests/bench/histogram.h"
+#include "client/bench/histogram.h"
 
 #include <algorithm>
 #include <cmath>

@@ -7,18 +7,18 @@
 
 namespace quorate::bench {
 
-inline constexpr const char* kBenchFolder = "/bench";
-inline constexpr const char* kBenchLocksFolder = "/bench/locks";
+inline constexpr const char* kBenchFolder = "/quorate-bench";
+inline constexpr const char* kBenchLocksFolder = "/quorate-bench/locks";
 
 inline std::string bench_node_path(uint32_t key) {
-  char path[32];
-  std::snprintf(path, sizeof(path), "/bench/k%04u", key);
+  char path[48];
+  std::snprintf(path, sizeof(path), "/quorate-bench/k%04u", key);
   return path;
 }
 
 inline std::string bench_lock_path(uint32_t key) {
-  char path[32];
-  std::snprintf(path, sizeof(path), "/bench/locks/l%04u", key);
+  char path[48];
+  std::snprintf(path, sizeof(path), "/quorate-bench/locks/l%04u", key);
   return path;
 }
 

@@ -12,8 +12,8 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/bench/conversation.h"
-#include "tests/bench/keys.h"
+#include "client/bench/conversation.h"
+#include "client/bench/keys.h"
 
 namespace quorate::bench {
 

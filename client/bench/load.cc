@@ -1,4 +1,4 @@
-#include "tests/bench/load.h"
+#include "client/bench/load.h"
 
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -74,7 +74,7 @@ class Run {
     connections_.resize(options_.shape.connections);
     for (uint32_t i = 0; i < connections_.size(); ++i) {
       Connection& connection = connections_[i];
-      auto fd = connect_to_loopback(options_.ports[i % options_.ports.size()]);
+      auto fd = options_.connect(i);
       if (!fd.ok()) return fd.error();
       connection.fd = std::move(*fd);
       set_nonblocking(connection.fd.get());
@@ -373,7 +373,7 @@ Shape shape_of(uint32_t clients) {
 }
 
 Result<LoadResult> run_load(const LoadOptions& options) {
-  CHECK(!options.ports.empty());
+  CHECK(options.connect != nullptr);
   CHECK(options.shape.connections > 0 && options.shape.outstanding > 0 && options.shape.outstanding <= 64);
   auto run = std::make_unique<Run>(options);
   return run->go();

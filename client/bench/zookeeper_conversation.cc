@@ -1,4 +1,4 @@
-#include "tests/bench/zookeeper_conversation.h"
+#include "client/bench/zookeeper_conversation.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "client/bench/keys.h"
 #include "proto/zookeeper_codec.h"
-#include "tests/bench/keys.h"
 
 namespace quorate::bench {
 
