@@ -12,7 +12,7 @@ inline constexpr const char* kBenchLocksFolder = "/quorate-bench/locks";
 
 inline std::string bench_node_path(uint32_t key) {
   char path[48];
-  std::snprintf(path, sizeof(path), "/quorate-bench/k%04u", key);
+  std::snprintf(path, sizeof(path), "/quorate-bench/node-of-40-bytes-%08u", key);
   return path;
 }
 

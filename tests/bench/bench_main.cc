@@ -26,6 +26,7 @@
 #include "tests/bench/peers.h"
 #include "tests/bench/quorate_cluster.h"
 #include "tests/bench/report.h"
+#include "tests/bench/restart.h"
 #include "tests/bench/sessions.h"
 #include "tests/bench/waiters.h"
 
@@ -42,6 +43,7 @@ constexpr Duration kSystemWarmUp = std::chrono::seconds(5);
 constexpr int kFailoverRounds = 20;
 constexpr uint32_t kWaiters[] = {100, 1'000};
 constexpr uint32_t kKilledHolders = 5;
+constexpr uint32_t kRestartNodes = 1'000'000;
 const std::vector<uint32_t> kPeersClients{1, 64, 1024};
 constexpr std::pair<Work, uint32_t> kPeersLocks[] = {
     {Work::kLock, 1}, {Work::kLock, 256}, {Work::kHandOver, 100}};
@@ -85,6 +87,7 @@ class Bench {
       if (options_.wants("waiters")) waiters();
       if (options_.wants("sessions")) sessions();
       if (options_.wants("failover")) failover();
+      if (options_.wants("restart")) restart();
       progress("stopping the servers");
       if (!cluster_->stop()) failed("a server did not end cleanly after SIGTERM");
     }
@@ -141,7 +144,7 @@ class Bench {
     if (cluster_) return true;
     if (options_.quorated.empty() || cluster_failed_) return false;
     if (!wants_loads() && !options_.wants("idle") && !options_.wants("failover") &&
-        !options_.wants("sessions") && !options_.wants("waiters"))
+        !options_.wants("sessions") && !options_.wants("waiters") && !options_.wants("restart"))
       return false;
     progress("starting three servers");
     auto cluster = QuorateCluster::start(options_.quorated, options_.folder);
@@ -258,6 +261,15 @@ class Bench {
     }
   }
 
+  void restart() {
+    auto found = measure_restarts(*cluster_, kRestartNodes, progress);
+    if (found.ok()) {
+      report_.restart = std::move(*found);
+    } else {
+      failed("restart: " + found.error().message);
+    }
+  }
+
   template <class Measure>
   void disturbance(const std::string& name, Measure measure, std::optional<Disturbance>& figures) {
     auto measured = measure(options_.quorated, options_.folder + "/" + name,
@@ -324,7 +336,7 @@ int run(int argc, char** argv) {
   app.add_option("--only", options.only, "parts to run, a list; without it all")
       ->delimiter(',')
       ->check(CLI::IsMember({"set", "get", "mixed", "lock", "failover", "idle", "sessions", "floors",
-                             "checkpoint", "snapshot", "handover", "waiters"}));
+                             "checkpoint", "snapshot", "handover", "waiters", "restart"}));
   app.add_option("--attach", options.attach, "which server the clients connect to")
       ->check(CLI::IsMember({"leader", "all"}))
       ->capture_default_str();

@@ -90,9 +90,9 @@ TEST(EtcdConversation, AsksToPutAndToGet) {
   talk.open();
   std::string put, get;
   ByteWriter put_writer(put), get_writer(get);
-  put_bytes_field(put_writer, 1, "/quorate-bench/k0999");
+  put_bytes_field(put_writer, 1, "/quorate-bench/node-of-40-bytes-00000999");
   put_bytes_field(put_writer, 2, std::string(kValueBytes, 'v'));
-  put_bytes_field(get_writer, 1, "/quorate-bench/k0000");
+  put_bytes_field(get_writer, 1, "/quorate-bench/node-of-40-bytes-00000000");
   talk.conversation.request({Step::kSet, 999, 0}, talk.said);
   EXPECT_EQ(talk.next_call("/etcdserverpb.KV/Put", put), 3U);
   talk.conversation.request({Step::kCreate, 999, 1}, talk.said);

@@ -92,18 +92,18 @@ TEST(NativeConversation, EncodesEveryStepAsTheGeneratedClassesDo) {
   const api::Write create = ask(conversation, {Step::kCreate, 12, 0}).write();
   EXPECT_EQ(create.number(), 1U);
   EXPECT_EQ(create.acked_below(), 1U);
-  EXPECT_EQ(create.create().path(), "/quorate-bench/k0012");
+  EXPECT_EQ(create.create().path(), "/quorate-bench/node-of-40-bytes-00000012");
   EXPECT_EQ(create.create().data().size(), kValueBytes);
   EXPECT_TRUE(create.create().parents());
 
   const api::Write set = ask(conversation, {Step::kSet, 999, 1}).write();
   EXPECT_EQ(set.number(), 2U);
-  EXPECT_EQ(set.set().path(), "/quorate-bench/k0999");
+  EXPECT_EQ(set.set().path(), "/quorate-bench/node-of-40-bytes-00000999");
   EXPECT_EQ(set.set().data().size(), kValueBytes);
   EXPECT_EQ(set.set().version(), -1);
 
   const api::ClientFrame get = ask(conversation, {Step::kGet, 0, 2});
-  EXPECT_EQ(get.get().path(), "/quorate-bench/k0000");
+  EXPECT_EQ(get.get().path(), "/quorate-bench/node-of-40-bytes-00000000");
   EXPECT_TRUE(get.get().with_data());
 
   const api::ClientFrame acquire = ask(conversation, {Step::kAcquire, 5, 3});

@@ -18,33 +18,34 @@ constexpr useconds_t kAskEveryUs = 20'000;
 constexpr int kStopMs = 10'000;
 constexpr uint32_t kFrameBytesMax = 1U << 20;
 
-Error no_answer(Port port) {
-  return Error{ErrorCode::kUnavailable, "127.0.0.1:" + std::to_string(port) + " gives no status"};
-}
-
 }  // namespace
 
-Result<ServerView> ask_status(Port port) {
+Result<api::ServerFrame> ask(Port port, api::ClientFrame request) {
+  const Error none{ErrorCode::kUnavailable, "127.0.0.1:" + std::to_string(port) + " does not answer"};
   auto fd = connect_to_loopback(port);
   if (!fd.ok()) return fd.error();
   const timeval second{1, 0};
   ::setsockopt(fd->get(), SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
 
-  api::ClientFrame request;
   request.set_id(1);
-  request.mutable_status();
-  std::string bytes = request.SerializeAsString();
-  auto length = static_cast<uint32_t>(bytes.size());
-  std::string out(kNativeMagic);
-  out.append(reinterpret_cast<const char*>(&length), sizeof(length)).append(bytes);
-  if (!write_exactly(fd->get(), out.data(), out.size())) return no_answer(port);
-  if (!read_exactly(fd->get(), &length, sizeof(length)) || length > kFrameBytesMax) return no_answer(port);
-  bytes.resize(length);
-  if (!read_exactly(fd->get(), bytes.data(), length)) return no_answer(port);
-
+  const std::string out = std::string(kNativeMagic) + frame_of(request);
+  if (!write_exactly(fd->get(), out.data(), out.size())) return none;
+  uint32_t length = 0;
+  if (!read_exactly(fd->get(), &length, sizeof(length)) || length > kFrameBytesMax) return none;
+  std::string bytes(length, '\0');
   api::ServerFrame answer;
-  if (!answer.ParseFromString(bytes) || !answer.reply().has_status()) return no_answer(port);
-  const api::ServerStatus& status = answer.reply().status();
+  if (!read_exactly(fd->get(), bytes.data(), length) || !answer.ParseFromString(bytes)) return none;
+  return answer;
+}
+
+Result<ServerView> ask_status(Port port) {
+  api::ClientFrame request;
+  request.mutable_status();
+  const auto answer = ask(port, std::move(request));
+  if (!answer.ok()) return answer.error();
+  if (!answer->reply().has_status())
+    return Error{ErrorCode::kUnavailable, "127.0.0.1:" + std::to_string(port) + " gives no status"};
+  const api::ServerStatus& status = answer->reply().status();
   return ServerView{status.role() == static_cast<uint32_t>(raft::RoleName::kLeader),
                     status.leader(),
                     status.term(),

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "client/bench/net.h"
+#include "tests/bench/native_frames.h"
 #include "tests/bench/process.h"
 
 namespace quorate::bench {
@@ -30,6 +31,9 @@ struct ServerView {
   bool receiving = false;  // the state, from another server
 };
 
+// Asks the server on a connection of its own, without a session. Errors: kUnavailable when it does not answer
+// within a second.
+Result<api::ServerFrame> ask(Port port, api::ClientFrame request);
 // Asks the server on a connection of its own. Errors: kUnavailable when it does not answer within a second.
 Result<ServerView> ask_status(Port port);
 
@@ -42,9 +46,11 @@ class QuorateCluster {
   static Result<QuorateCluster> start(const std::string& quorated, const std::string& folder,
                                       const std::vector<std::string>& options = {});
 
+  const std::string& folder() const { return folder_; }
   Port port(size_t server) const { return client_ports_[server]; }
   std::vector<Port> ports() const { return {client_ports_.begin(), client_ports_.end()}; }
   const Child& process(size_t server) const { return processes_[server]; }
+  Child& process(size_t server) { return processes_[server]; }
   // Collects a killed server's process and starts it again over the same data.
   Status restart(size_t server);
   // Until all three know one leader and have applied what it had committed; gives the leader's position, 0

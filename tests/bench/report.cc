@@ -105,6 +105,24 @@ std::string json_hand_overs(const HandOvers& found) {
   return text + "]}";
 }
 
+std::string restart_text(const Restarts& found) {
+  std::vector<Cells> table{
+      {"restart of a server with " + with_commas(found.nodes) + " nodes", "to its first read", "bare scan"}};
+  for (size_t i = 0; i < found.restarts.size(); ++i)
+    table.push_back(
+        {format("round %zu", i + 1), format("%.2f s", found.restarts[i]), format("%.2f s", found.scans[i])});
+  return aligned(table);
+}
+
+std::string json_restart(const Restarts& found) {
+  std::string text = format(R"({"nodes": %u, "ratio": %.2f, "rounds": [)", found.nodes, found.ratio());
+  for (size_t i = 0; i < found.restarts.size(); ++i) {
+    text += (i == 0 ? "" : ", ") +
+            format(R"({"restart_s": %.3f, "scan_s": %.3f})", found.restarts[i], found.scans[i]);
+  }
+  return text + "]}";
+}
+
 std::string sessions_text(const SessionsFigures& figures);
 
 constexpr double kCheckpointRatioMax = 1.3, kSnapshotRatioMax = 1.5;
@@ -158,6 +176,10 @@ std::string aims(const Report& report) {
                      verdict(*report.idle_percent <= 3)});
   }
   if (report.sessions) add_session_aims(*report.sessions, table);
+  if (report.restart) {
+    table.push_back({"aim: a restart to the first read at most 7.0 x a bare scan of its store",
+                     format("%.1f x", report.restart->ratio()), verdict(report.restart->ratio() <= 7)});
+  }
   if (report.checkpoint)
     add_disturbance_aim("checkpoint of 100,000 changed nodes runs", *report.checkpoint, kCheckpointRatioMax,
                         table);
@@ -239,6 +261,7 @@ std::string as_table(const Report& report) {
     text += format("idle: %.1f %% of one core for all three servers\n", *report.idle_percent);
   if (!report.waiters.empty()) text += "\n" + hand_overs_text(report.waiters);
   if (report.sessions) text += "\n" + sessions_text(*report.sessions);
+  if (report.restart) text += "\n" + restart_text(*report.restart);
   if (report.checkpoint) text += disturbance_text("checkpoints", *report.checkpoint);
   if (report.snapshot) text += disturbance_text("snapshots", *report.snapshot);
   return text + aims(report);
@@ -277,6 +300,7 @@ std::string as_json(const Report& report) {
     text += "]";
   }
   if (report.sessions) text += ", \"sessions\": " + json_sessions(*report.sessions);
+  if (report.restart) text += ", \"restart\": " + json_restart(*report.restart);
   if (report.checkpoint) text += ", \"checkpoint\": " + json_disturbance(*report.checkpoint);
   if (report.snapshot) text += ", \"snapshot\": " + json_disturbance(*report.snapshot);
   return text + "}\n";

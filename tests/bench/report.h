@@ -11,6 +11,7 @@
 #include "tests/bench/floors.h"
 #include "tests/bench/machine.h"
 #include "tests/bench/report_text.h"
+#include "tests/bench/restart.h"
 #include "tests/bench/sessions.h"
 #include "tests/bench/waiters.h"
 
@@ -35,6 +36,7 @@ struct Report {
   std::optional<double> idle_percent;
   std::optional<SessionsFigures> sessions;
   std::vector<HandOvers> waiters;
+  std::optional<Restarts> restart;
   std::optional<Disturbance> checkpoint, snapshot;
 };
 

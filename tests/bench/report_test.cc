@@ -111,6 +111,25 @@ waiters for one lock  released, p50     p99  session closed, p50  killed, timeou
             std::string::npos);
 }
 
+TEST(Report, ARestartIsShownBesideABareScan) {
+  Report report;
+  report.restart = Restarts{1'000'000, {1.5, 1.2, 9}, {0.2, 0.3, 0.1}};
+  const std::string table = as_table(report);
+  EXPECT_NE(table.find(R"(
+restart of a server with 1,000,000 nodes  to its first read  bare scan
+round 1                                              1.50 s     0.20 s
+)"),
+            std::string::npos)
+      << table;
+  EXPECT_NE(table.find("7.5 x  missed"), std::string::npos) << table;
+  report.restart->restarts.front() = 1.4;
+  EXPECT_NE(as_table(report).find("7.0 x  met"), std::string::npos) << as_table(report);
+  EXPECT_NE(as_json(report).find(
+                R"("restart": {"nodes": 1000000, "ratio": 7.00, "rounds": [{"restart_s": 1.400, )"),
+            std::string::npos)
+      << as_json(report);
+}
+
 TEST(Report, WhatWasNotMeasuredIsLeftOut) {
   const std::string table = as_table(Report{});
   EXPECT_EQ(table.find("floor:"), std::string::npos);

@@ -72,10 +72,10 @@ struct Talk {
 TEST(ZookeeperConversation, AsksAsTheCodecDoes) {
   Talk talk;
   const zk::Request set = talk.ask({Step::kSet, 999, 1});
-  EXPECT_EQ(set.body,
-            zk::RequestBody(zk::SetData{"/quorate-bench/k0999", std::string(kValueBytes, 'v'), -1}));
+  EXPECT_EQ(set.body, zk::RequestBody(zk::SetData{"/quorate-bench/node-of-40-bytes-00000999",
+                                                  std::string(kValueBytes, 'v'), -1}));
   const zk::Request get = talk.ask({Step::kGet, 0, 2});
-  EXPECT_EQ(get.body, zk::RequestBody(zk::GetData{"/quorate-bench/k0000", false}));
+  EXPECT_EQ(get.body, zk::RequestBody(zk::GetData{"/quorate-bench/node-of-40-bytes-00000000", false}));
   EXPECT_NE(get.xid, set.xid);
   // Beyond the keys whose frames are made beforehand.
   const zk::Request far = talk.ask({Step::kGet, kKeys, 3});
@@ -111,7 +111,7 @@ TEST(ZookeeperConversation, ACreateMakesTheFoldersFirst) {
   EXPECT_EQ(std::get<zk::Create>(bench.body).path, "/quorate-bench");
   EXPECT_EQ(std::get<zk::Create>(locks.body).path, "/quorate-bench/locks");
   EXPECT_EQ(std::get<zk::Create>(lock.body).path, "/quorate-bench/locks/l0012");
-  EXPECT_EQ(std::get<zk::Create>(node.body).path, "/quorate-bench/k0012");
+  EXPECT_EQ(std::get<zk::Create>(node.body).path, "/quorate-bench/node-of-40-bytes-00000012");
   EXPECT_EQ(std::get<zk::Create>(node.body).data.size(), kValueBytes);
   // A folder may be there already; whether the node was says the answer.
   for (const zk::Request& folder : {bench, locks, lock})
