@@ -52,6 +52,7 @@ Client::Impl::Impl(Options the_options) : options(std::move(the_options)) {
   engine.request_timeout = options.request_timeout;
   engine.lost_margin = options.lost_margin;
   engine.on_session_lost = options.on_session_lost;
+  engine.on_endpoint = options.on_endpoint;
   engine.password = random_bytes(16);
   std::memcpy(&engine.seed, random_bytes(sizeof(engine.seed)).data(), sizeof(engine.seed));
   loop = std::make_unique<Loop>(std::move(engine), std::move(places));

@@ -11,6 +11,7 @@ Engine::Engine(EngineOptions options, Instant now)
     : options_(std::move(options)),
       random_(options_.seed),
       rotation_(options_.endpoints.size()),
+      endpoint_works_(options_.endpoints.size()),
       last_heard_(now),
       timeout_(options_.session_timeout) {
   CHECK(options_.password.size() == 16);
@@ -190,7 +191,7 @@ void Engine::received(Instant now, const api::ServerFrame& frame) {
       if (judge(static_cast<ErrorCode>(frame.session_end().code())) == Verdict::kSessionLost)
         lose_session(now, "the cluster ended the session");
       else
-        fail_link(now, ErrorCode::kUnavailable, "the session was attached elsewhere");
+        fail_link(now, ErrorCode::kUnavailable, "the session was attached elsewhere", Fault::kSession);
       break;
     case api::ServerFrame::BODY_NOT_SET:
       break;  // of a later version: nothing that was asked for
@@ -204,7 +205,7 @@ void Engine::on_reply(Instant now, const api::Reply& reply) {
   Verdict verdict = Verdict::kFinal;
   if (writes_.owns(reply.id())) {
     verdict = writes_.on_reply(now, reply, random_);
-    if (verdict == Verdict::kFinal && reply.code() == 0) rotation_.worked();
+    if (verdict == Verdict::kFinal && reply.code() == 0) endpoint_works();
   } else if (const auto it = reads_.find(reply.id());
              it != reads_.end() && !unsent_reads_.contains(it->first)) {
     verdict = judge(error_of(reply).code);
@@ -225,7 +226,7 @@ void Engine::on_read_reply(Instant now, std::map<uint64_t, Read>::iterator it, c
     it->second.not_before = now + back_off(random_, ++it->second.refusals);
     return;
   }
-  rotation_.worked();
+  endpoint_works();
   Read read = std::move(it->second);
   reads_.erase(it);
   on_watch_reply(read, reply);

@@ -43,6 +43,7 @@ struct EngineOptions {
   std::string password;  // 16 random bytes
   uint64_t seed = 0;     // for the jitter of pauses
   std::function<void()> on_session_lost;
+  std::function<void(const std::string& endpoint, const Error& trouble)> on_endpoint;
 };
 
 // A clock of ours may run this much slower than the leader's: the share of the timeout that a lease gives up.
@@ -195,7 +196,12 @@ class Engine {
 
   // engine_link.cc: the connection and the session
   void start_connecting(Instant now);
-  void fail_link(Instant now, ErrorCode code, const std::string& why);
+  // Whose fault it is decides whether the endpoint counts as one that does not work.
+  enum class Fault { kEndpoint, kSession };
+  void fail_link(Instant now, ErrorCode code, const std::string& why, Fault fault = Fault::kEndpoint);
+  // It does what it is there for.
+  void endpoint_works();
+  void endpoint_fails(const Error& why);
   void link_ready(Instant now);
   api::ClientFrame& send_control(Instant now, uint64_t& id, Instant& sent_at);
   void open_or_ping(Instant now);
@@ -247,6 +253,8 @@ class Engine {
   const EngineOptions options_;
   Random random_;
   Rotation rotation_;
+  // As they were told; none: not yet.
+  std::vector<std::optional<bool>> endpoint_works_;
   RequestIds ids_;
   Sink sink_;
   bool drop_ = false;

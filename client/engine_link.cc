@@ -27,9 +27,26 @@ void Engine::start_connecting(Instant now) {
   link_deadline_ = now + std::min({kConnectMax, options_.request_timeout / 3, options_.session_timeout / 4});
 }
 
+void Engine::endpoint_works() {
+  rotation_.worked();
+  std::optional<bool>& told = endpoint_works_[rotation_.current()];
+  if (!options_.on_endpoint || told == true) return;
+  told = true;
+  tell([call = options_.on_endpoint, name = endpoint()] { call(name, Error{}); });
+}
+
+void Engine::endpoint_fails(const Error& why) {
+  std::optional<bool>& told = endpoint_works_[rotation_.current()];
+  if (!options_.on_endpoint || told == false) return;
+  told = false;
+  tell([call = options_.on_endpoint, name = endpoint(), why] { call(name, why); });
+}
+
 // Whatever was asked on this connection is asked again on the next.
-void Engine::fail_link(Instant now, ErrorCode code, const std::string& why) {
-  if (code == ErrorCode::kNoQuorum || code == ErrorCode::kNotLeader) no_quorum_at_ = now;
+void Engine::fail_link(Instant now, ErrorCode code, const std::string& why, Fault fault) {
+  const bool no_quorum = code == ErrorCode::kNoQuorum || code == ErrorCode::kNotLeader;
+  if (no_quorum) no_quorum_at_ = now;
+  if (!no_quorum && fault == Fault::kEndpoint) endpoint_fails({code, why});
   trouble_ = Error{code, endpoint() + ": " + why};
   if (link_ != Link::kIdle && link_ != Link::kPausing) drop_ = true;
   // What was to be sent on it can not be sent on another one.
@@ -118,7 +135,7 @@ void Engine::on_control_reply(Instant now, const api::Reply& reply) {
   if (is_open && !error.ok()) session_state_ = SessionState::kNone;
 
   if (error.ok()) {
-    rotation_.worked();
+    endpoint_works();
     control_refusals_ = 0;
     if (is_open || is_attach) {
       session_ = is_open ? SessionId(reply.outcome().session()) : session_;
@@ -161,7 +178,7 @@ void Engine::lose_session(Instant now, const std::string& why) {
   if (options_.on_session_lost) sink_.completions.push_back(options_.on_session_lost);
   // The server would count this connection as the session's.
   if (link_ == Link::kAttaching || link_ == Link::kReady)
-    fail_link(now, ErrorCode::kUnavailable, "the session is over");
+    fail_link(now, ErrorCode::kUnavailable, "the session is over", Fault::kSession);
 }
 
 }  // namespace quorate::client

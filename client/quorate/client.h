@@ -56,6 +56,11 @@ struct Options {
   // Called once, on the background thread, when the session is lost: by time-out or because the cluster ended
   // it.
   std::function<void()> on_session_lost;
+  // Called on the background thread with an endpoint (as it stands above) that turns out not to work, and
+  // why: no connection, or no answer, or a server that refuses to serve. Another is tried, and this one again
+  // in its turn; it is told once, until it works again. That is told with kOk, and so is the first one that
+  // works. Not told: a server that has no quorum, and what status() and transfer() find.
+  std::function<void(const std::string& endpoint, const Error& trouble)> on_endpoint{};
   // How many calls may be under way at once, those that wait for a lock too; one more: kLimitReached.
   size_t outstanding_calls_max = 10'000;
 };
