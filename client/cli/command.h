@@ -90,6 +90,7 @@ void add_session_commands(CLI::App& app, const Globals& globals, Action& action)
 void add_tree_command(CLI::App& app, const Globals& globals, Action& action);
 void add_txn_command(CLI::App& app, const Globals& globals, Action& action);
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action);
+void add_digest_command(CLI::App& app, const Globals& globals, Action& action);
 void add_top_command(CLI::App& app, const Globals& globals, Action& action);
 void add_bench_command(CLI::App& app, const Globals& globals, Action& action);
 void add_import_commands(CLI::App& app, const Globals& globals, Action& action);

@@ -92,6 +92,7 @@ CommandLine::CommandLine(const ShellSurroundings* shell)
   add_bench_command(app_, globals_, action_);
   add_session_commands(app_, globals_, action_);
   add_snapshot_commands(app_, globals_, action_);
+  add_digest_command(app_, globals_, action_);
   add_import_commands(app_, globals_, action_);
   if (shell == nullptr) {
     add_shell_command(app_, globals_, action_);
