@@ -27,10 +27,10 @@ int no_quorum(const ClusterView& view) {
   if (view.nobody_answered()) {
     std::string all;
     for (const auto& [address, problem] : view.unknown) all += (all.empty() ? "" : "; ") + problem;
-    return fail(kNoService,
+    return fail(kNoService, ErrorCode::kUnavailable,
                 "no server reachable: " + all + " (is one running there? name others with --endpoints)");
   }
-  return fail(kNoService,
+  return fail(kNoService, ErrorCode::kNoQuorum,
               "no quorum: no leader that a majority of the " + std::to_string(view.voters) +
                   " voters follows, and " + std::to_string(view.reachable_voters) +
                   " of them answer; each line is that server's own view" +
@@ -67,9 +67,11 @@ nlohmann::json view_json(const ClusterView& view) {
 int status(const Globals& globals) {
   const CommandClient client(globals);
   const ClusterView view = look_at_cluster(globals, client);
+  if (view.nobody_answered()) return no_quorum(view);
   if (globals.json) {
     print_json(view_json(view));
-  } else if (!view.nobody_answered()) {
+    return view.leader ? kDone : kNoService;
+  } else {
     std::vector<std::vector<std::string>> rows{{"ID", "ADDRESS", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG"}};
     for (const auto& [id, server] : view.servers) {
       std::vector<std::string> row{std::to_string(id.value()), server.address.empty() ? "-" : server.address,
@@ -109,7 +111,9 @@ int health(const Globals& globals) {
     if (!server.status)
       return say("degraded", name + " does not answer; " + answer + ", " + leader, kAnswerIsNo);
     if (!server.status->may_vote && !server.learner)
-      return say("degraded", name + " may not vote: its data folder was wiped, or has not recovered yet; " + leader, kAnswerIsNo);
+      return say("degraded",
+                 name + " may not vote: its data folder was wiped, or has not recovered yet; " + leader,
+                 kAnswerIsNo);
     if (server.status->receiving)
       return say("degraded", name + " is getting the state from another server; " + leader, kAnswerIsNo);
     if (lag(*view.leader_status(), *server.status) > kLagOfDegraded)
@@ -132,6 +136,10 @@ int transfer(const Globals& globals, uint32_t target) {
   if (ServerId(target) != from) {
     const Status moved = client->transfer(view.servers.at(from).address, ServerId(target));
     if (!moved.ok()) return report("", moved.error());
+    client.show([target] {
+      return target == 0 ? std::string("waiting for another leader")
+                         : "waiting for server " + std::to_string(target) + " to lead";
+    });
     // The old leader has answered; the others may hear of the new one a moment later.
     const auto until = std::chrono::steady_clock::now() + globals.request_timeout;
     do {
@@ -141,13 +149,14 @@ int transfer(const Globals& globals, uint32_t target) {
     } while (std::chrono::steady_clock::now() < until);
   }
   if (!view.leader) return no_quorum(view);
+  if (*view.leader == from && ServerId(target) != from)
+    return fail(kAnswerIsNo, "leadership has not moved: server " + std::to_string(from.value()) +
+                                 " leads (see: quorate cluster status)");
   if (globals.json)
     print_json({{"leader", view.leader->value()}, {"address", view.servers.at(*view.leader).address}});
   else
     print_line("server " + std::to_string(view.leader->value()) + " at " +
                view.servers.at(*view.leader).address + " leads");
-  if (*view.leader == from && ServerId(target) != from)
-    return fail(kAnswerIsNo, "leadership has not moved (see: quorate cluster status)");
   return kDone;
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 
+#include "client/cli/endpoints.h"
 #include "client/cli/progress.h"
 #include "client/cli/signals.h"
 #include "kv/acl.h"
@@ -21,8 +23,13 @@
 
 namespace quorate::cli {
 
-client::Options Globals::client_options() const {
+client::Options Globals::client_options(std::shared_ptr<Endpoints> told) const {
   client::Options options;
+  if (!told && !quiet) told = std::make_shared<Endpoints>(endpoints.size(), Endpoints::Tell::kAtOnce);
+  if (told)
+    options.on_endpoint = [told](const std::string& endpoint, const Error& trouble) {
+      told->changed(endpoint, trouble);
+    };
   options.endpoints = endpoints;
   options.session_timeout = session_timeout;
   options.request_timeout = request_timeout;
@@ -137,45 +144,110 @@ Result<std::vector<client::Credential>> read_credentials(const std::string& file
   return credentials;
 }
 
-int fail(int code, std::string_view sentence) {
+namespace {
+
+std::atomic<bool> errors_as_json = false;
+
+// Of a failure that has no code of its own.
+std::string_view name_of_exit(int code) {
+  switch (code) {
+    case kAnswerIsNo:
+      return "answer-is-no";
+    case kWrongUsage:
+      return "wrong-usage";
+    case kNoService:
+      return "no-service";
+    case kUnknownOutcome:
+      return error_name(ErrorCode::kOutcomeUnknown);
+    case kDeniedAccess:
+      return error_name(ErrorCode::kDenied);
+    case kExitNotObtained:
+      return "not-obtained";
+    case kExitLockFailed:
+      return "lock-lost";
+    case kExitCannotRun:
+      return "cannot-run";
+    case kExitNotFound:
+      return "not-found";
+    default:
+      return code > kExitSignal ? "interrupted" : "failed";
+  }
+}
+
+std::string one_line(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+void write_error(const std::string& line) {
+  const auto ours = clear_progress();
+  std::cout.flush();
+  std::cerr << line + "\n" << std::flush;
+}
+
+// One line, whatever a path or a server's sentence has in it.
+std::string for_people(std::string_view sentence) {
   std::string line = "quorate: " + std::string(sentence);
-  // One line, whatever a path or a server's sentence has in it.
   std::replace_if(
       line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
       ' ');
-  clear_progress();
-  std::cout.flush();
-  std::cerr << (in_colour(STDERR_FILENO) ? "\033[31m" + line + "\033[0m" : line) << '\n';
+  return line;
+}
+
+int fail_as(int code, std::string_view name, std::string_view sentence) {
+  if (errors_as_json) {
+    print_json_beside({{"error", {{"code", name}, {"exit_code", code}, {"message", sentence}}}});
+    return code;
+  }
+  const std::string line = for_people(sentence);
+  write_error(in_colour(STDERR_FILENO) ? "\033[31m" + line + "\033[0m" : line);
   return code;
+}
+
+}  // namespace
+
+ErrorForm::ErrorForm(bool json) : before_(errors_as_json.exchange(json)) {}
+ErrorForm::~ErrorForm() { errors_as_json = before_; }
+
+int fail(int code, std::string_view sentence) { return fail_as(code, name_of_exit(code), sentence); }
+int fail(int code, ErrorCode error, std::string_view sentence) {
+  return fail_as(code, error_name(error), sentence);
+}
+
+void print_json_beside(const nlohmann::json& value) { write_error(one_line(value)); }
+
+void note(std::string_view sentence) {
+  if (errors_as_json)
+    print_json_beside({{"notice", {{"message", sentence}}}});
+  else
+    write_error(for_people(sentence));
 }
 
 int report(std::string_view subject, const Error& error) {
   const std::string what(subject);
   switch (error.code) {
     case ErrorCode::kNoNode:
-      return fail(kAnswerIsNo, what + ": no such node (create it with: quorate create " + what + ")");
+      return fail(kAnswerIsNo, error.code,
+                  what + ": no such node (create it with: quorate create " + what + ")");
     case ErrorCode::kNodeExists:
-      return fail(kAnswerIsNo,
+      return fail(kAnswerIsNo, error.code,
                   what + ": the node exists already (change it with: quorate set " + what + " DATA)");
     case ErrorCode::kBadVersion:
-      return fail(kAnswerIsNo,
+      return fail(kAnswerIsNo, error.code,
                   what + ": the node has another version (see it with: quorate stat " + what + ")");
     case ErrorCode::kNotEmpty:
-      return fail(kAnswerIsNo,
+      return fail(kAnswerIsNo, error.code,
                   what + ": the node has children (delete them too with: quorate deleteall " + what + ")");
     default:
-      return fail(exit_code(error.code), (what.empty() ? "" : what + ": ") + error.message);
+      return fail(exit_code(error.code), error.code, (what.empty() ? "" : what + ": ") + error.message);
   }
 }
 
 void print_line(std::string_view line) {
-  clear_progress();
+  const auto ours = clear_progress();
   std::cout << line << '\n' << std::flush;
 }
 
-void print_json(const nlohmann::json& value) {
-  print_line(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
+void print_json(const nlohmann::json& value) { print_line(one_line(value)); }
 
 bool in_colour(int descriptor) {
   const char* const refused = std::getenv("NO_COLOR");

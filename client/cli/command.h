@@ -2,6 +2,7 @@
 // errors are printed.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -23,6 +24,8 @@ namespace quorate::cli {
 using client::Client;
 using std::chrono::milliseconds;
 
+class Endpoints;
+class Progress;
 class SharedClient;
 
 enum Exit : int {
@@ -49,28 +52,51 @@ struct Globals {
   milliseconds request_timeout{5'000};
   std::vector<client::Credential> credentials;
   SharedClient* shared = nullptr;  // the shell's, whose line this is
+  bool quiet = false;              // neither progress nor endpoints that do not work are told
 
-  client::Options client_options() const;
+  // `told`: who is told of the endpoints; else that is said at once on stderr.
+  client::Options client_options(std::shared_ptr<Endpoints> told = nullptr) const;
 };
 
 // The client of one command: its own, or the shell's. Each call looks first whether a signal came that a
 // shell remembers (signals.h), and throws Interrupted then: so a command of many calls ends between two of
-// them.
+// them. On a terminal a call of a command that takes longer than a second tells so, or what show() was told.
 //
 // Thread safety: as that of Client.
 class CommandClient {
  public:
+  // Lives as long as a call: client->get(path).
+  class Call {
+   public:
+    explicit Call(const CommandClient& of);
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    Client* operator->() const { return of_.client_; }
+
+   private:
+    const CommandClient& of_;
+  };
+
   explicit CommandClient(const Globals& globals, std::function<void()> on_session_lost = {});
   ~CommandClient();
   CommandClient(const CommandClient&) = delete;
   CommandClient& operator=(const CommandClient&) = delete;
 
+  // For what makes calls of its own.
   Client& operator*() const;
-  Client* operator->() const { return &**this; }
+  Call operator->() const { return Call(*this); }
+  // How far the command is, for a terminal.
+  void show(const std::function<std::string()>& text) const;
 
  private:
+  std::string waiting_text(const std::string& told) const;
+
+  std::shared_ptr<Endpoints> endpoints_;
   std::unique_ptr<Client> own_;
   Client* client_;
+  mutable std::atomic<int> calls_ = 0;  // under way
+  std::unique_ptr<Progress> progress_;  // last: its thread asks for the others
 };
 
 // A command, ready to run after the command line was parsed. Returns the exit code.
@@ -96,7 +122,7 @@ void add_bench_command(CLI::App& app, const Globals& globals, Action& action);
 void add_import_commands(CLI::App& app, const Globals& globals, Action& action);
 
 void add_shell_command(CLI::App& app, const Globals& globals, Action& action);
-void add_completion_command(CLI::App& app, Action& action);
+void add_completion_command(CLI::App& app, const Globals& globals, Action& action);
 
 struct LockWish {
   std::string path;
@@ -126,9 +152,28 @@ std::vector<std::string> split_list(const std::string& list);
 // kInvalidArgument, which never has the password in it.
 Result<std::vector<client::Credential>> read_credentials(const std::string& file);
 
-// One line on stderr: "quorate: SUBJECT: what is wrong (what to do)". Returns the exit code.
+// What is wrong, on stderr: one line, "quorate: SUBJECT: what is wrong (what to do)", or with --json one
+// object on one line. Returns the exit code.
 int report(std::string_view subject, const Error& error);
+// Without a code of its own, the error is named after the exit code.
 int fail(int exit_code, std::string_view sentence);
+int fail(int exit_code, ErrorCode code, std::string_view sentence);
+// What is worth a line on stderr and ends nothing; with --json a "notice" in place of the "error".
+void note(std::string_view sentence);
+// On stderr, where stdout belongs to somebody else: the command of a `run`.
+void print_json_beside(const nlohmann::json& value);
+
+// In which form report(), fail() and note() write while it lives: that of the line that runs.
+class ErrorForm {
+ public:
+  explicit ErrorForm(bool json);
+  ~ErrorForm();
+  ErrorForm(const ErrorForm&) = delete;
+  ErrorForm& operator=(const ErrorForm&) = delete;
+
+ private:
+  const bool before_;
+};
 
 // A line on stdout, at once. Errors of stdout end the program as a closed pipe does others.
 void print_line(std::string_view line);

@@ -96,9 +96,9 @@ CommandLine::CommandLine(const ShellSurroundings* shell)
   add_import_commands(app_, globals_, action_);
   if (shell == nullptr) {
     add_shell_command(app_, globals_, action_);
-    add_completion_command(app_, action_);
+    add_completion_command(app_, globals_, action_);
   } else {
-    shell->add_builtins(app_, action_);
+    shell->add_builtins(app_, globals_, action_);
     resolve_paths();
   }
 }
@@ -174,8 +174,10 @@ int CommandLine::run(std::vector<std::string> arguments) {
       at = at->get_subcommands().front();
       command_names += " " + at->get_name();
     }
+    const ErrorForm form(globals_.json || app_.get_option("--json")->count() > 0);
     return fail(kWrongUsage, usage_problem(app_, error) + " (see: " + command_names + " --help)");
   }
+  const ErrorForm form(globals_.json);
   if (const int code = take_globals(); code != kDone) return code;
   return action_();
 }

@@ -19,7 +19,7 @@ struct ShellSurroundings {
   Globals globals;           // what the shell was started with, and its client
   std::string folder = "/";  // where paths begin that do not begin with /
   // The commands that only a shell has.
-  std::function<void(CLI::App&, Action&)> add_builtins;
+  std::function<void(CLI::App&, const Globals&, Action&)> add_builtins;
 };
 
 class CommandLine {

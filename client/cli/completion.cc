@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "client/cli/completion.h"
 #include "client/cli/shell_path.h"
@@ -146,6 +147,7 @@ std::vector<std::string> completions(const CLI::App& app, Globals globals, const
 int print_completions(const CLI::App& app, std::vector<std::string> words) {
   Globals globals;
   globals.request_timeout = kCompletionPatience;
+  globals.quiet = true;
   if (words.empty()) words.emplace_back();
   // As if they stood first on the line.
   if (const char* const file = std::getenv("QUORATE_CREDENTIALS"))
@@ -156,23 +158,23 @@ int print_completions(const CLI::App& app, std::vector<std::string> words) {
   return kDone;
 }
 
-void add_completion_command(CLI::App& app, Action& action) {
+void add_completion_command(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* completion =
       app.add_subcommand("completion", "print what a shell needs to complete commands and paths");
   completion->require_subcommand(1);
-  completion->add_subcommand("bash", "for ~/.bashrc: source <(quorate completion bash)")->callback([&action] {
-    action = [] {
-      print_line(kBash);
-      return static_cast<int>(kDone);
-    };
-  });
-  completion->add_subcommand("zsh", "for ~/.zshrc, behind compinit: source <(quorate completion zsh)")
-      ->callback([&action] {
-        action = [] {
-          print_line(kZsh);
-          return static_cast<int>(kDone);
-        };
-      });
+  const auto add = [&](const std::string& shell, const std::string& help, const char* script) {
+    completion->add_subcommand(shell, help)->callback([&globals, &action, shell, script] {
+      action = [&globals, shell, script] {
+        if (globals.json)
+          print_json({{"shell", shell}, {"script", script}});
+        else
+          print_line(script);
+        return static_cast<int>(kDone);
+      };
+    });
+  };
+  add("bash", "for ~/.bashrc: source <(quorate completion bash)", kBash);
+  add("zsh", "for ~/.zshrc, behind compinit: source <(quorate completion zsh)", kZsh);
 }
 
 }  // namespace quorate::cli

@@ -54,8 +54,9 @@ int create(const Globals& globals, const DataArguments& args) {
   const CommandClient client(globals, [&signals] { signals.wake(); });
   const Result<client::Created> made = client->create(args.path, *data, create_options);
   if (made.code() == ErrorCode::kNoNode)
-    return fail(kAnswerIsNo, args.path + ": its parent does not exist (make it too with: quorate create -p " +
-                                 args.path + ")");
+    return fail(
+        kAnswerIsNo, made.code(),
+        args.path + ": its parent does not exist (make it too with: quorate create -p " + args.path + ")");
   if (!made.ok()) return report(args.path, made.error());
   if (globals.json)
     print_json({{"path", made->path}, {"stat", stat_json(made->stat)}});
@@ -107,7 +108,7 @@ int remove(const Globals& globals, const DataArguments& args) {
   const CommandClient client(globals);
   const Status done = client->remove(args.path, args.version);
   if (done.code() == ErrorCode::kNoNode)
-    return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
+    return fail(kAnswerIsNo, done.code(), args.path + ": no such node: nothing to delete");
   if (!done.ok()) return report(args.path, done.error());
   if (globals.json) print_json({{"path", args.path}, {"deleted", 1}});
   return kDone;
@@ -117,7 +118,7 @@ int remove_all(const Globals& globals, const DataArguments& args) {
   const CommandClient client(globals);
   const Status done = client->remove_all(args.path);
   if (done.code() == ErrorCode::kNoNode)
-    return fail(kAnswerIsNo, args.path + ": no such node: nothing to delete");
+    return fail(kAnswerIsNo, done.code(), args.path + ": no such node: nothing to delete");
   if (!done.ok()) return report(args.path, done.error());
   if (globals.json) print_json({{"path", args.path}, {"deleted", true}});
   return kDone;
@@ -138,6 +139,7 @@ Status list_tree(const CommandClient& client, const std::string& path, std::vect
   if (Status status = list_children(client, path, names); !status.ok()) return status;
   for (const std::string& name : names) {
     paths.push_back(kv::join_path(path, name));
+    client.show([&paths] { return std::to_string(paths.size()) + " nodes"; });
     const Status status = list_tree(client, std::string(paths.back()), paths);
     if (!status.ok() && status.code() != ErrorCode::kNoNode) return status;
   }

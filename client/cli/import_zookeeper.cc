@@ -217,7 +217,7 @@ int Importer::failed(const Error& error) {
   }
   if (error.code == ErrorCode::kNoNode) {
     if (kept) (void)journal_.remove();
-    return fail(kAnswerIsNo, error.message);
+    return fail(kAnswerIsNo, error.code, error.message);
   }
   if (error.code != ErrorCode::kUnavailable || !kept) return report("", error);
   return report("",
@@ -254,6 +254,7 @@ int Importer::tell_imported(const server::LoadedBackup& backup, const Comparison
     for (const LeftOut& each : left_out_) print_line("left out: " + each.path + ": " + each.why);
   }
   if (left_out_count_ == 0) return kDone;
+  if (globals_.json) return kDeniedAccess;  // left_out says it
   return fail(kDeniedAccess,
               std::to_string(left_out_count_) +
                   " nodes were left out, with all below them; name a super user with --auth-file "
@@ -311,6 +312,7 @@ int Importer::verify() {
     for (const std::string& path : comparison->paths) print_line("differs: " + path);
   }
   if (comparison->same()) return kDone;
+  if (globals_.json) return kAnswerIsNo;
   return fail(kAnswerIsNo, std::to_string(comparison->differing) + " nodes differ");
 }
 

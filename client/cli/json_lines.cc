@@ -128,11 +128,10 @@ class Exporter {
                      path +
                          ": its list of permissions is shown without its digests; ask as somebody who may "
                          "administer it (--credentials)"};
-    if (&out_ == &std::cout) clear_progress();
-    out_ << line_of(path, node->data, acl->acl) << '\n';
+    write(line_of(path, node->data, acl->acl));
     if (!out_) return Error{ErrorCode::kIo, "cannot write: the disk is full, or the pipe is closed"};
     ++nodes;
-    progress_.show([this] { return std::to_string(nodes) + " nodes"; });
+    client_.show([this] { return std::to_string(nodes) + " nodes"; });
     if (node->stat.children == 0) return {};
     std::vector<std::string> names;
     Status listed = client_->for_each_child(path, [&](const std::string& name) {
@@ -150,9 +149,14 @@ class Exporter {
   uint64_t nodes = 0;
 
  private:
+  void write(const std::string& line) {
+    // The terminal may have a line of progress on it.
+    const auto ours = &out_ == &std::cout ? clear_progress() : std::unique_lock<std::mutex>();
+    out_ << line << '\n';
+  }
+
   const CommandClient client_;
   std::ostream& out_;
-  Progress progress_;
 };
 
 // ---- import
@@ -186,7 +190,7 @@ class LineImporter {
     if (!done.ok()) return problem(done);
     written += batch_.multi.operations().size();
     batch_ = {};
-    progress_.show([this] { return std::to_string(made + overwritten) + " nodes"; });
+    client_.show([this] { return std::to_string(made + overwritten) + " nodes"; });
     return {};
   }
 
@@ -231,7 +235,6 @@ class LineImporter {
   const ImportLinesArguments& args_;
   const CommandClient client_;
   Batch batch_;
-  Progress progress_;
 };
 
 Result<std::vector<Line>> read_lines(const std::string& file) {
@@ -293,7 +296,7 @@ int import_lines(const Globals& globals, const ImportLinesArguments& args) {
   if (!done.ok()) {
     std::string what = done.error().message;
     if (importer.written > 0) what += " (what stands before in the file may be written already)";
-    return fail(exit_code(done.code()), what);
+    return fail(exit_code(done.code()), done.code(), what);
   }
   if (globals.json)
     print_json(

@@ -47,7 +47,8 @@ int show(const Globals& globals, const std::string& path) {
   const CommandClient client(globals);
   const Result<LockInfo> lock = client->lock_show(path);
   if (lock.code() == ErrorCode::kNoNode)
-    return fail(kAnswerIsNo, path + ": no such lock: nobody ever took it (see: quorate lock ls)");
+    return fail(kAnswerIsNo, lock.code(),
+                path + ": no such lock: nobody ever took it (see: quorate lock ls)");
   if (!lock.ok()) return report(path, lock.error());
   if (globals.json) {
     print_json(lock_json(*lock));
@@ -113,7 +114,9 @@ int verify(const Globals& globals, const std::string& path, uint64_t token) {
 int break_lock(const Globals& globals, const std::string& path, uint64_t token) {
   const CommandClient client(globals);
   const Status broken = client->break_lock(path, Token(token));
-  return broken.ok() ? kDone : report(path, broken.error());
+  if (!broken.ok()) return report(path, broken.error());
+  if (globals.json) print_json({{"path", path}, {"token", token}, {"broken", true}});
+  return kDone;
 }
 
 std::string sessions_text(const std::vector<SessionId>& sessions, const char* between) {

@@ -69,7 +69,7 @@ int lock_history(const Globals& globals, const std::string& path) {
   const CommandClient client(globals);
   const Result<LockHistory> history = client->lock_history(path);
   if (!history.ok()) return report(path, history.error());
-  if (history->places.empty())
+  if (history->places.empty() && !globals.json)
     return fail(kAnswerIsNo, path + ": nobody is known to have taken this lock: " + reach_text(*history));
   if (globals.json) {
     nlohmann::json places = nlohmann::json::array();
@@ -78,7 +78,7 @@ int lock_history(const Globals& globals, const std::string& path) {
                 {"since", history->since.value()},
                 {"complete", history->complete.value()},
                 {"places", places}});
-    return kDone;
+    return history->places.empty() ? kAnswerIsNo : kDone;
   }
   print_line(reach_text(*history));
   std::vector<std::vector<std::string>> rows{

@@ -27,8 +27,9 @@ int set_acl(const Globals& globals, const PermissionArguments& args) {
   const CommandClient client(globals);
   const Result<client::Stat> stat = client->set_acl(args.path, *acl, args.version);
   if (stat.code() == ErrorCode::kBadVersion)
-    return fail(kAnswerIsNo, args.path + ": the list has another version (see aversion in: quorate stat " +
-                                 args.path + ")");
+    return fail(
+        kAnswerIsNo, stat.code(),
+        args.path + ": the list has another version (see aversion in: quorate stat " + args.path + ")");
   if (!stat.ok()) return report(args.path, stat.error());
   if (globals.json) print_json({{"path", args.path}, {"stat", stat_json(*stat)}});
   return kDone;
@@ -98,6 +99,10 @@ int show_quota(const Globals& globals, const PermissionArguments& args) {
   const CommandClient client(globals);
   const Result<std::optional<Quota>> found = client->get_quota(args.path);
   if (!found.ok()) return report(args.path, found.error());
+  if (!*found && globals.json) {
+    print_json({{"path", args.path}, {"count", nullptr}, {"bytes", nullptr}});
+    return kAnswerIsNo;
+  }
   if (!*found)
     return fail(kAnswerIsNo, args.path + ": there is no quota (set one with: quorate quota set " + args.path +
                                  " --count N)");

@@ -81,7 +81,7 @@ int show(const Globals& globals, const std::string& base, const std::string& nam
     nlohmann::json out = nlohmann::json::array();
     for (const ServiceInstance& each : *instances) out.push_back(instance_json(each));
     print_json(out);
-    return kDone;
+    return instances->empty() ? kAnswerIsNo : kDone;
   }
   if (instances->empty())
     return fail(kAnswerIsNo, name + ": no instance is registered (see: quorate service ls)");
@@ -107,8 +107,8 @@ int resolve(const Globals& globals, const ResolveWish& wish) {
         wish.tag.empty() || std::find(each.tags.begin(), each.tags.end(), wish.tag) != each.tags.end();
     return !each.enabled || !tagged;
   });
-  if (instances->empty()) return fail(kAnswerIsNo, wish.name + ": no instance is up");
-  if (!wish.pick.empty()) {
+  if (instances->empty() && !globals.json) return fail(kAnswerIsNo, wish.name + ": no instance is up");
+  if (!instances->empty() && !wish.pick.empty()) {
     uint64_t random = 0;
     if (getrandom(&random, sizeof(random), 0) != sizeof(random)) return fail(kNoService, "no random bytes");
     const client::Pick how = wish.pick == "weighted" ? client::Pick::kWeighted : client::Pick::kRandom;
@@ -118,7 +118,7 @@ int resolve(const Globals& globals, const ResolveWish& wish) {
   for (const ServiceInstance& each : *instances)
     globals.json ? out.push_back(instance_json(each)) : print_line(place_text(each));
   if (globals.json) print_json(out);
-  return kDone;
+  return instances->empty() ? kAnswerIsNo : kDone;
 }
 
 // What each line of `watch` says of an instance.
@@ -171,9 +171,11 @@ int drain(const Globals& globals, const std::string& base, const std::string& na
   const CommandClient client(globals);
   const Status set = Registry(*client, base).set_enabled(name, id, undo);
   if (set.code() == ErrorCode::kNoNode)
-    return fail(kAnswerIsNo,
+    return fail(kAnswerIsNo, set.code(),
                 name + ": no instance " + id + " is registered (see: quorate service show " + name + ")");
-  return set.ok() ? kDone : report(name, set.error());
+  if (!set.ok()) return report(name, set.error());
+  if (globals.json) print_json({{"name", name}, {"id", id}, {"enabled", undo}});
+  return kDone;
 }
 
 std::string this_host() {

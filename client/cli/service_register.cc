@@ -1,6 +1,6 @@
 // service register: an instance in the registry for as long as this runs, its command runs, and its check
 // succeeds.
-#include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "client/cli/child.h"
 #include "client/cli/command.h"
@@ -16,13 +16,12 @@ using client::Registry;
 // A registration is tried again behind this, and the command's end is looked at.
 constexpr int kLookEveryMs = 500;
 
-void say(const std::string& sentence) { std::cerr << "quorate: " << sentence << std::endl; }
-
 // The instance in the registry, whatever becomes of sessions: one that is lost is replaced.
 class Presence {
  public:
-  Presence(const Globals& globals, const ServiceWish& wish, Signals& signals)
-      : globals_(globals), wish_(wish), signals_(signals) {}
+  // `beside`: standard output belongs to a command.
+  Presence(const Globals& globals, const ServiceWish& wish, Signals& signals, bool beside)
+      : globals_(globals), wish_(wish), signals_(signals), beside_(beside) {}
   ~Presence() { leave(); }
 
   bool there() const { return registration_.has_value() && !client_->session_lost(); }
@@ -39,7 +38,7 @@ class Presence {
     if (added.ok()) {
       registration_.emplace(std::move(*added));
       said_ = false;
-      print_line(registration_->node());
+      tell_registered();
       return {};
     }
     switch (added.code()) {
@@ -66,13 +65,20 @@ class Presence {
   }
 
  private:
+  void tell_registered() const {
+    if (!globals_.json) return print_line(registration_->node());
+    const nlohmann::json value{
+        {"name", wish_.instance.name}, {"id", wish_.instance.id}, {"node", registration_->node()}};
+    beside_ ? print_json_beside(value) : print_json(value);
+  }
   void say_once(const std::string& sentence) {
-    if (!std::exchange(said_, true)) say(sentence);
+    if (!std::exchange(said_, true)) note(sentence);
   }
 
   const Globals& globals_;
   const ServiceWish& wish_;
   Signals& signals_;
+  const bool beside_;
   std::unique_ptr<Client> client_;
   std::optional<Registration> registration_;
   bool said_ = false;
@@ -109,12 +115,12 @@ int register_service(const Globals& globals, const ServiceWish& wish,
     if (!started.ok()) return fail(kExitCannotRun, started.error().message + " (the command)");
     child.emplace(std::move(*started));
   }
-  Presence presence(globals, wish, signals);
+  Presence presence(globals, wish, signals, child.has_value());
   const HealthChecker health(wish.check, signals.original_mask(), [&signals] { signals.wake(); });
   bool was_healthy = false;
   while (true) {
     const bool healthy = health.healthy();
-    if (was_healthy && !healthy) say("the check fails, the instance is taken out: " + health.reason());
+    if (was_healthy && !healthy) note("the check fails, the instance is taken out: " + health.reason());
     was_healthy = healthy;
     if (!healthy) {
       presence.leave();

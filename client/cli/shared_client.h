@@ -12,14 +12,19 @@
 
 namespace quorate::cli {
 
+class Endpoints;
+struct Globals;
+
 class SharedClient {
  public:
   // Its thread takes no signal: they are for the shell's own.
-  SharedClient(client::Options options, std::function<void()> on_session_lost);
+  SharedClient(const Globals& globals, std::function<void()> on_session_lost);
   SharedClient(const SharedClient&) = delete;
   SharedClient& operator=(const SharedClient&) = delete;
 
   client::Client& get() { return *client_; }
+  // What it tells of them is said by whoever uses it, when that does not disturb the prompt.
+  const std::shared_ptr<Endpoints>& endpoints() const { return endpoints_; }
   // True once for each session that was lost: another client is there by then, whose session is opened by the
   // next write.
   bool replaced();
@@ -27,6 +32,7 @@ class SharedClient {
  private:
   void start();
 
+  const std::shared_ptr<Endpoints> endpoints_;
   client::Options options_;
   std::atomic<bool> lost_ = false;
   std::unique_ptr<client::Client> client_;  // last: its thread sets lost_

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "client/cli/command_line.h"
 #include "client/cli/completion.h"
@@ -34,18 +35,20 @@ constexpr const char* kShellFooter =
 
 class Shell {
  public:
-  explicit Shell(const Globals& globals) : client_(globals.client_options(), [this] { session_lost(); }) {
+  explicit Shell(const Globals& globals) : client_(globals, [this] { session_lost(); }) {
     surroundings_.globals = globals;
     surroundings_.globals.shared = &client_;
-    surroundings_.add_builtins = [this](CLI::App& app, Action& action) { add_builtins(app, action); };
+    surroundings_.add_builtins = [this](CLI::App& app, const Globals& of_line, Action& action) {
+      add_builtins(app, of_line, action);
+    };
   }
 
   int talk();
   int run_script(bool keep_going);
 
  private:
-  void add_builtins(CLI::App& app, Action& action);
-  int change_folder();
+  void add_builtins(CLI::App& app, const Globals& globals, Action& action);
+  int change_folder(const Globals& globals);
   int run_line(const std::string& line);
   int run_words(const std::vector<std::string>& words);
   std::vector<std::string> complete(const std::vector<std::string>& words);
@@ -72,15 +75,18 @@ std::string Shell::loss() {
              : "";
 }
 
-void Shell::add_builtins(CLI::App& app, Action& action) {
+void Shell::add_builtins(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* cd =
       app.add_subcommand("cd", "say where paths begin that do not begin with /; without PATH at /");
   target_ = "/";
   cd->add_option("PATH", target_, "the node to begin at")->type_name("");
-  cd->callback([this, &action] { action = [this] { return change_folder(); }; });
-  app.add_subcommand("pwd", "print where paths begin")->callback([this, &action] {
-    action = [this] {
-      print_line(surroundings_.folder);
+  cd->callback([this, &globals, &action] { action = [this, &globals] { return change_folder(globals); }; });
+  app.add_subcommand("pwd", "print where paths begin")->callback([this, &globals, &action] {
+    action = [this, &globals] {
+      if (globals.json)
+        print_json({{"path", surroundings_.folder}});
+      else
+        print_line(surroundings_.folder);
       return static_cast<int>(kDone);
     };
   });
@@ -99,12 +105,13 @@ void Shell::add_builtins(CLI::App& app, Action& action) {
   });
 }
 
-int Shell::change_folder() {
-  const CommandClient client(surroundings_.globals);
+int Shell::change_folder(const Globals& globals) {
+  const CommandClient client(globals);
   const auto found = client->exists(target_);
   if (!found.ok()) return report(target_, found.error());
   if (!*found) return report(target_, Error{ErrorCode::kNoNode, ""});
   surroundings_.folder = target_;
+  if (globals.json) print_json({{"path", target_}});
   return kDone;
 }
 
@@ -132,7 +139,8 @@ int Shell::run_line(const std::string& line) {
 std::vector<std::string> Shell::complete(const std::vector<std::string>& words) {
   Globals globals = surroundings_.globals;
   globals.request_timeout = kCompletionPatience;
-  if (!completing_) completing_ = std::make_unique<SharedClient>(globals.client_options(), [] {});
+  globals.quiet = true;
+  if (!completing_) completing_ = std::make_unique<SharedClient>(globals, [] {});
   (void)completing_->replaced();
   globals.shared = completing_.get();
   const CommandLine line(&surroundings_);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/progress.h"
 #include "client/cli/snapshot_save.h"
 #include "server/storage/backup.h"
 #include "server/storage/leveldb_store.h"
@@ -29,6 +30,13 @@ uint64_t random_id() {
   return id;
 }
 
+// A file that is not there is no node.
+int report_file(const std::string& name, const Error& error) {
+  if (error.code != ErrorCode::kNoNode) return report("", error);
+  return fail(kAnswerIsNo, error.code,
+              error.message.empty() ? "cannot read " + name + ": there is no such file" : error.message);
+}
+
 nlohmann::json backup_json(const std::string& file, const LoadedBackup& backup) {
   return {{"file", file},
           {"cluster", hex_id(backup.name.cluster.value())},
@@ -49,9 +57,11 @@ std::string backup_text(const LoadedBackup& backup) {
 }
 
 int verify(const Globals& globals, const SnapshotArguments& args) {
+  Progress progress;
+  progress.say("reading " + args.file);
   server::PosixFileSystem fs;
   const auto backup = server::load_backup(fs, args.file, {});
-  if (!backup.ok()) return report("", backup.error());
+  if (!backup.ok()) return report_file(args.file, backup.error());
   if (globals.json) {
     print_json(backup_json(args.file, *backup));
   } else {
@@ -61,14 +71,18 @@ int verify(const Globals& globals, const SnapshotArguments& args) {
 }
 
 int save_stopped(const Globals& globals, const SnapshotArguments& args) {
+  Progress progress;
+  progress.say("reading " + args.data);
   server::PosixFileSystem fs;
   server::LevelDbStores stores(fs);
   auto loaded = server::load_stopped_server(fs, stores, args.data, {});
-  if (!loaded.ok()) return report("", loaded.error());
+  if (!loaded.ok()) return report_file(args.data, loaded.error());
+  progress.say("writing " + args.file);
   const Status saved = server::save_backup(fs, args.file, loaded->name, *loaded->state);
   if (!saved.ok()) return report("", saved.error());
+  progress.say("reading " + args.file);
   const auto backup = server::load_backup(fs, args.file, {});
-  if (!backup.ok()) return report("", backup.error());
+  if (!backup.ok()) return report_file(args.file, backup.error());
   if (globals.json) {
     print_json(backup_json(args.file, *backup));
   } else {
@@ -103,10 +117,13 @@ int restore(const Globals& globals, const SnapshotArguments& args) {
                                    "' is no cluster id: use the one that the first restore has printed");
     cluster = ClusterId(given);
   }
+  Progress progress;
+  progress.say("reading " + args.file);
   server::PosixFileSystem fs;
   server::LevelDbStores stores(fs);
   auto backup = server::load_backup(fs, args.file, {});
-  if (!backup.ok()) return report("", backup.error());
+  if (!backup.ok()) return report_file(args.file, backup.error());
+  progress.say("writing " + args.data);
   const auto restored = server::restore_backup(
       fs, stores, {args.data, ServerId(args.id), Incarnation(random_id()), cluster}, *backup->state);
   if (!restored.ok()) return report("", restored.error());

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "client/cli/progress.h"
 #include "client/cli/signals.h"
 #include "server/storage/backup_file.h"
 #include "server/storage/posix_file_system.h"
@@ -17,6 +16,9 @@ class Saver {
  public:
   explicit Saver(std::string file) : file_(std::move(file)) {}
 
+  // Of the client that asks, for a terminal.
+  void show_on(const CommandClient& client) { client_ = &client; }
+
   Status take(const SnapshotPart& part) {
     if (const int signal = signals_.next(0); signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
       interrupted_ = signal;
@@ -28,7 +30,7 @@ class Saver {
     if (!part.records.empty()) {
       if (Status added = add(part.records); !added.ok()) return added;
     }
-    progress_.show([this] {
+    client_->show([this] {
       return writer_ ? std::to_string(bytes() >> 10) + " KiB" : "waiting for the server's checkpoint";
     });
     return part.complete ? writer_->finish() : Status();
@@ -76,7 +78,7 @@ class Saver {
   server::StateName name_;
   uint64_t records_ = 0;
   int interrupted_ = 0;
-  Progress progress_{milliseconds(0)};  // a checkpoint is waited for in silence otherwise
+  const CommandClient* client_ = nullptr;
 };
 
 }  // namespace
@@ -87,6 +89,8 @@ int save_running(const Globals& globals, const std::string& file) {
     return fail(kAnswerIsNo, file + " exists already; give the backup another name, or move that file away");
   Saver saver(file);  // its signals before the client's thread
   const CommandClient client(globals);
+  saver.show_on(client);
+  client.show([] { return std::string("waiting for the server's checkpoint"); });
   const Status done = client->read_snapshot([&saver](const SnapshotPart& part) { return saver.take(part); });
   if (saver.interrupted() != 0)
     return fail(kExitSignal + saver.interrupted(), "interrupted: no backup was written");

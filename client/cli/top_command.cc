@@ -63,6 +63,7 @@ class Top {
   static Globals patient(Globals globals) {
     globals.request_timeout = std::min(globals.request_timeout, kPatience);
     globals.shared = nullptr;
+    globals.quiet = true;  // it says itself what cannot be seen
     return globals;
   }
   TopLook look();
@@ -120,7 +121,7 @@ int Top::run(milliseconds interval, bool once, bool json) {
   if (before->cluster.nobody_answered()) {
     std::string all;
     for (const auto& [address, problem] : before->cluster.unknown) all += (all.empty() ? "" : "; ") + problem;
-    return fail(kNoService,
+    return fail(kNoService, ErrorCode::kUnavailable,
                 "no server reachable: " + all + " (is one running there? name others with --endpoints)");
   }
   std::optional<OtherScreen> screen;

@@ -42,6 +42,7 @@ class Grower {
       if (grown.code() == ErrorCode::kNoNode) continue;  // it went meanwhile
       if (!grown.ok()) return grown;
       ++nodes;
+      client_.show([this] { return std::to_string(nodes) + " nodes"; });
       branch.below.push_back(std::move(below));
     }
     return {};

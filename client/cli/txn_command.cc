@@ -121,11 +121,14 @@ Result<Parsed> parse(const std::string& text) {
 }
 
 int print_results(const Globals& globals, const Parsed& parsed, const client::MultiResult& done) {
-  if (globals.json) {
+  // Where nothing became of any operation there is nothing to print but why.
+  const bool json = globals.json && (done.ok() || !done.results.empty());
+  if (json) {
     nlohmann::json results = nlohmann::json::array();
     for (size_t i = 0; i < done.results.size(); ++i) {
       const client::OperationResult& result = done.results[i];
       nlohmann::json each{{"line", parsed.operations[i].line}, {"result", error_name(result.error.code)}};
+      if (!result.error.message.empty()) each["message"] = result.error.message;
       if (!result.path.empty()) each["path"] = result.path;
       if (done.ok() && result.stat.mzxid.value() != 0) each["stat"] = stat_json(result.stat);
       results.push_back(std::move(each));
@@ -139,11 +142,13 @@ int print_results(const Globals& globals, const Parsed& parsed, const client::Mu
   for (size_t i = 0; i < done.results.size() && i < parsed.operations.size(); ++i) {
     const Error& error = done.results[i].error;
     if (error.ok() || error.code == ErrorCode::kNotAttempted) continue;
+    if (json) return exit_code(error.code);
     const std::string why = error.message.empty() ? std::string(error_name(error.code)) : error.message;
-    return fail(exit_code(error.code), "line " + std::to_string(parsed.operations[i].line) + " (" +
-                                           parsed.operations[i].text + "): " + why + "; nothing was done");
+    return fail(exit_code(error.code), error.code,
+                "line " + std::to_string(parsed.operations[i].line) + " (" + parsed.operations[i].text +
+                    "): " + why + "; nothing was done");
   }
-  return report("", done.error);
+  return json ? exit_code(done.error.code) : report("", done.error);
 }
 
 int txn(const Globals& globals, const std::string& file) {

@@ -6,13 +6,17 @@
 A terminal has headings that stand out, errors in red, a line of progress on what takes longer than a second, and a
 line's end behind a node's data. A pipe and a file have nothing of all that.
 """
+import fcntl
+import json
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import tempfile
+import termios
 
-from terminal import Server
+from terminal import Server, free_ports
 
 
 class Test(Server):
@@ -67,6 +71,105 @@ class Test(Server):
         code, out, errors = self.in_pipe("import", "--overwrite", str(file))
         assert code == 0 and errors == b"" and b"\r" not in out and b"\033" not in out, (out, errors)
 
+    def waiting(self):
+        """Whoever waits for a lock is told how many are before him; who waits for an answer, that he does."""
+        holder = self.terminal("lock", "run", "/l", "--", "sh", "-c", "echo held; exec sleep 1000")
+        holder.until(b"held")
+        in_pipe = subprocess.Popen([self.quorate, "lock", "run", "/l", "--", "true"], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while len(json.loads(self.in_pipe("--json", "lock", "show", "/l")[1])["waiters"]) < 1:
+            assert in_pipe.poll() is None
+        second = self.terminal("lock", "run", "--with", "/m", "/l", "--", "echo", "got it")
+        second.until(b"\r\033[Kwaiting for /l, 2 before us")
+        leader = self.terminal("elect", "run", "/l", "--", "echo", "leads")
+        leader.until(b"\r\033[Kwaiting for /l, 3 before us")
+        os.write(holder.master, b"\x03")
+        assert holder.end()[0] == 128 + signal.SIGINT
+        out, errors = in_pipe.communicate(timeout=60)
+        assert in_pipe.returncode == 0 and out == b"" and errors == b"", (out, errors)
+        for each, said in (second, b"got it"), (leader, b"leads"):
+            code, shown = each.end()
+            assert code == 0 and shown.endswith(b"\r\033[K" + said + b"\r\n"), shown
+
+    def no_answer(self):
+        """Nothing comes from the servers: every command says that it waits, and takes the line away when it is done."""
+        code, shown = self.on_terminal("--endpoints", f"127.0.0.1:{free_ports(1)[0]}", "--request-timeout", "100ms", "get", "/")
+        assert code == 3 and b"waiting" not in shown, shown  # soon enough
+        nobody = self.terminal("--endpoints", f"127.0.0.1:{free_ports(1)[0]}", "--request-timeout", "10m", "get", "/")
+        nobody.until(b"waiting for a server that answers")
+        os.write(nobody.master, b"\x03")
+        assert nobody.end()[0] == -signal.SIGINT
+        nobody = self.terminal("--endpoints", f"127.0.0.1:{free_ports(1)[0]}", "--request-timeout", "10m", "lock", "run", "/l", "--", "true")
+        nobody.until(b"waiting for a server that answers")
+        os.write(nobody.master, b"\x03")
+        assert nobody.end()[0] == 128 + signal.SIGINT
+        assert self.in_pipe("create", "/here")[0] == 0
+        os.kill(self.server.pid, signal.SIGSTOP)
+        slow = [self.terminal("--request-timeout", "10m", "--session-timeout", "1m", *words) for words in (
+            ["get", "/"], ["ls", "-R", "/here"], ["tree", "/here"], ["lock", "ls"], ["lock", "graph"], ["lock", "history", "/l"],
+            ["session", "ls"], ["deleteall", "/here"], ["cluster", "transfer", "1"], ["export", "/here"])]
+        for each in slow:
+            each.until(b"waiting for ")
+        os.kill(self.server.pid, signal.SIGCONT)
+        for each in slow:
+            code, shown = each.end()
+            assert code == 0 and b"\r\033[K" in shown and b"waiting" not in shown.rpartition(b"\r\033[K")[2], shown
+
+    def files(self):
+        """A backup that takes long to read: whoever opens a file on which there is a lease waits until that is gone."""
+        backup = self.folder / "backup"
+        self.stop()
+        save = ["save", "--data", str(self.folder / "data")]
+        assert self.in_pipe("snapshot", *save, str(backup))[0] == 0
+        restore = ["restore", "--id", "1", "--cluster", "1=127.0.0.1:1", "--data", str(self.folder / "restored")]
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # that somebody waits
+        for words, file in (["verify", str(backup)], backup), ([*restore, str(backup)], backup), ([*save, str(self.folder / "second")], self.folder / "data" / "identity"):
+            with open(file, "r+b") as held:
+                fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                reading = self.terminal("snapshot", *words)
+                reading.until(b"\r\033[Kreading ")
+                fcntl.fcntl(held, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            code, shown = reading.end()
+            assert code == 0 and b"reading" not in shown.rpartition(b"\r\033[K")[2], shown
+
+    def passwords(self):
+        """A password is typed twice and not seen; the terminal shows again what is typed when it is over."""
+        typed = self.terminal("digest", "super")
+        for prompt in b"Password of super: ", b"The same again: ":
+            typed.until_again(prompt)
+            assert not self.echoes(typed)
+            typed.type("test\n")
+        code, shown = typed.end()
+        assert code == 0 and shown.endswith(b"super:D/InIHSb7yEEbrWz8b9l71RjZJU=\r\n") and b"test" not in shown, shown
+        typed = self.terminal("digest", "super")
+        for prompt, word in (b"Password of super: ", "test\n"), (b"The same again: ", "text\n"):
+            typed.until_again(prompt)
+            typed.type(word)
+        typed.until_again(b"these are two passwords")
+        self.wait_for_end(typed)
+        assert self.echoes(typed) and typed.end()[0] == 2
+        typed = self.terminal("digest", "super")
+        typed.until_again(b"Password of super: ")
+        typed.type("\x03")
+        self.wait_for_end(typed)
+        assert self.echoes(typed) and typed.end()[0] == 128 + signal.SIGINT
+        assert self.in_pipe("digest", "super", text=b"test\n") == (0, b"super:D/InIHSb7yEEbrWz8b9l71RjZJU=\n", b"")
+        (self.folder / "password").write_text("test\nand what is behind it\n")
+        assert self.in_pipe("digest", "super", str(self.folder / "password"))[1] == b"super:D/InIHSb7yEEbrWz8b9l71RjZJU=\n"
+        for text in b"", b"\n":
+            code, out, errors = self.in_pipe("digest", "super", text=text)
+            assert code == 2 and out == b"" and b"there is no password" in errors, errors
+        # Of a script only its own line is the password.
+        assert self.in_pipe("shell", text=b"digest super\ntest\npwd\n")[1] == b"super:D/InIHSb7yEEbrWz8b9l71RjZJU=\n/\n"
+
+    @staticmethod
+    def echoes(terminal):
+        return bool(termios.tcgetattr(terminal.master)[3] & termios.ECHO)
+
+    @staticmethod
+    def wait_for_end(terminal):
+        while terminal.read():
+            pass
+
     def interrupted(self):
         """Ctrl-C on the terminal ends a command that waits, as a signal does elsewhere."""
         watching = self.terminal("lock", "run", "/l", "--", "sh", "-c", "echo held; exec sleep 1000")
@@ -78,7 +181,7 @@ class Test(Server):
 
     def run(self):
         try:
-            for part in (self.headings, self.errors, self.data, self.progress, self.interrupted):
+            for part in (self.headings, self.errors, self.data, self.progress, self.waiting, self.no_answer, self.passwords, self.interrupted, self.files):
                 part()
                 print(f"{part.__name__}: as it should be", flush=True)
         finally:
