@@ -16,11 +16,11 @@ constexpr std::chrono::milliseconds kInterval{200};
 
 // There is one terminal, so there is one line.
 std::mutex line_mutex;
-bool line_shown = false;  // guarded by line_mutex
+const Progress* shown_by = nullptr;  // the line that is there; guarded by line_mutex
 
 // REQUIRES: line_mutex is held.
 void take_away() {
-  if (std::exchange(line_shown, false)) std::cerr << "\r\033[K" << std::flush;
+  if (std::exchange(shown_by, nullptr) != nullptr) std::cerr << "\r\033[K" << std::flush;
 }
 
 }  // namespace
@@ -73,10 +73,10 @@ void Progress::draw() {
     {
       const std::lock_guard line(line_mutex);
       if (text.empty()) {
-        take_away();
+        if (shown_by == this) take_away();  // not another's
       } else {
         std::cerr << "\r\033[K" + text << std::flush;
-        line_shown = true;
+        shown_by = this;
       }
     }
     lock.lock();

@@ -235,6 +235,8 @@ class Test(Server):
         self.both(["elect", "watch", "no-slash"], 2, ERROR)
         self.both(["top", "--once", "--interval", "100ms"], 0, ANSWER)
         self.both(["top", "--interval", "1"], 2, ERROR)
+        self.both(["bench", "--only", "get", "--clients", "1", "--seconds", "0.1"], 0, ANSWER)
+        self.both(["bench", "--clients", "0"], 2, ERROR)
         ephemeral = self.start("create", "-e", "/mine")
         assert json.loads(ephemeral.stdout.readline())["path"] == "/mine"
         self.end(ephemeral)
@@ -294,13 +296,24 @@ class Test(Server):
         assert [json.loads(line)["error"]["code"] for line in errors.splitlines()] == ["no-node", "answer-is-no"], errors
         self.name(["shell"])
 
+    def forgotten(self):
+        """A watch from where the history does not reach back to: more than the 8 MiB of changes that are kept."""
+        self.ask("create", "/told")
+        made = str(json.loads(self.ask("--json", "stat", "/told")[1])["czxid"])
+        many = self.folder / "many"
+        many.write_text('{"path":"/many","data":""}\n' + "".join(f'{{"path":"/many/{i}{"x" * 900}","data":""}}\n' for i in range(9800)))
+        assert self.ask("import", str(many))[0] == 0
+        self.both(["watch", "--from", made, "/told"], 1, ERROR)
+        code, _, errors = self.ask("--json", "watch", "--from", made, "/told")
+        assert code == 1 and self.check_error("watch", 1, errors)["code"] == "history-gone", errors
+
     def stopped(self):
         self.stop()
         self.both(lambda: ["snapshot", "save", "--data", str(self.folder / "data"), self.file("stopped")], 0, ANSWER)
 
     def run(self):
         try:
-            for part in (self.nodes, self.permissions, self.locks, self.services, self.streams, self.cluster, self.sessions, self.files, self.the_rest):
+            for part in (self.nodes, self.permissions, self.locks, self.services, self.streams, self.cluster, self.sessions, self.files, self.the_rest, self.forgotten):
                 part()
                 print(f"{part.__name__}: one value each", flush=True)
             commands = self.commands()
