@@ -4,6 +4,7 @@
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 
 namespace quorate::client {
@@ -11,26 +12,41 @@ namespace quorate::client {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-Connection::Connection(asio::io_context& io, Handler handler)
-    : resolver_(io), socket_(io), handler_(std::move(handler)) {}
+Resolve system_resolver(asio::io_context& io) {
+  return [&io](const HostPort& where, OnResolved found) {
+    auto resolver = std::make_shared<asio::ip::tcp::resolver>(io);
+    resolver->async_resolve(where.host, where.port,
+                            [resolver, found = std::move(found)](
+                                error_code error, const asio::ip::tcp::resolver::results_type& results) {
+                              found(error, {results.begin(), results.end()});
+                            });
+    return [resolver] { resolver->cancel(); };
+  };
+}
+
+Connection::Connection(asio::io_context& io, Handler handler, Resolve resolve)
+    : resolve_(resolve ? std::move(resolve) : system_resolver(io)),
+      socket_(io),
+      handler_(std::move(handler)) {}
 
 void Connection::connect(const HostPort& where) {
   error_code no_address;
   const auto address = asio::ip::make_address(where.host, no_address);
   if (!no_address)
     return try_addresses({tcp::endpoint(address, static_cast<uint16_t>(std::stoi(where.port)))});
-  resolver_.async_resolve(
-      where.host, where.port,
-      [self = shared_from_this()](error_code error, const tcp::resolver::results_type& found) {
-        if (!self->open_) return;
-        if (error) return self->fail("the name cannot be resolved: " + error.message());
-        self->try_addresses({found.begin(), found.end()});
-      });
+  // Behind this call, whoever looks it up: a failure is told to an owner that has us.
+  give_up_ = resolve_(where, [self = shared_from_this()](error_code error, Addresses found) {
+    asio::post(self->socket_.get_executor(), [self, error, found = std::move(found)]() mutable {
+      if (!self->open_) return;
+      if (error) return self->fail("the name cannot be resolved: " + error.message());
+      self->try_addresses(std::move(found));
+    });
+  });
 }
 
-void Connection::try_addresses(std::vector<tcp::endpoint> addresses) {
+void Connection::try_addresses(Addresses addresses) {
   // The range must outlive the operation.
-  auto all = std::make_shared<std::vector<tcp::endpoint>>(std::move(addresses));
+  auto all = std::make_shared<Addresses>(std::move(addresses));
   asio::async_connect(socket_, *all,
                       [self = shared_from_this(), all](error_code error, const tcp::endpoint&) {
                         if (!self->open_) return;
@@ -98,7 +114,7 @@ void Connection::fail(const std::string& reason) {
 
 void Connection::close() {
   open_ = false;
-  resolver_.cancel();
+  if (auto give_up = std::exchange(give_up_, nullptr)) give_up();
   error_code ignored;
   socket_.close(ignored);
 }

@@ -18,6 +18,14 @@
 
 namespace quorate::client {
 
+// Looks up where a server is. `found` is called once, on the thread of the connection, or not at all behind
+// what is returned: that gives up.
+using Addresses = std::vector<boost::asio::ip::tcp::endpoint>;
+using OnResolved = std::function<void(boost::system::error_code, Addresses)>;
+using Resolve = std::function<std::function<void()>(const HostPort& where, OnResolved found)>;
+// The system's own.
+Resolve system_resolver(boost::asio::io_context& io);
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   struct Handler {
@@ -28,7 +36,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::function<void(std::string reason)> closed;
   };
 
-  Connection(boost::asio::io_context& io, Handler handler);
+  // `resolve` is asked by each connect() to a name; none: the system is.
+  Connection(boost::asio::io_context& io, Handler handler, Resolve resolve = {});
   void connect(const HostPort& where);
   // Sent in order, several at once where they wait for the socket.
   void send(const std::vector<api::ClientFrame>& frames);
@@ -36,12 +45,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   using tcp = boost::asio::ip::tcp;
-  void try_addresses(std::vector<tcp::endpoint> addresses);
+  void try_addresses(Addresses addresses);
   void read();
   void write();
   void fail(const std::string& reason);
 
-  tcp::resolver resolver_;
+  const Resolve resolve_;
+  std::function<void()> give_up_;  // looking it up
   tcp::socket socket_;
   Handler handler_;
   bool open_ = true, connected_ = false, writing_ = false;

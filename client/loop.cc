@@ -51,8 +51,9 @@ struct Loop::Question {
   std::function<void(Result<api::Reply>)> done;
 };
 
-Loop::Loop(EngineOptions options, std::vector<HostPort> places)
+Loop::Loop(EngineOptions options, std::vector<HostPort> places, Resolve resolve)
     : places_(std::move(places)),
+      resolve_(std::move(resolve)),
       work_(asio::make_work_guard(io_)),
       timer_(io_, make_timer()),
       engine_(std::move(options), boot_time()),
@@ -146,7 +147,7 @@ void Loop::connect(size_t endpoint) {
     engine_.disconnected(boot_time(), reason);
     obey();
   };
-  connection_ = std::make_shared<Connection>(io_, std::move(handler));
+  connection_ = std::make_shared<Connection>(io_, std::move(handler), resolve_);
   connection_->connect(places_[endpoint]);
 }
 
@@ -198,7 +199,7 @@ void Loop::ask(const HostPort& where, api::ClientFrame frame, Duration timeout,
       question->finish(Error{ErrorCode::kUnavailable, name + ": " + reason});
     });
   };
-  question->connection = std::make_shared<Connection>(io_, std::move(handler));
+  question->connection = std::make_shared<Connection>(io_, std::move(handler), resolve_);
   question->timer.expires_after(timeout);
   question->timer.async_wait([question, name, timeout](error_code error) {
     if (error) return;

@@ -32,8 +32,9 @@ class Loop {
  public:
   using Task = std::function<void(Engine&, Instant)>;
 
-  // REQUIRES: as many places as the options have endpoints.
-  Loop(EngineOptions options, std::vector<HostPort> places);
+  // REQUIRES: as many places as the options have endpoints. `resolve` looks up their names, on the loop's
+  // thread; none: the system does.
+  Loop(EngineOptions options, std::vector<HostPort> places, Resolve resolve = {});
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -63,6 +64,7 @@ class Loop {
   void wait_for_timer();
 
   const std::vector<HostPort> places_;
+  const Resolve resolve_;
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::posix::stream_descriptor timer_;
