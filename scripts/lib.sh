@@ -58,8 +58,9 @@ PACKAGES=(
   libgtest-dev librapidcheck-dev # tests
   ccache                         # speed only
 )
-# Clients of ZooKeeper and ZooKeeper itself, which the tests try and compare with; and what programs ask for our library.
-PACKAGES_CLIENTS=(python3-kazoo python3-pure-sasl zookeeper pkgconf)
+# Clients of ZooKeeper and ZooKeeper itself, which the tests try and compare with; what programs ask for our library; and a shell
+# that completes our commands.
+PACKAGES_CLIENTS=(python3-kazoo python3-pure-sasl zookeeper pkgconf zsh)
 # What scripts/bench --peers measures beside Quorate.
 PACKAGES_PEERS=(zookeeper etcd-server)
 # What the fuzzers need beside it; `scripts/test --full` also builds all of it with clang.
