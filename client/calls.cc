@@ -139,7 +139,38 @@ void fire(WatchState& watch, const Event& event) {
   if (callback) callback(event);
 }
 
+struct Pages {
+  Client::Impl& impl;  // outlives its loop
+  api::ClientFrame frame;
+  TakePage take;
+  Done done;
+  api::Reply all;
+};
+
+void ask_page(Engine& engine, Instant now, const std::shared_ptr<Pages>& pages) {
+  engine.read(now, pages->frame, behind_step(engine, [pages](Outcome& page) {
+                if (!page.ok()) return pages->done(page);
+                if (!pages->take(*page, pages->frame, pages->all)) {
+                  Outcome all(std::move(pages->all));
+                  return pages->done(all);
+                }
+                const bool posted = pages->impl.loop->post(
+                    [pages](Engine& the_engine, Instant later) { ask_page(the_engine, later, pages); });
+                if (posted) return;
+                Outcome outcome(closed());
+                pages->done(outcome);
+              }));
+}
+
 }  // namespace
+
+Start start_pages(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, TakePage take) {
+  return [&impl = *impl, first = std::move(first), take = std::move(take)](
+             Engine& engine, Instant now, const std::stop_token&, Done done) mutable {
+    ask_page(engine, now,
+             std::make_shared<Pages>(impl, std::move(first), std::move(take), std::move(done), api::Reply()));
+  };
+}
 
 Start start_read(std::shared_ptr<Client::Impl> impl, api::ClientFrame frame,
                  std::shared_ptr<WatchState> watch) {

@@ -65,6 +65,11 @@ OnReply behind_step(Engine& engine, Done done);
 Start start_read(std::shared_ptr<Client::Impl> impl, api::ClientFrame frame,
                  std::shared_ptr<WatchState> watch = nullptr);
 Start start_write(WriteQueue::Request request);
+// Several reads, one after the other's answer, each with the patience of a call. `take` adds an answer to
+// `all` and says in the frame what is to be asked next; false: that was the last. What is told is `all`, or
+// the first error. Runs on the loop's thread.
+using TakePage = std::function<bool(const api::Reply& page, api::ClientFrame& next, api::Reply& all)>;
+Start start_pages(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, TakePage take);
 
 // What tells a handler the outcome that `parse` makes of a reply.
 template <class R, class Parse>
@@ -110,6 +115,11 @@ template <class R, class Parse>
 Call<R> write_call(std::shared_ptr<Client::Impl> impl, WriteQueue::Request request, Parse parse,
                    Proof proof = Proof::kFirst) {
   return make_call<R>(std::move(impl), start_write(std::move(request)), std::move(parse), proof);
+}
+template <class R, class Parse>
+Call<R> pages_call(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, TakePage take, Parse parse) {
+  Start start = start_pages(impl, std::move(first), std::move(take));
+  return make_call<R>(std::move(impl), std::move(start), std::move(parse));
 }
 // The usual ones of `parse`.
 inline Status status_in(Outcome& reply) { return reply.ok() ? Status() : Status(reply.error()); }

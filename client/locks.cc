@@ -173,29 +173,51 @@ Call<Result<LockInfo>> AsyncClient::lock_show(std::string_view path) {
   });
 }
 
-Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t max) {
-  if (Status status = kv::validate_path(root); !status.ok()) return status.error();
+namespace {
+
+// The locks of all pages, at most `max`.
+template <class R, class Parse>
+Call<R> lock_pages(const std::shared_ptr<Client::Impl>& impl, std::string_view root, size_t max,
+                   Parse parse) {
+  if (Status status = kv::validate_path(root); !status.ok()) return refused_call<R>(impl, status.error());
+  const auto wanted = [](size_t count) { return static_cast<uint32_t>(std::min<size_t>(count, UINT32_MAX)); };
+  api::ClientFrame frame;
+  frame.mutable_lock_list()->set_root(std::string(root));
+  frame.mutable_lock_list()->set_max(wanted(std::max<size_t>(max, 1)));  // 0 would be the server's choice
+  const auto take = [max, wanted](const api::Reply& page, api::ClientFrame& next, api::Reply& all) {
+    all.mutable_locks()->MergeFrom(page.locks());
+    const auto have = static_cast<size_t>(all.locks().locks_size());
+    if (page.locks().next().empty() || have >= max) return false;
+    next.mutable_lock_list()->set_after(page.locks().next());
+    next.mutable_lock_list()->set_max(wanted(max - have));
+    return true;
+  };
+  return pages_call<R>(impl, std::move(frame), take, std::move(parse));
+}
+
+std::vector<LockInfo> locks_of(const api::Reply& reply) {
   std::vector<LockInfo> locks;
-  std::string after;
-  while (locks.size() < max) {
-    api::ClientFrame frame;
-    frame.mutable_lock_list()->set_root(std::string(root));
-    frame.mutable_lock_list()->set_max(
-        static_cast<uint32_t>(std::min<size_t>(max - locks.size(), UINT32_MAX)));
-    frame.mutable_lock_list()->set_after(after);
-    const Result<api::Reply> reply = impl_->read(std::move(frame));
-    if (!reply.ok()) return reply.error();
-    for (const api::Lock& lock : reply->locks().locks()) locks.push_back(lock_of(lock));
-    after = reply->locks().next();
-    if (after.empty()) break;
-  }
+  for (const api::Lock& lock : reply.locks().locks()) locks.push_back(lock_of(lock));
   return locks;
 }
 
-Result<LockGraph> Client::lock_graph(std::string_view root) {
-  const Result<std::vector<LockInfo>> locks = lock_list(root);
-  if (!locks.ok()) return locks.error();
-  return graph_of(*locks);
+}  // namespace
+
+Call<Result<std::vector<LockInfo>>> AsyncClient::lock_list(std::string_view root, size_t max) {
+  using Locks = Result<std::vector<LockInfo>>;
+  return lock_pages<Locks>(impl_, root, max, [max](Outcome& reply) -> Locks {
+    if (!reply.ok()) return reply.error();
+    std::vector<LockInfo> locks = locks_of(*reply);
+    if (locks.size() > max) locks.resize(max);
+    return locks;
+  });
+}
+
+Call<Result<LockGraph>> AsyncClient::lock_graph(std::string_view root) {
+  return lock_pages<Result<LockGraph>>(impl_, root, SIZE_MAX, [](Outcome& reply) -> Result<LockGraph> {
+    if (!reply.ok()) return reply.error();
+    return graph_of(locks_of(*reply));
+  });
 }
 
 }  // namespace quorate::client

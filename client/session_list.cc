@@ -19,19 +19,22 @@ SessionInfo session_of(api::SessionInfo& session) {
 
 }  // namespace
 
-Result<std::vector<SessionInfo>> Client::session_list() {
-  std::vector<SessionInfo> sessions;
-  uint64_t after = 0;
-  while (true) {
-    api::ClientFrame frame;
-    frame.mutable_session_list()->set_after(after);
-    Result<api::Reply> reply = impl_->read(std::move(frame));
+Call<Result<std::vector<SessionInfo>>> AsyncClient::session_list() {
+  using Sessions = Result<std::vector<SessionInfo>>;
+  api::ClientFrame frame;
+  frame.mutable_session_list();
+  const auto take = [](const api::Reply& page, api::ClientFrame& next, api::Reply& all) {
+    all.mutable_sessions()->MergeFrom(page.sessions());
+    next.mutable_session_list()->set_after(page.sessions().next());
+    return page.sessions().next() != 0;
+  };
+  return pages_call<Sessions>(impl_, std::move(frame), take, [](Outcome& reply) -> Sessions {
     if (!reply.ok()) return reply.error();
+    std::vector<SessionInfo> sessions;
     for (api::SessionInfo& session : *reply->mutable_sessions()->mutable_sessions())
       sessions.push_back(session_of(session));
-    after = reply->sessions().next();
-    if (after == 0) return sessions;
-  }
+    return sessions;
+  });
 }
 
 Call<Result<std::optional<SessionInfo>>> AsyncClient::session_show(SessionId id) {

@@ -79,6 +79,12 @@ Status Client::break_lock(std::string_view path, Token token) {
 }
 Result<LockInfo> Client::lock_show(std::string_view path) { return async().lock_show(path).wait(); }
 
+Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t max) {
+  return async().lock_list(root, max).wait();
+}
+Result<LockGraph> Client::lock_graph(std::string_view root) { return async().lock_graph(root).wait(); }
+
+Result<std::vector<SessionInfo>> Client::session_list() { return async().session_list().wait(); }
 Result<std::optional<SessionInfo>> Client::session_show(SessionId id) {
   return async().session_show(id).wait();
 }

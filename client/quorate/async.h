@@ -56,6 +56,10 @@ class AsyncClient {
   Call<Status> verify_lock(std::string_view path, Token token);
   Call<Status> break_lock(std::string_view path, Token token);
   Call<Result<LockInfo>> lock_show(std::string_view path);
+  // These three ask page by page, and for each page as long as one call may take.
+  Call<Result<std::vector<LockInfo>>> lock_list(std::string_view root = "/", size_t max = SIZE_MAX);
+  Call<Result<LockGraph>> lock_graph(std::string_view root = "/");
+  Call<Result<std::vector<SessionInfo>>> session_list();
 
   Call<Result<std::optional<SessionInfo>>> session_show(SessionId id);
   Call<Status> end_session(SessionId id);

@@ -9,9 +9,10 @@
 //
 // Whoever is to be told is told exactly once, whatever happens: the outcome, or why there is none. That
 // comes within Options::request_timeout, and as much again for each of Options::credentials that is proved
-// first. It takes longer only for a lock: as AcquireOptions::wait says, and to change one, as the session
-// lives. When the client is closed or destroyed, whatever is still under way ends before that returns, with
-// kShuttingDown (kOutcomeUnknown for a write that was sent).
+// first. It takes longer only for what is read page by page (as much for each page), and for a lock: as
+// AcquireOptions::wait says, and to change one, as the session lives. When the client is closed or destroyed,
+// whatever is still under way ends before that returns, with kShuttingDown (kOutcomeUnknown for a write that
+// was sent).
 //
 // A handler runs on the client's own thread, one at a time, and what it holds is gone when it has returned.
 // It may begin calls, drop locks and watches, and is to be short: heartbeats wait for it. It must not throw,

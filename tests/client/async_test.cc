@@ -104,6 +104,77 @@ TEST(Async, WritesAreAppliedInTheOrderInWhichTheyWereBegun) {
   EXPECT_EQ(last.write().set().data(), "499");
 }
 
+// Locks /a to /e and sessions 1 to 5, two a page; of a page that begins behind `silent` nothing is heard, and
+// the connection breaks once where one begins behind `breaks`.
+FakeServer::Script in_pages(std::string silent, std::shared_ptr<std::string> breaks) {
+  return [silent = std::move(silent), breaks = std::move(breaks)](const api::ClientFrame& frame) {
+    FakeServer::Answer answer;
+    const bool sessions = frame.has_session_list();
+    if (!sessions && !frame.has_lock_list()) return friendly(frame);
+    const int after = sessions
+                          ? static_cast<int>(frame.session_list().after())
+                          : (frame.lock_list().after().empty() ? 0 : frame.lock_list().after()[1] - 'a' + 1);
+    const std::string name(1, static_cast<char>('0' + after));
+    if (name == silent) return answer;
+    if (name == *breaks) {
+      breaks->clear();
+      answer.drop = true;
+      return answer;
+    }
+    api::ServerFrame out = ok(frame);
+    for (int i = after + 1; i <= std::min(after + 2, 5); ++i) {
+      if (sessions) {
+        out.mutable_reply()->mutable_sessions()->add_sessions()->set_id(static_cast<uint64_t>(i));
+        if (i == after + 2 && i < 5)
+          out.mutable_reply()->mutable_sessions()->set_next(static_cast<uint64_t>(i));
+      } else {
+        const std::string path = std::string("/") + static_cast<char>('a' + i - 1);
+        out.mutable_reply()->mutable_locks()->add_locks()->set_path(path);
+        if (i == after + 2 && i < 5) out.mutable_reply()->mutable_locks()->set_next(path);
+      }
+    }
+    answer.frames = {out};
+    return answer;
+  };
+}
+
+TEST(Async, PagesAreAskedForOneAfterTheOther) {
+  FakeServer server(in_pages("", std::make_shared<std::string>("2")));
+  Client client(options_for(server));
+  const auto list = client.lock_list("/");
+  ASSERT_TRUE(list.ok()) << "over a connection that breaks, too";
+  std::string paths;
+  for (const LockInfo& lock : *list) paths += lock.path;
+  EXPECT_EQ(paths, "/a/b/c/d/e");
+  EXPECT_EQ(client.lock_list("/", 3)->size(), 3U);
+  EXPECT_EQ(client.lock_list("/", 0)->size(), 0U);
+  EXPECT_TRUE(client.lock_graph("/")->waits.empty());
+  EXPECT_EQ(client.async().lock_list("no-slash").future().get().code(), ErrorCode::kBadPath);
+  // Begun on the client's own thread, where nothing may wait.
+  std::promise<size_t> sessions;
+  client.async().get("/a").begin([&](const Result<Node>&) {
+    client.async().session_list().begin(
+        [&](const Result<std::vector<SessionInfo>>& all) { sessions.set_value(all.ok() ? all->size() : 0); });
+  });
+  EXPECT_EQ(sessions.get_future().get(), 5U);
+}
+
+TEST(Async, PagesEndWithTheClient) {
+  FakeServer server(in_pages("4", std::make_shared<std::string>()));
+  Told told;
+  {
+    Client client(options_for(server));
+    client.async().lock_list().begin(told.handler<Result<std::vector<LockInfo>>>());
+    client.async().lock_graph().begin(told.handler<Result<LockGraph>>());
+    client.async().session_list().begin(told.handler<Result<std::vector<SessionInfo>>>());
+    for (const bool sessions : {false, true})
+      server.wait_for([sessions](const auto& f) {
+        return sessions ? f.session_list().after() == 4 : f.lock_list().after() == "/d";
+      });
+  }
+  EXPECT_EQ(told.codes(), std::vector<ErrorCode>(3, ErrorCode::kShuttingDown));
+}
+
 TEST(Async, ManyThreadsHaveManyUnderWay) {
   FakeServer server(friendly);
   Client client(options_for(server));
