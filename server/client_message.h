@@ -251,7 +251,7 @@ struct MemberStatus {
   ServerId id;
   raft::MemberRole role = raft::MemberRole::kVoter;
   std::string peer_address;
-  std::string client_address;  // filled in by the shell, as far as it has heard of it
+  std::string client_address;  // "": not heard of yet
   std::optional<Index> match;  // on the leader: what is durable there
 };
 // From a request's arrival to its answer.

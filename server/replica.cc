@@ -50,6 +50,7 @@ void Replica::Impl::step(Input input) {
                         [&](ZookeeperReceived& in) { zookeeper_request(std::move(in.request)); },
                         [&](ClientLost& in) { client_lost(in.connection); },
                         [&](ClientDrained& in) { drained.push_back(in.connection); },
+                        [&](AddressHeard& in) { address_heard(in.server, std::move(in.client_address)); },
                         [&](StoreDone& in) { store_done(std::move(in)); },
                         [&](Stop&) {
                           stopping = true;

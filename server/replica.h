@@ -134,12 +134,17 @@ struct ClientLost {
 struct ClientDrained {
   ConnectionId connection;
 };
+// Where clients reach that server, ourselves included, as it says itself.
+struct AddressHeard {
+  ServerId server;
+  std::string client_address;
+};
 // (StoreDone, of store_job.h: a job of Output::store is done.)
 // Clean shutdown: leadership is handed over, then Output.stopped is set.
 struct Stop {};
 
 struct Input : std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ZookeeperReceived,
-                            ClientLost, ClientDrained, StoreDone, Stop> {
+                            ClientLost, ClientDrained, AddressHeard, StoreDone, Stop> {
   QUORATE_ONE_OF(Input);
 };
 

@@ -64,24 +64,28 @@ void Replica::Impl::prefetch_entries(Index behind) {
   if (count > 1) state.prefetch_entries({payloads.data(), count});
 }
 
+void Replica::Impl::fire_watches(const kv::Applied& applied) {
+  kv::Fired fired = watches.fire(applied, [this](ConnectionId connection, const auto& acl) {
+    const auto at = connections.find(connection);
+    return at != connections.end() && kv::may_see(acl, credentials_of(at->second.session));
+  });
+  const std::vector<bool> repeated = repeated_events(fired.events);
+  for (size_t i = 0; i < fired.events.size(); ++i) {
+    kv::WatchEvent& event = fired.events[i];
+    const ConnectionId connection = event.connection;
+    if (repeated[i] && speaks_zookeeper(connection)) continue;
+    output.clients.push_back({connection, std::move(event)});
+  }
+  for (kv::FeedBatch& batch : fired.batches) {
+    const ConnectionId connection = batch.connection;
+    output.clients.push_back({connection, std::move(batch)});
+  }
+}
+
 // An event goes out before the reply that could show its change.
 void Replica::Impl::deliver(const kv::Applied& applied) {
   if (!applied.changes.empty()) {
-    kv::Fired fired = watches.fire(applied, [this](ConnectionId connection, const auto& acl) {
-      const auto at = connections.find(connection);
-      return at != connections.end() && kv::may_see(acl, credentials_of(at->second.session));
-    });
-    const std::vector<bool> repeated = repeated_events(fired.events);
-    for (size_t i = 0; i < fired.events.size(); ++i) {
-      kv::WatchEvent& event = fired.events[i];
-      const ConnectionId connection = event.connection;
-      if (repeated[i] && speaks_zookeeper(connection)) continue;
-      output.clients.push_back({connection, std::move(event)});
-    }
-    for (kv::FeedBatch& batch : fired.batches) {
-      const ConnectionId connection = batch.connection;
-      output.clients.push_back({connection, std::move(batch)});
-    }
+    fire_watches(applied);
     tell_progress(applied);
     for (lock::Grant& grant : lock::grants(state, applied)) {
       const auto attached = writes.attached(grant.session);

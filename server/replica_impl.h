@@ -89,6 +89,7 @@ struct Replica::Impl {
   void apply_committed();
   void prefetch_entries(Index behind);
   void deliver(const kv::Applied& applied);
+  void fire_watches(const kv::Applied& applied);
   void deliver_attached(const kv::Applied& applied);
   void deliver_outcome(const kv::SessionOutcome& outcome);
   void deliver_origin(const kv::OriginOutcome& outcome);
@@ -197,6 +198,7 @@ struct Replica::Impl {
                           Zxid seen, bool existed);
   void zookeeper_replay(ConnectionId id, SessionId session, const zookeeper::SetWatches& request);
   void zookeeper_tell(ConnectionId id, kv::EventKind kind, std::string path, Zxid zxid);
+  void address_heard(ServerId server, std::string client_address);
 
   // ---- replica_access.cc
   // The state as the connection's session may see it.
@@ -322,6 +324,7 @@ struct Replica::Impl {
   // Of ZooKeeper's clients, whom nobody tells to try again later: the leader had no room for these.
   std::vector<std::pair<SessionId, uint64_t>> held_back_writes;
   uint64_t zookeeper_watch_seed;
+  std::map<ServerId, std::string> client_addresses;
   ZookeeperFigures zookeeper_figures;
   RequestFigures request_figures;
   HotPaths hot_paths;

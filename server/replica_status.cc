@@ -44,9 +44,14 @@ ServerStatus Replica::Impl::status() const {
   status.state_hash = state.state_hash();
   status.zxid = state.zxid();
   status.applied = state.applied();
+  const auto address_of = [this](ServerId server) {
+    const auto known = client_addresses.find(server);
+    return known == client_addresses.end() ? std::string() : known->second;
+  };
   if (!raft) {
     for (const PlannedMember& member : options.plan) {
-      status.members.push_back({member.id, raft::MemberRole::kVoter, member.address, {}, {}});
+      status.members.push_back(
+          {member.id, raft::MemberRole::kVoter, member.address, address_of(member.id), {}});
     }
     return status;
   }
@@ -63,7 +68,7 @@ ServerStatus Replica::Impl::status() const {
   status.committed = raft->committed();
   const auto* leader = std::get_if<raft::Leader>(&raft->role());
   for (const raft::Member& member : raft->configuration().members) {
-    MemberStatus view{member.id, member.role, member.address, {}, {}};
+    MemberStatus view{member.id, member.role, member.address, address_of(member.id), {}};
     if (leader != nullptr && leader->progress.contains(member.id))
       view.match = leader->progress.at(member.id).match;
     status.members.push_back(std::move(view));

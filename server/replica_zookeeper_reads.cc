@@ -104,9 +104,12 @@ struct Replica::Impl::ZookeeperServe {
   Served operator()(const zk::Sync& asked) const { return zk::ReplyBody(zk::PathReply{asked.path}); }
   Served operator()(const zk::GetEphemerals& asked) const {
     zk::EphemeralsReply reply;
+    size_t bytes = 0;
     for (std::string& path : self.state.ephemerals(session)) {
-      if (path.starts_with(asked.prefix) && self.view_of(session).get(path).ok())
-        reply.paths.push_back(std::move(path));
+      if (!path.starts_with(asked.prefix) || !self.view_of(session).get(path).ok()) continue;
+      bytes += path.size() + kNameBytes;
+      if (bytes > self.options.reply_bytes_max) return zookeeper_code(ErrorCode::kTooLarge);
+      reply.paths.push_back(std::move(path));
     }
     return zk::ReplyBody(std::move(reply));
   }
@@ -158,7 +161,7 @@ std::optional<ReservedNode> Replica::Impl::zookeeper_reserved(SessionId session,
                                                               std::string_view path) const {
   const kv::View view = view_of(session);
   if (is_quota_path(path)) return quota_node(path, state, view);
-  auto node = reserved_node(path, raft->configuration());
+  auto node = reserved_node(path, raft->configuration(), client_addresses);
   if (node && path == kQuotaRoot) {
     node->children = quota_roots(state, view);
     node->stat.num_children = static_cast<int32_t>(node->children.size());

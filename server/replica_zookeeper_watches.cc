@@ -108,6 +108,19 @@ Status Replica::Impl::zookeeper_resume(ConnectionId id, SessionId session, kv::W
   return {};
 }
 
+// What "/zookeeper/config" says may have changed, and who watches it is told.
+void Replica::Impl::address_heard(ServerId server, std::string client_address) {
+  if (client_address.empty()) return;
+  const auto text = [this] { return raft ? config_text(raft->configuration(), client_addresses) : ""; };
+  const std::string before = text();
+  client_addresses[server] = std::move(client_address);
+  if (text() == before) return;
+  kv::Applied change;
+  change.zxid = state.zxid();
+  change.changes.push_back({kv::Change::Kind::kDataSet, std::string(kConfigPath)});
+  fire_watches(change);
+}
+
 namespace {
 
 struct Missed {
@@ -128,7 +141,7 @@ void Replica::Impl::zookeeper_replay(ConnectionId id, SessionId session, const z
   const auto collect = [&](const std::string& root, bool recursive) {
     if (!kv::validate_path(root).ok() || is_reserved(root)) return;
     for (Zxid from = seen; from < state.zxid();) {
-      auto past = view.changes_since(root, from, kChangesLookedAt);
+      auto past = view.changes_since(root, from, kChangesLookedAt, recursive);
       if (!past.ok()) {
         const auto node = view.get(root);
         if (node.code() == ErrorCode::kDenied) return;

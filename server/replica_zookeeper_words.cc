@@ -1,9 +1,12 @@
 #include "server/replica_zookeeper_words.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <utility>
 
 #include "base/check.h"
+#include "kv/path.h"
 
 namespace quorate::server {
 
@@ -308,23 +311,33 @@ namespace {
 
 constexpr std::string_view kReserved = "/zookeeper";
 constexpr std::string_view kQuota = "/zookeeper/quota";
-constexpr std::string_view kConfig = "/zookeeper/config";
 
-// One line a server as ZooKeeper's dynamic configuration has them. Quorate has one port between servers where
-// ZooKeeper has two, so that stands twice.
-std::string config_text(const raft::Configuration& configuration) {
-  std::string text;
-  for (const raft::Member& member : configuration.members) {
-    const std::string& address = member.address;
-    const size_t colon = address.rfind(':');
-    const std::string port = colon == std::string::npos ? "" : address.substr(colon);
-    text += "server." + std::to_string(member.id.value()) + "=" + address + port;
-    text += member.role == raft::MemberRole::kVoter ? ":participant\n" : ":observer\n";
-  }
-  return text + "version=0";
+int port_beside(const std::string& address) {
+  const int port = std::atoi(address.c_str() + address.rfind(':') + 1);
+  return port == 65'535 ? port - 1 : port + 1;
 }
 
 }  // namespace
+
+// One line a server as ZooKeeper's dynamic configuration has them. Quorate has one port between servers where
+// ZooKeeper has two; its Java clients refuse a line whose two are the same, so that the second is one beside
+// it, where nobody listens. The version is that of an ensemble that was never reconfigured.
+//
+// Where clients are to connect stands there once it is known of all: a client that goes by it (Curator's
+// EnsembleTracker) would forget a server whose line lacks it.
+std::string config_text(const raft::Configuration& configuration, const ClientAddresses& addresses) {
+  const bool complete =
+      std::all_of(configuration.members.begin(), configuration.members.end(),
+                  [&addresses](const raft::Member& member) { return addresses.contains(member.id); });
+  std::string text;
+  for (const raft::Member& member : configuration.members) {
+    text += "server." + std::to_string(member.id.value()) + "=" + member.address + ":" +
+            std::to_string(port_beside(member.address));
+    text += member.role == raft::MemberRole::kVoter ? ":participant" : ":observer";
+    text += complete ? ";" + addresses.at(member.id) + "\n" : "\n";
+  }
+  return text + "version=0";
+}
 
 bool is_reserved(std::string_view path) {
   return path.starts_with(kReserved) && (path.size() == kReserved.size() || path[kReserved.size()] == '/');
@@ -338,7 +351,8 @@ zk::ErrorCode refusal_of(const Body& body) {
   if constexpr (std::is_same_v<Body, zk::Create> || std::is_same_v<Body, zk::Delete> ||
                 std::is_same_v<Body, zk::SetData> || std::is_same_v<Body, zk::SetAcl>) {
     if (!is_reserved(body.path)) return zk::ErrorCode::kOk;
-    const bool known = body.path == kReserved || body.path == kQuota || body.path == kConfig;
+    if (!kv::validate_path(body.path).ok()) return zk::ErrorCode::kBadArguments;
+    const bool known = body.path == kReserved || body.path == kQuota || body.path == kConfigPath;
     if (known && std::is_same_v<Body, zk::Create>) return zk::ErrorCode::kNodeExists;
     if (known && std::is_same_v<Body, zk::Delete>) return zk::ErrorCode::kBadArguments;
     if (!known && !std::is_same_v<Body, zk::Create>) return zk::ErrorCode::kNoNode;
@@ -369,7 +383,8 @@ std::optional<zk::Reply> reserved_refusal(const zk::Request& request) {
   return reply;
 }
 
-std::optional<ReservedNode> reserved_node(std::string_view path, const raft::Configuration& configuration) {
+std::optional<ReservedNode> reserved_node(std::string_view path, const raft::Configuration& configuration,
+                                          const ClientAddresses& addresses) {
   ReservedNode node;
   if (path == kReserved) {
     node.children = {"config", "quota"};
@@ -378,8 +393,8 @@ std::optional<ReservedNode> reserved_node(std::string_view path, const raft::Con
     node.may_write = true;
   } else if (path == kQuota) {
     node.may_write = true;
-  } else if (path == kConfig) {
-    node.data = config_text(configuration);
+  } else if (path == kConfigPath) {
+    node.data = config_text(configuration, addresses);
     node.stat.data_length = static_cast<int32_t>(node.data.size());
   } else {
     return std::nullopt;

@@ -4,7 +4,9 @@
 // Thread safety: pure functions.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -49,8 +51,14 @@ struct ReservedNode {
   std::vector<std::string> children;
   bool may_write = false;  // what its list of permissions says
 };
+// Where clients reach the servers, as far as it is known here.
+using ClientAddresses = std::map<ServerId, std::string>;
+// What "/zookeeper/config" holds.
+std::string config_text(const raft::Configuration& configuration, const ClientAddresses& addresses);
+inline constexpr std::string_view kConfigPath = "/zookeeper/config";
 // Nothing where there is no such node.
-std::optional<ReservedNode> reserved_node(std::string_view path, const raft::Configuration& configuration);
+std::optional<ReservedNode> reserved_node(std::string_view path, const raft::Configuration& configuration,
+                                          const ClientAddresses& addresses);
 inline constexpr int32_t kReservedNodes = 3;
 // "/" with the reserved child.
 void add_reserved(zookeeper::Stat& root);

@@ -41,7 +41,6 @@ struct Driver::Impl {
   void write(const Output& output);
   StoreThread::Handlers store_handlers();
   void send_to_clients(std::vector<ClientMessage>& messages);
-  void complete_status(ServerStatus& status) const;
   bool create_log(ClusterId cluster);
   void durable(Ticket ticket);
   void fail(const std::string& what);
@@ -86,7 +85,11 @@ Driver::Impl::Impl(boost::asio::io_context& io, DriverOptions opts, ReplicaRecov
   peers.start(PeerIdentity{self.id, self.incarnation, self.boot, options.cluster, options.client_address},
               options.replica.plan,
               {[this](PeerMessage message) { step(PeerReceived{std::move(message)}); },
-               [this](ServerId peer) { step(PeerLost{peer}); }});
+               [this](ServerId peer) { step(PeerLost{peer}); },
+               [this](ServerId peer, std::string client_address) {
+                 step(AddressHeard{peer, std::move(client_address)});
+               }});
+  step(AddressHeard{self.id, options.client_address});
   clients.start({[this](ClientRequest request) { step(ClientReceived{std::move(request)}); },
                  [this](ZookeeperRequest request) { step(ZookeeperReceived{std::move(request)}); },
                  [this](ConnectionId connection) { step(ClientLost{connection}); },
@@ -206,17 +209,9 @@ bool Driver::Impl::create_log(ClusterId cluster) {
 void Driver::Impl::send_to_clients(std::vector<ClientMessage>& messages) {
   for (ClientMessage& message : messages) {
     if (auto* reply = std::get_if<ClientReply>(&message.body)) {
-      if (auto* status = std::get_if<ServerStatus>(&reply->body)) complete_status(*status);
+      if (auto* status = std::get_if<ServerStatus>(&reply->body)) status->connections = clients.connections();
     }
     clients.send(message);
-  }
-}
-
-void Driver::Impl::complete_status(ServerStatus& status) const {
-  status.connections = clients.connections();
-  for (MemberStatus& member : status.members) {
-    const bool self = member.id == options.replica.raft.id;
-    member.client_address = self ? options.client_address : peers.client_address(member.id);
   }
 }
 

@@ -197,17 +197,17 @@ std::string conf(const ServerStatus& status, const ListenerFigures& figures, con
       folder_bytes(facts.log_folder), facts.session_timeout_min_ms / 2, facts.connections_per_address_max,
       facts.session_timeout_min_ms, facts.session_timeout_max_ms, status.id.value());
   if (status.members.size() < 2) return text;
-  std::string members;
+  raft::Configuration configuration;
+  ClientAddresses addresses;
   for (const MemberStatus& member : status.members) {
     const std::string port = port_of(member.peer_address);
     const bool voter = member.role == raft::MemberRole::kVoter;
     if (member.id == status.id)
       text += fmt::format("electionPort={}\nquorumPort={}\npeerType={}\n", port, port, voter ? 0 : 1);
-    members += fmt::format("server.{}={}:{}:{}", member.id.value(), member.peer_address, port,
-                           voter ? "participant" : "observer");
-    members += member.client_address.empty() ? "\n" : fmt::format(";{}\n", member.client_address);
+    configuration.members.push_back({member.id, {}, member.role, member.peer_address});
+    if (!member.client_address.empty()) addresses[member.id] = member.client_address;
   }
-  return text + "membership: \n" + members + "version=0\n";
+  return text + "membership: \n" + config_text(configuration, addresses) + "\n";
 }
 
 // ---- watches and sessions

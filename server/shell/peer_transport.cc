@@ -32,7 +32,7 @@ struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTra
   void introduced(const Handshake& handshake, const std::shared_ptr<PeerInbound>& connection) override;
   void closed(const std::shared_ptr<PeerInbound>& connection) override;
   void heard_address(ServerId peer, const std::string& client_address) override {
-    client_addresses_[peer] = client_address;
+    if (!stopped_) events_.heard_address(peer, client_address);
   }
   void accept();
   void set_peers(const std::vector<PlannedMember>& peers);
@@ -50,7 +50,6 @@ struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTra
   std::map<ServerId, std::shared_ptr<PeerOutbound>> outbound_;
   std::map<ServerId, std::shared_ptr<PeerInbound>> inbound_;
   std::set<std::shared_ptr<PeerInbound>> strangers_;
-  std::map<ServerId, std::string> client_addresses_;
 };
 
 std::string PeerTransport::Impl::objection(const Handshake& handshake, ServerId expected) const {
@@ -187,11 +186,6 @@ void PeerTransport::send(const PeerMessage& message) {
 
 void PeerTransport::flush() {
   for (auto& [id, peer] : impl_->outbound_) peer->flush();
-}
-
-std::string PeerTransport::client_address(ServerId peer) const {
-  const auto known = impl_->client_addresses_.find(peer);
-  return known == impl_->client_addresses_.end() ? std::string() : known->second;
 }
 
 bool PeerTransport::connected(ServerId peer) const {

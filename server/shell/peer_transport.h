@@ -57,6 +57,8 @@ class PeerTransport {
   struct Events {
     std::function<void(PeerMessage)> received;
     std::function<void(ServerId)> lost;
+    // Where that server's clients reach it, with each handshake.
+    std::function<void(ServerId, std::string)> heard_address;
   };
 
   PeerTransport(boost::asio::io_context& loop, const PeerTransportOptions& options, uint64_t seed);
@@ -76,8 +78,6 @@ class PeerTransport {
   // Queues it; flush() sends.
   void send(const PeerMessage& message);
   void flush();
-  // Where that server's clients reach it, "" if it never said.
-  std::string client_address(ServerId peer) const;
   bool connected(ServerId peer) const;
   // No more events; every connection is closed behind what its socket still takes.
   void stop();

@@ -313,6 +313,41 @@ TEST_F(ReplicaZookeeper, TheNodesOfZooKeeperItself) {
   EXPECT_TRUE(data_of(call(leader, kOne, zk::GetData{"/zookeeper/config", true})).starts_with("server.1="));
 }
 
+// A client that goes by these lines must not forget a server: no address is told before all are known.
+TEST_F(ReplicaZookeeper, TheConfigurationTellsWhereClientsConnect) {
+  form();
+  open(follower, kOne);
+  const auto heard = [this](uint32_t server) {
+    const std::string address = "host" + std::to_string(server) + ":2181";
+    cluster->replica(follower).step(cluster->now(), AddressHeard{ServerId(server), address});
+    cluster->settle();
+  };
+  const auto told = [this] { return cluster->events<kv::WatchEvent>(follower, kOne); };
+  const std::string before =
+      "server.1=host1:7000:7001:participant\n"
+      "server.2=host2:7000:7001:participant\n"
+      "server.3=host3:7000:7001:participant\n"
+      "version=0";
+  EXPECT_EQ(data_of(call(follower, kOne, zk::GetData{"/zookeeper/config", true})), before);
+  heard(3);
+  heard(1);
+  EXPECT_EQ(data_of(call(follower, kOne, zk::GetData{"/zookeeper/config", false})), before);
+  EXPECT_TRUE(told().empty());
+  heard(2);
+  const auto reply = call(follower, kOne, zk::GetData{"/zookeeper/config", true});
+  EXPECT_EQ(data_of(reply),
+            "server.1=host1:7000:7001:participant;host1:2181\n"
+            "server.2=host2:7000:7001:participant;host2:2181\n"
+            "server.3=host3:7000:7001:participant;host3:2181\n"
+            "version=0");
+  EXPECT_EQ(std::get<zk::DataReply>(reply.body).stat.data_length, static_cast<int>(data_of(reply).size()));
+  ASSERT_EQ(told().size(), 1U);
+  EXPECT_EQ(told()[0].path, "/zookeeper/config");
+  EXPECT_EQ(told()[0].kind, kv::EventKind::kDataChanged);
+  heard(2);
+  EXPECT_EQ(told().size(), 1U) << "nothing new";
+}
+
 TEST_F(ReplicaZookeeper, TimeoutsAreNegotiatedWithinTheLimits) {
   ReplicaOptions options;
   options.session_timeout_min_ms = 4'000;

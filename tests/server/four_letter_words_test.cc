@@ -112,9 +112,9 @@ TEST_F(FourLetterWords, ConfNamesTheServerAndTheOthers) {
       "dataLogDir=/no/such/wal\ndataLogSize=0\ntickTime=2000\nmaxClientCnxns=60\nminSessionTimeout=4000\n"
       "maxSessionTimeout=40000\nclientPortListenBacklog=-1\nserverId=2\nelectionPort=7001\n"
       "quorumPort=7001\npeerType=0\nmembership: \n"
-      "server.1=10.0.0.1:7001:7001:participant;10.0.0.1:2181\n"
-      "server.2=10.0.0.2:7001:7001:participant;10.0.0.2:2181\n"
-      "server.3=10.0.0.3:7001:7001:participant;10.0.0.3:2181\nversion=0\n");
+      "server.1=10.0.0.1:7001:7002:participant;10.0.0.1:2181\n"
+      "server.2=10.0.0.2:7001:7002:participant;10.0.0.2:2181\n"
+      "server.3=10.0.0.3:7001:7002:participant;10.0.0.3:2181\nversion=0\n");
   status_.members.resize(1);
   EXPECT_TRUE(answer("conf").ends_with("serverId=2\n"));
 }

@@ -1,12 +1,13 @@
 """ZooKeeper's own client in Java, by the commands of zkCli.sh, against three servers, of which the leader dies between
 two commands. Usage: zkcli_test.py QUORATED"""
 
+import itertools
 import subprocess
 import sys
 import threading
 import time
 
-from cluster import Cluster, until
+from cluster import HOST, Cluster, until
 from oracle import CLASSES
 
 LIMIT_S = 30
@@ -36,7 +37,6 @@ COMMANDS = [
     ("whoami", "digest: anna"),
     ("getEphemerals /a", "[/a/e]"),
     ("getAllChildrenNumber /a", "3"),
-    ("config", "participant"),
     ("sync /a", "Sync is OK"),
     ("addWatch -m PERSISTENT_RECURSIVE /a", ""),
     ("stat -w /mine", "dataVersion = 0"),
@@ -53,6 +53,16 @@ AFTERWARDS = [
     ("deleteall /a", ""),
     ("get /a", "Node does not exist: /a"),
 ]
+
+
+def about_servers(cluster):
+    """What the servers say of themselves, to every client alike."""
+    ports = cluster.peer_ports
+    lines = ["server.%d=%s:%d:%d:participant;%s" % (i, HOST, ports[i - 1], ports[i - 1] + 1, cluster.address(i))
+             for i in cluster.ids()]
+    # Java's client lists the addresses in an order of its own.
+    orders = ["0 " + ",".join(order) for order in itertools.permutations(cluster.addresses().split(","))]
+    return [("config", line) for line in lines + ["version=0"]] + [("config -c", orders)]
 
 
 class Shell:
@@ -81,17 +91,21 @@ class Shell:
         return begin
 
     def ask(self, command, expected):
-        """Whether that is told of it, within a time that only a fault reaches. A command whose answer was lost with
+        """Whether that, or one of those, is told of it, within a time that only a fault reaches. A command whose answer was lost with
         its connection is given again."""
+        wanted = [expected] if isinstance(expected, str) else expected
+
+        def told(begin):
+            return any(each in self.told[begin:] for each in wanted)
+
         end = time.monotonic() + LIMIT_S
         while time.monotonic() < end:
             begin = self.give(command)
             if not expected:
                 return True
             with self.changed:
-                self.changed.wait_for(lambda: expected in self.told[begin:] or LOST in self.told[begin:],
-                                      end - time.monotonic())
-                if expected in self.told[begin:]:
+                self.changed.wait_for(lambda: told(begin) or LOST in self.told[begin:], end - time.monotonic())
+                if told(begin):
                     return True
         return False
 
@@ -101,12 +115,14 @@ class Shell:
 
 
 def main(quorated):
-    cluster, shell = Cluster(quorated), None
+    cluster, shell = Cluster(quorated, flags=["--four-letter-words", "*"]), None
     try:
         for server in cluster.ids():
             until(lambda: cluster.serves(server), "quorated serves")
+            until(lambda: cluster.word(server, "conf").count(";") == 3, "it has heard of the others")
         shell = Shell(cluster.addresses())
-        missing = ["%s: '%s'" % each for each in COMMANDS if not shell.ask(*each)]
+        commands = COMMANDS + about_servers(cluster)
+        missing = ["%s: '%s'" % each for each in commands if not shell.ask(*each)]
         killed = cluster.leader()
         cluster.kill(killed)
         cluster.start(killed)
@@ -115,7 +131,7 @@ def main(quorated):
         if missing:
             print(shell.told)
             print("not told:\n  " + "\n  ".join(missing))
-        print("%d passed, %d failed" % (len(COMMANDS) + len(AFTERWARDS) - len(missing), len(missing)))
+        print("%d passed, %d failed" % (len(commands) + len(AFTERWARDS) - len(missing), len(missing)))
         return 1 if missing else 0
     finally:
         if shell:
