@@ -1,5 +1,5 @@
 """Random histories against Debian's ZooKeeper and Quorate, side by side.
-Usage: differential.py QUORATED ZOOKEEPER_DIFFERENTIAL [SEED [OPERATIONS [SERVERS]]]"""
+Usage: differential.py QUORATED ZOOKEEPER_DIFFERENTIAL [SEED [OPERATIONS [SERVERS [local|linearizable]]]]"""
 
 import subprocess
 import sys
@@ -8,14 +8,14 @@ from cluster import Cluster, until
 from oracle import SUPER, Oracle
 
 
-def main(quorated, differential, seed="1", operations="20000", servers="3"):
+def main(quorated, differential, seed="1", operations="20000", servers="3", reads="local"):
     oracle, cluster, status = Oracle(), None, 1
     try:
-        cluster = Cluster(quorated, servers=int(servers), flags=["--super-digest", SUPER])
+        cluster = Cluster(quorated, servers=int(servers), flags=["--super-digest", SUPER, "--zookeeper-reads", reads])
         for server in cluster.ids():
             until(lambda: cluster.serves(server), "quorated serves")
         ports = ",".join(str(port) for port in cluster.client_ports)
-        status = subprocess.call([differential, str(oracle.port), ports, seed, operations])
+        status = subprocess.call([differential, str(oracle.port), ports, seed, operations, reads])
         return status
     finally:
         oracle.stop()

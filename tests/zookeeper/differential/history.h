@@ -18,6 +18,7 @@ class History {
   struct Theme {
     bool persistent_watches = false;
     bool quotas = false;
+    bool all_open = false;  // no lists of permissions: then nothing that is missing can be hidden
   };
 
   explicit History(uint64_t seed) : random_(seed) {}

@@ -43,7 +43,7 @@ bool Missed::hidden(const std::string& path) const {
 }
 
 std::string Missed::wrong(const Watches& watches, int64_t seen, const std::vector<Event>& told,
-                          const StatOf& stat_of) const {
+                          const StatOf& stat_of, const Denied& denied) const {
   std::map<std::string, Change> changes;
   std::map<std::string, int64_t> children;  // the last change of a path's children
   for (const Event& event : events_) {
@@ -60,6 +60,7 @@ std::string Missed::wrong(const Watches& watches, int64_t seen, const std::vecto
     const bool of_children = event.type == EventType::kChildrenChanged;
     if (!heard.emplace(event.path, of_children).second) return "told twice: " + describe(event);
     if (!is_true(event, seen, stat_of(event.path))) return "told what did not happen: " + describe(event);
+    if (denied(event.path)) return "told of what may not be read: " + describe(event);
     const auto change = changes.find(event.path);
     const auto child = children.find(event.path);
     const int64_t zxid = of_children ? (child == children.end() ? last : child->second)

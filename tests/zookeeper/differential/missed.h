@@ -31,11 +31,12 @@ class Missed {
   bool hidden(const std::string& path) const;
 
   using StatOf = std::function<std::optional<zookeeper::Stat>(const std::string& path)>;
+  using Denied = std::function<bool(const std::string& path)>;
   // What is wrong, in a sentence, or "", with what a session was told that has these watches and had seen
   // everything up to `seen`: all that changed and may be read, once for each path, in order, and nothing that
-  // did not happen.
+  // did not happen or that `denied` says it may not read.
   std::string wrong(const Watches& watches, int64_t seen, const std::vector<zookeeper::Event>& told,
-                    const StatOf& stat_of) const;
+                    const StatOf& stat_of, const Denied& denied) const;
 
  private:
   struct Change {

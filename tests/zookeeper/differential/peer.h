@@ -23,6 +23,7 @@ class Peer {
   Peer& operator=(const Peer&) = delete;
 
   zookeeper::Reply ask(const zookeeper::RequestBody& body);
+  const std::vector<zookeeper::Event>& events() const { return events_; }
   // Events that have arrived since they were taken last.
   std::vector<zookeeper::Event> take_events();
   // Drops the connection and attaches the session to a new one, to the server at `at`.

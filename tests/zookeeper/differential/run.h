@@ -16,14 +16,20 @@
 #include "tests/zookeeper/differential/compare.h"
 #include "tests/zookeeper/differential/history.h"
 #include "tests/zookeeper/differential/missed.h"
+#include "tests/zookeeper/differential/own_watches.h"
 #include "tests/zookeeper/differential/peer.h"
 
 namespace quorate::differential {
 
 class Run {
  public:
-  Run(std::vector<uint16_t> left, std::vector<uint16_t> right, uint64_t seed)
-      : left_(std::move(left)), right_(std::move(right)), chapter_(seed), history_(seed) {}
+  // `linearizable`: every read on the right sees what was done before it.
+  Run(std::vector<uint16_t> left, std::vector<uint16_t> right, uint64_t seed, bool linearizable)
+      : left_(std::move(left)),
+        right_(std::move(right)),
+        linearizable_(linearizable),
+        chapter_(seed),
+        history_(seed) {}
 
   // Asks for so many operations, and for more, up to twice as many, until each kind of answer that the
   // left ever gave has come `often` times. Gives the number of differences.
@@ -38,6 +44,8 @@ class Run {
   struct Pair {
     Peer left, right;
     Watches watches{};
+    OwnWatches own{};       // on the right
+    size_t own_events = 0;  // how many of those that wait there `own` was told of
     bool authenticated = false;
     size_t number = 0;
   };
@@ -54,6 +62,12 @@ class Run {
   void intrude(Pair& pair);
   // Asks both, and tells what differs.
   Replies ask(Pair& pair, const zookeeper::RequestBody& body);
+  // The differences that are meant, as docs/zookeeper.md has them.
+  bool is_meant(Pair& pair, const zookeeper::RequestBody& body, const Replies& replies);
+  // Whether the session may not read what is there.
+  static bool denied(Pair& pair, const std::string& path);
+  void catch_up(Pair& pair);
+  void tell_own(Pair& pair);
   void note(const Pair& pair, const std::string& what);
   void tell(const std::string& difference);
 
@@ -73,6 +87,7 @@ class Run {
   uint64_t bytes_used(const std::string& path);
 
   const std::vector<uint16_t> left_, right_;
+  const bool linearizable_;
   uint64_t chapter_;
   History history_;
   Comparison comparison_;
