@@ -90,8 +90,8 @@ Result<StateMachine::PastChanges> View::changes_since(std::string_view root, Zxi
   std::erase_if(past->changes, [&](const StateMachine::PastChange& change) {
     if (!feed_sees(kind, root, change.kind, change.path)) return true;
     const bool of_a_child = !recursive && change.path != root;
-    return !may_see(of_a_child ? change.parent_acl : change.acl, credentials_) ||
-           !nearest_readable(change.path).ok();
+    if (of_a_child) return !may_see(change.parent_acl, credentials_) || !nearest_readable(root).ok();
+    return !may_see(change.acl, credentials_) || !nearest_readable(change.path).ok();
   });
   return past;
 }

@@ -10,7 +10,7 @@
 // | queues                      | kRead on each; others are left out                                 |
 // | quota, a path asked for     | kRead on the path, or on the deepest node on the way to it         |
 // | a change, for watches       | kRead on the node, as it was; for children: on the parent          |
-// | a past change               | the same, and kRead on what is there by now                        |
+// | a past change               | the same, and kRead on what is there by now: the node, the parent  |
 //
 // Thread safety: none; it lives as long as the state and the credentials, and until the next apply.
 #pragma once
@@ -42,7 +42,7 @@ class View {
   // What a feed of `root` would have told (not recursive: `root` itself, and its children made and deleted).
   // Changes that may not be seen are left out: those that might not be seen then, by the lists that the
   // history kept, and those of nodes that may not be read by now (of what is gone, the deepest node on the
-  // way to it).
+  // way to it); whether a child came or went is for who may read its parent, as in a list of children.
   Result<StateMachine::PastChanges> changes_since(std::string_view root, Zxid since, size_t max_changes,
                                                   bool recursive = true) const;
   // Nothing where nobody queues.

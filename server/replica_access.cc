@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "kv/path.h"
 #include "kv/text.h"
 #include "lock/service.h"
 #include "server/replica_impl.h"
@@ -138,6 +139,8 @@ void Replica::Impl::serve_lock(const WaitingRead& read, const LockShowRequest& r
 }
 
 void Replica::Impl::serve_locks(const WaitingRead& read, const LockListRequest& request) {
+  if (Status valid = kv::validate_path(request.root); !valid.ok())
+    return refuse(read.asker, valid.code(), valid.error().message);
   lock::LockPage page =
       lock::list(view_of(read.session), request.root,
                  {request.after, std::min(request.max, kLocksMax), options.reply_bytes_max});

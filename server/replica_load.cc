@@ -22,7 +22,8 @@ bool names_a_place(kv::OperationKind kind) {
 
 void Replica::Impl::note_hot(const kv::OperationView& operation) {
   for (const kv::OperationView& each : operation.operations) note_hot(each);
-  if (operation.path.empty()) return;
+  // Nobody has looked at the path yet: it may be anything.
+  if (operation.path.find('/') == std::string_view::npos) return;
   note_hot(names_a_place(operation.kind) ? kv::parent_of(operation.path) : operation.path);
 }
 
