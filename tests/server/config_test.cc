@@ -183,6 +183,16 @@ TEST(CommandLine, MistakesAreOneLineThatNamesTheThing) {
   expect_mistake({"--config", "/nowhere/at/all.toml"}, "/nowhere/at/all.toml");
 }
 
+// Without a leader no read is linearizable.
+TEST(CommandLine, ReadOnlyModeGoesWithLocalReadsAlone) {
+  expect_mistake({"--zookeeper-reads", "sometimes"}, "--zookeeper-reads");
+  expect_mistake({"--read-only-mode", "on", "--zookeeper-reads", "linearizable"},
+                 "--read-only-mode needs --zookeeper-reads local");
+  EXPECT_TRUE(parse({"--read-only-mode", "on", "--zookeeper-reads", "local"}).config.has_value());
+  EXPECT_FALSE(parse({"--zookeeper-reads", "local"}).config->zookeeper_linearizable_reads);
+  EXPECT_TRUE(parse({"--zookeeper-reads", "linearizable"}).config->zookeeper_linearizable_reads);
+}
+
 TEST(CommandLine, HelpAndVersionEndWell) {
   EXPECT_EQ(parse({"--help"}).exit_code, 0);
   EXPECT_NE(parse({"--help"}).text.find("--advertise-client"), std::string::npos);

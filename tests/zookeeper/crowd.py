@@ -1,5 +1,7 @@
 """A crowd of connections that never become sessions, and what a client that works feels of them: silent ones, ones with half a
 connect request, and ones that send a byte a second. All of them must be closed in time, in little memory.
+A look for people, by hand: what it prints are times and bytes of this machine, and what it refuses depends on its clock, so it is
+no test. That such connections are closed is one of tests/server/client_listener_test.cc.
 Usage: crowd.py QUORATED [CONNECTIONS]"""
 
 import select
