@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/progress.h"
 #include "client/cli/signals.h"
 #include "client/cli/watch_command.h"
 #include "kv/path.h"
@@ -68,11 +69,16 @@ int create(const Globals& globals, const DataArguments& args) {
 }
 
 int write_exactly(std::string_view bytes) {
+  // The terminal may have a line of progress on it.
+  auto ours = clear_progress();
   while (!bytes.empty()) {
     const ssize_t wrote = write(STDOUT_FILENO, bytes.data(), bytes.size());
     if (wrote < 0 && errno == EINTR) continue;
-    if (wrote < 0)
-      return fail(kWrongUsage, std::string("cannot write to standard output: ") + std::strerror(errno));
+    if (wrote < 0) {
+      const std::string why = std::strerror(errno);
+      ours.unlock();
+      return fail(kWrongUsage, "cannot write to standard output: " + why);
+    }
     bytes.remove_prefix(static_cast<size_t>(wrote));
   }
   return kDone;
