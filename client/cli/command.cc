@@ -324,7 +324,7 @@ nlohmann::json stat_json(const client::Stat& stat) {
           {"version", stat.version},
           {"cversion", stat.cversion},
           {"aversion", stat.aversion},
-          {"ephemeral_owner", stat.ephemeral_owner.value()},
+          {"ephemeral_owner", hex_id(stat.ephemeral_owner.value())},
           {"data_bytes", stat.data_bytes},
           {"children", stat.children}};
 }
@@ -340,7 +340,7 @@ std::string age_text(int64_t since_ms) {
 
 std::string hex_id(uint64_t id) {
   std::array<char, 20> text{};
-  std::snprintf(text.data(), text.size(), "%#llx", static_cast<unsigned long long>(id));
+  std::snprintf(text.data(), text.size(), "0x%llx", static_cast<unsigned long long>(id));
   return text.data();
 }
 

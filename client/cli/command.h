@@ -193,6 +193,7 @@ nlohmann::json stat_json(const client::Stat& stat);
 
 // "3m12s" since that instant of the wall clock.
 std::string age_text(int64_t since_ms);
+// "0x1f": how ids and hashes are written, in JSON too, where a number would be read as one of 53 bits.
 std::string hex_id(uint64_t id);
 
 }  // namespace quorate::cli

@@ -179,7 +179,7 @@ int stat(const Globals& globals, const DataArguments& args) {
   std::vector<std::vector<std::string>> rows;
   for (const char* name : {"czxid", "mzxid", "pzxid", "ctime_ms", "mtime_ms", "version", "cversion",
                            "aversion", "ephemeral_owner", "data_bytes", "children"})
-    rows.push_back({name, out[name].dump()});
+    rows.push_back({name, out[name].is_string() ? out[name].get<std::string>() : out[name].dump()});
   print_pairs(rows);
   return kDone;
 }

@@ -18,7 +18,7 @@ using Leader = std::optional<Candidate>;
 nlohmann::json candidate_json(const Candidate& candidate) {
   return {{"value", candidate.value},
           {"token", candidate.token.value()},
-          {"session", candidate.session.value()},
+          {"session", hex_id(candidate.session.value())},
           {"node", candidate.node}};
 }
 

@@ -52,7 +52,7 @@ int show(const Globals& globals, const std::string& path) {
   if (!lock.ok()) return report(path, lock.error());
   if (globals.json) {
     print_json(lock_json(*lock));
-    return kDone;
+    return lock->mixed ? kAnswerIsNo : kDone;
   }
   if (lock->kept > 0) {
     print_line("kept for " + std::to_string(lock->kept) +
@@ -90,7 +90,8 @@ int list(const Globals& globals, const std::string& root) {
   std::vector<std::vector<std::string>> rows{{"PATH", "TOKEN", "SESSION", "SINCE", "WAITERS", "HOLDER"}};
   for (const LockInfo& lock : *locks) {
     const Contender holder = lock.holder.value_or(Contender());
-    rows.push_back({lock.path, std::to_string(holder.token.value()), hex_id(holder.session.value()),
+    rows.push_back({lock.path, std::to_string(holder.token.value()),
+                    lock.holder ? hex_id(holder.session.value()) : "-",
                     lock.holder ? age_text(holder.since_ms) : "-",
                     std::to_string(lock.waiters.size() + lock.more), holder.name});
   }
@@ -127,7 +128,7 @@ std::string sessions_text(const std::vector<SessionId>& sessions, const char* be
 
 nlohmann::json sessions_json(const std::vector<SessionId>& sessions) {
   nlohmann::json out = nlohmann::json::array();
-  for (const SessionId session : sessions) out.push_back(session.value());
+  for (const SessionId session : sessions) out.push_back(hex_id(session.value()));
   return out;
 }
 
@@ -139,7 +140,7 @@ int graph(const Globals& globals, const std::string& root) {
     nlohmann::json out{
         {"waits", nlohmann::json::array()}, {"deadlocks", nlohmann::json::array()}, {"more", graph->more}};
     for (const client::LockWait& wait : graph->waits) {
-      out["waits"].push_back({{"session", wait.session.value()},
+      out["waits"].push_back({{"session", hex_id(wait.session.value())},
                               {"path", wait.path},
                               {"node", wait.node},
                               {"for", sessions_json(wait.for_sessions)},

@@ -20,7 +20,7 @@ nlohmann::json contender_json(const client::Contender& contender) {
           {"permits", contender.permits},
           {"delay_ms", contender.delay.count()},
           {"token", contender.token.value()},
-          {"session", contender.session.value()},
+          {"session", hex_id(contender.session.value())},
           {"name", contender.name},
           {"since_ms", contender.since_ms}};
 }

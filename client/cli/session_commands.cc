@@ -50,14 +50,16 @@ int list(const Globals& globals) {
 }
 
 Result<SessionId> parse_session(const std::string& text) {
-  const bool prefixed = text.starts_with("0x");
   uint64_t id = 0;
   const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data() + (prefixed ? 2 : 0), end, id, 16);
-  if (parsed.ec != std::errc() || parsed.ptr != end)
-    return Error{ErrorCode::kInvalidArgument,
-                 "'" + text + "' is no session: write it as session ls does, 0x1f"};
-  return SessionId(id);
+  // Digits alone would be another session in another base: nothing is guessed.
+  if (text.starts_with("0x")) {
+    const auto parsed = std::from_chars(text.data() + 2, end, id, 16);
+    if (parsed.ec == std::errc() && parsed.ptr == end) return SessionId(id);
+  }
+  return Error{
+      ErrorCode::kInvalidArgument,
+      "'" + text + "' is no session: write it with its 0x, as session ls and stat do, for example 0x1f"};
 }
 
 // kDone, or the exit code of what was said about it.
@@ -110,11 +112,15 @@ void add_session_commands(CLI::App& app, const Globals& globals, Action& action)
       ->callback([&globals, &action] { action = [&globals] { return list(globals); }; });
   const auto id = std::make_shared<std::string>();
   CLI::App* one = session->add_subcommand("show", "one session, and the paths of its ephemeral nodes");
-  one->add_option("SESSION", *id, "as session ls, lock ls and stat name it")->required()->type_name("");
+  one->add_option("SESSION", *id, "as session ls, lock show and stat name it, with its 0x")
+      ->required()
+      ->type_name("");
   one->callback([&globals, &action, id] { action = [&globals, id] { return show(globals, *id); }; });
   CLI::App* close =
       session->add_subcommand("close", "end a session: its locks and ephemeral nodes go; for a super user");
-  close->add_option("SESSION", *id, "as session ls, lock ls and stat name it")->required()->type_name("");
+  close->add_option("SESSION", *id, "as session ls, lock show and stat name it, with its 0x")
+      ->required()
+      ->type_name("");
   close->callback(
       [&globals, &action, id] { action = [&globals, id] { return close_session(globals, *id); }; });
 }
