@@ -69,6 +69,8 @@ LockGraph graph_of(const std::vector<LockInfo>& locks) {
   LockGraph graph;
   Edges edges;
   for (const LockInfo& lock : locks) {
+    // Members of a group do not wait for each other.
+    if (lock.unknown) continue;
     std::vector<Contender> queue;
     if (lock.holder) queue.push_back(*lock.holder);
     queue.insert(queue.end(), lock.sharing.begin(), lock.sharing.end());

@@ -49,7 +49,7 @@ class Past {
     if (node.size() <= above.size() + 1 || !node.starts_with(above) || node[above.size()] != '/')
       return false;
     const std::string_view name = node.substr(above.size() + 1);
-    return name.find('/') == std::string_view::npos && kv::dialect_of(name) != kv::Dialect::kMixed;
+    return name.find('/') == std::string_view::npos && kv::dialect_of(name) != kv::Dialect::kUnknown;
   }
 
   void note_contenders(const LockInfo& seen) {

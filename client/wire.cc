@@ -111,6 +111,7 @@ LockInfo lock_of(const api::Lock& lock) {
   for (const api::Contender& waiter : lock.waiters()) out.waiters.push_back(contender_of(waiter));
   out.more = lock.more();
   out.mixed = lock.mixed();
+  out.unknown = lock.unknown();
   return out;
 }
 

@@ -19,6 +19,11 @@ std::string semaphore_text(uint32_t permits) {
   return "is a semaphore with " + std::to_string(permits) + (permits == 1 ? " permit" : " permits");
 }
 
+std::string others_text(size_t others, const std::string& lock) {
+  if (others == 1) return "1 other holds the lock " + lock + " or waits for it";
+  return std::to_string(others) + " others hold the lock " + lock + " or wait for it";
+}
+
 }  // namespace
 
 // Why a node cannot be such a lock, or "".
@@ -29,8 +34,17 @@ std::string Execution::queue_refusal(Ref lock, const PlaceMode& wanted) const {
   if (!node.data().empty()) return "holds data";
   if (tree_.queued_count(lock) + modes.gone.size() != tree_.child_count(lock))
     return "has children that are not in a queue";
-  if (tree_.queue_dialect(lock) == Dialect::kMixed)
-    return "has a queue of more than one recipe, or of an unknown one";
+  switch (tree_.queue_dialect(lock)) {
+    case Dialect::kEmpty:
+    case Dialect::kLock:
+    case Dialect::kKazoo:
+      break;
+    case Dialect::kCurator:
+      return "has a queue of Curator's lock for readers and writers";
+    case Dialect::kUnknown:
+    case Dialect::kMixed:
+      return "has a queue of more than one recipe, or of an unknown one";
+  }
   const PlaceMode kept = modes.gone.empty() ? PlaceMode() : tree_.place_mode(modes.gone.front());
   const bool semaphore = modes.permits > 0 || kept.mode == Mode::kPermit;
   if (wanted.mode != Mode::kPermit) return semaphore ? semaphore_text(modes.semaphore) : "";
@@ -137,9 +151,8 @@ Outcome Execution::upgrade(const OperationView& op) {
                                              " shared: " + holder_text(lock));
   }
   if (tree_.child_count(lock) != 1) {
-    return refuse(ErrorCode::kContended, std::to_string(tree_.child_count(lock) - 1) +
-                                             " others hold the lock " + shown(path) +
-                                             " or wait for it; release it and acquire it exclusively");
+    return refuse(ErrorCode::kContended, others_text(tree_.child_count(lock) - 1, shown(path)) +
+                                             "; release it and acquire it exclusively");
   }
   if (tree_.creates(lock) > kSequenceMax) return refuse_sequence(path);
   const bool kazoo = tree_.queue_dialect(lock) == Dialect::kKazoo;

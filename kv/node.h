@@ -20,10 +20,11 @@ struct ParentPart {
   uint32_t children = 0;
   uint32_t queued = 0;
   uint32_t queued_lock = 0;   // of these with a name of Dialect::kLock
-  uint32_t queued_kazoo = 0;  // and of Dialect::kKazoo
+  uint32_t queued_kazoo = 0;  // of Dialect::kKazoo
   uint64_t creates = 0;       // children ever made: the next sequence suffix
   Zxid pzxid;
-  uint32_t queue_slot = 0;  // where this node stands in the tree's list of queues, if queued > 0
+  uint32_t queue_slot = 0;      // where this node stands in the tree's list of queues, if queued > 0
+  uint32_t queued_curator = 0;  // of the queued, those with a name of Dialect::kCurator
 };
 
 // Of an ephemeral node, which has no children. The links order all that a session owns, and the queue among

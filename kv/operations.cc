@@ -106,7 +106,7 @@ Outcome Execution::create(const OperationView& op) {
   }
   if (op.one_recipe && op.sequential && op.ephemeral && parent.path.size() == above.size()) {
     const Dialect queue = tree_.queue_dialect(parent.ref);
-    if (queue != Dialect::kEmpty && queue != dialect_of(name_of(path))) {
+    if (both(queue, dialect_of(name_of(path))) == Dialect::kMixed) {
       return refuse(ErrorCode::kBadQueue,
                     "the queue at " + shown(above) +
                         " has names of another lock recipe, and the servers are told to "

@@ -4,14 +4,28 @@
 
 namespace quorate::kv {
 
-Dialect dialect_of(std::string_view name) {
+namespace {
+
+// The name without the digits at its end; "" of a name that is digits alone, or has none at its end.
+std::string_view stem_of(std::string_view name) {
   const size_t last = name.find_last_not_of("0123456789");
-  // A name that is digits alone, or has none at its end, comes from no lock recipe we know.
-  if (last == std::string_view::npos || last + 1 == name.size()) return Dialect::kMixed;
-  const std::string_view stem = name.substr(0, last + 1);
-  if (stem.ends_with("__lock__")) return Dialect::kKazoo;
+  if (last == std::string_view::npos || last + 1 == name.size()) return {};
+  return name.substr(0, last + 1);
+}
+
+}  // namespace
+
+Dialect dialect_of(std::string_view name) {
+  const std::string_view stem = stem_of(name);
   if (stem.ends_with("lock-")) return Dialect::kLock;
-  return Dialect::kMixed;
+  if (stem.ends_with("__lock__") || stem.ends_with("__rlock__")) return Dialect::kKazoo;
+  if (stem.ends_with("__READ__") || stem.ends_with("__WRIT__")) return Dialect::kCurator;
+  return Dialect::kUnknown;
+}
+
+bool is_foreign_reader(std::string_view name) {
+  const std::string_view stem = stem_of(name);
+  return stem.ends_with("__rlock__") || stem.ends_with("__READ__");
 }
 
 QueueView queue_of(std::span<const Child> children) {
@@ -19,9 +33,7 @@ QueueView queue_of(std::span<const Child> children) {
   for (const Child& child : children) {
     const bool queued = child.sequential && child.owner.value() != 0;
     (queued ? view.queue : child.place.gone ? view.gone : view.strangers).push_back(child);
-    if (!queued) continue;
-    const Dialect dialect = dialect_of(child.name);
-    view.dialect = view.dialect == Dialect::kEmpty || view.dialect == dialect ? dialect : Dialect::kMixed;
+    if (queued || child.place.gone) view.dialect = both(view.dialect, dialect_of(child.name));
   }
   // Stable: those of one entry stay in the order in which it made them.
   std::stable_sort(view.queue.begin(), view.queue.end(),

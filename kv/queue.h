@@ -23,12 +23,15 @@
 
 namespace quorate::kv {
 
-// What kind of names stand in a queue, because each kind of client only counts its own (docs/locks.md).
+// Whose names stand in a queue, because each recipe only counts its own (docs/locks.md). Of the native places
+// are those of the first two.
 enum class Dialect : uint8_t {
-  kEmpty,  // nobody queued
-  kLock,   // "...lock-0000000001": native, Curator, go-zookeeper
-  kKazoo,  // "...__lock__0000000001"
-  kMixed,  // more than one, or names of read-write recipes: two clients may each believe to hold it
+  kEmpty,    // nobody queued
+  kLock,     // "...lock-0000000001": native, Curator, go-zookeeper
+  kKazoo,    // "...__lock__0000000001", and "...__rlock__0000000001" of its readers
+  kCurator,  // "...__READ__0000000001" and "...__WRIT__0000000001": its lock for readers and writers
+  kUnknown,  // names of no recipe that is known here: it may be no lock at all
+  kMixed,    // of more than one: two clients may each believe to hold it
 };
 
 // Told the places of a queue from the first on: which of them hold.
@@ -52,14 +55,23 @@ class Holders {
 };
 
 struct QueueView {
-  Dialect dialect = Dialect::kEmpty;
-  std::vector<Child> queue;      // the holders first
-  size_t holders = 0;            // how many of the queue
-  std::vector<Child> gone;       // places kept for holders whose session expired
-  std::vector<Child> strangers;  // other children
+  Dialect dialect = Dialect::kEmpty;  // of those who stand in it and of those it is kept for
+  std::vector<Child> queue;           // the holders first
+  size_t holders = 0;                 // how many of the queue
+  std::vector<Child> gone;            // places kept for holders whose session expired
+  std::vector<Child> strangers;       // other children
 };
 
+// Of one name: neither kEmpty nor kMixed.
 Dialect dialect_of(std::string_view name);
+// Of several.
+inline Dialect both(Dialect a, Dialect b) {
+  if (a == Dialect::kEmpty || a == b) return b;
+  return b == Dialect::kEmpty ? a : Dialect::kMixed;
+}
+// A reader's place by its name: it holds beside the readers before it, as its recipe sees it. The cluster
+// takes it for an exclusive one.
+bool is_foreign_reader(std::string_view name);
 QueueView queue_of(std::span<const Child> children);
 
 }  // namespace quorate::kv

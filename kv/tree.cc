@@ -360,10 +360,16 @@ std::vector<Child> Tree::children(Ref ref) const {
 
 Dialect Tree::queue_dialect(Ref ref) const {
   const ParentPart& part = parent_part(ref);
-  if (part.queued == 0) return Dialect::kEmpty;
-  if (part.queued_lock == part.queued) return Dialect::kLock;
-  if (part.queued_kazoo == part.queued) return Dialect::kKazoo;
-  return Dialect::kMixed;
+  Dialect dialect = Dialect::kEmpty;
+  const auto add = [&dialect](uint32_t count, Dialect its) {
+    if (count > 0) dialect = both(dialect, its);
+  };
+  add(part.queued_lock, Dialect::kLock);
+  add(part.queued_kazoo, Dialect::kKazoo);
+  add(part.queued_curator, Dialect::kCurator);
+  add(part.queued - part.queued_lock - part.queued_kazoo - part.queued_curator, Dialect::kUnknown);
+  for (const Ref kept : queue_modes(ref).gone) dialect = both(dialect, dialect_of(nodes_[kept].name()));
+  return dialect;
 }
 
 Ref Tree::first_owned(SessionId owner) const {

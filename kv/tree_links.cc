@@ -112,6 +112,9 @@ uint32_t* Tree::dialect_counter(ParentPart& part, std::string_view name) {
       return &part.queued_lock;
     case Dialect::kKazoo:
       return &part.queued_kazoo;
+    case Dialect::kCurator:
+      return &part.queued_curator;
+    case Dialect::kUnknown:
     case Dialect::kEmpty:
     case Dialect::kMixed:
       break;

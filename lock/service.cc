@@ -1,7 +1,7 @@
 #include "lock/service.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -82,9 +82,29 @@ Contender contender(const kv::View& state, std::string_view path, const kv::Chil
   if (const Result<kv::NodeView> node = state.get(contender.node); node.ok())
     contender.data = kv::read_place(node->data).name;
   contender.mode = child.place;
+  if (kv::is_foreign_reader(child.name)) contender.mode.mode = kv::Mode::kShared;
   contender.since_ms = state.stat(contender.node)->ctime_ms;
   return contender;
 }
+
+// Told the places of a queue from the first on: who believes to hold it, because each recipe looks at its own
+// names alone.
+class Believers {
+ public:
+  bool next(const kv::Child& child) {
+    Of& its = of_[kv::dialect_of(child.name)];
+    const bool first = its.count++ == 0;
+    its.readers_alone = its.readers_alone && kv::is_foreign_reader(child.name);
+    return first || its.readers_alone;
+  }
+
+ private:
+  struct Of {
+    size_t count = 0;
+    bool readers_alone = true;
+  };
+  std::map<kv::Dialect, Of> of_;
+};
 
 size_t bytes_of(const Contender& contender) {
   return kViewPartBytes + contender.node.size() + contender.data.size();
@@ -168,17 +188,19 @@ Result<LockView> show(const kv::View& state, std::string_view path, size_t bytes
   LockView view;
   view.path = path;
   view.mixed = queue.dialect == kv::Dialect::kMixed;
+  view.unknown = queue.dialect == kv::Dialect::kUnknown;
   view.zxid = state.zxid();
   view.kept = queue.gone.size();
   size_t bytes = bytes_of(view);
-  std::set<kv::Dialect> dialects;
+  Believers believers;
+  for (const kv::Child& kept : queue.gone) believers.next(kept);
   for (size_t i = 0; i < queue.queue.size(); ++i) {
     const kv::Child& child = queue.queue[i];
     Contender one = contender(state, path, child);
     bytes += bytes_of(one);
     if (i > 0 && bytes > bytes_max) break;
-    const bool first_of_its = view.mixed && dialects.insert(kv::dialect_of(child.name)).second;
-    const bool holds = i < queue.holders || first_of_its;
+    const bool believes = believers.next(child);
+    const bool holds = !view.unknown && (i < queue.holders || believes);
     if (holds && !view.holder) {
       view.holder = std::move(one);
     } else {

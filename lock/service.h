@@ -69,12 +69,14 @@ struct Contender {
 struct LockView {
   std::string path;
   std::optional<Contender> holder;
-  // Who holds beside it; of a mixed queue, the first of each other recipe: who may believe to hold it.
+  // Who holds beside it, or may believe so: of each recipe the first, and the readers of another recipe that
+  // stand behind readers alone.
   std::vector<Contender> sharing;
   std::vector<Contender> waiters;  // in the order they will be served
   uint64_t more = 0;               // behind these, that had no room
-  bool mixed = false;  // names of more than one recipe: more than one client may believe to hold it
-  uint64_t kept = 0;   // places that are kept for holders whose session expired
+  bool mixed = false;    // names of more than one recipe: more than one client may believe to hold it
+  bool unknown = false;  // names of no recipe that is known here, perhaps no lock: all are told as waiters
+  uint64_t kept = 0;     // places that are kept for holders whose session expired
   Zxid zxid;
 };
 

@@ -27,7 +27,8 @@ nlohmann::json lock_json(const LockInfo& lock) {
                      {"kept", lock.kept},
                      {"waiters", nlohmann::json::array()},
                      {"more", lock.more},
-                     {"mixed", lock.mixed}};
+                     {"mixed", lock.mixed},
+                     {"unknown", lock.unknown}};
   if (lock.holder) out["holder"] = contender_json(*lock.holder);
   for (const Contender& holder : lock.sharing) out["sharing"].push_back(contender_json(holder));
   for (const Contender& waiter : lock.waiters) out["waiters"].push_back(contender_json(waiter));
@@ -66,8 +67,13 @@ int show(const Globals& globals, const std::string& path) {
   if (lock->holder) rows.push_back(contender_row("holder", *lock->holder));
   for (const Contender& holder : lock->sharing) rows.push_back(contender_row("holder", holder));
   for (size_t i = 0; i < lock->waiters.size(); ++i)
-    rows.push_back(contender_row("waiter " + std::to_string(i + 1), lock->waiters[i]));
+    rows.push_back(contender_row((lock->unknown ? "" : "waiter ") + std::to_string(i + 1), lock->waiters[i]));
   print_table(rows);
+  if (lock->unknown) {
+    print_line(
+        "names of no lock recipe that is known here, in their order: who holds it, if it is a lock, is not "
+        "known");
+  }
   if (lock->more > 0) print_line("and " + std::to_string(lock->more) + " more");
   if (lock->mixed)
     return fail(
@@ -90,7 +96,7 @@ int list(const Globals& globals, const std::string& root) {
   std::vector<std::vector<std::string>> rows{{"PATH", "TOKEN", "SESSION", "SINCE", "WAITERS", "HOLDER"}};
   for (const LockInfo& lock : *locks) {
     const Contender holder = lock.holder.value_or(Contender());
-    rows.push_back({lock.path, std::to_string(holder.token.value()),
+    rows.push_back({lock.path, lock.holder ? std::to_string(holder.token.value()) : "-",
                     lock.holder ? hex_id(holder.session.value()) : "-",
                     lock.holder ? age_text(holder.since_ms) : "-",
                     std::to_string(lock.waiters.size() + lock.more), holder.name});

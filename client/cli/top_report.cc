@@ -93,7 +93,7 @@ uint64_t waiters(const LockInfo& lock) { return lock.waiters.size() + lock.more;
 
 void add_locks(TopReport& report, const TopLook& now) {
   report.locks = now.locks;
-  std::erase_if(report.locks, [](const LockInfo& lock) { return waiters(lock) == 0; });
+  std::erase_if(report.locks, [](const LockInfo& lock) { return waiters(lock) == 0 || lock.unknown; });
   std::stable_sort(report.locks.begin(), report.locks.end(),
                    [](const LockInfo& a, const LockInfo& b) { return waiters(a) > waiters(b); });
   if (report.locks.size() > kTopLocks) report.locks.resize(kTopLocks);

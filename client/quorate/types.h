@@ -137,12 +137,15 @@ struct Contender {
 struct LockInfo {
   std::string path;
   std::optional<Contender> holder;
-  // Who holds beside it; of a mixed queue, the first of each other recipe: who may believe to hold it.
+  // Who holds beside it, or may believe so: of each recipe the first, and the readers of another recipe that
+  // stand behind readers alone.
   std::vector<Contender> sharing;
   std::vector<Contender> waiters;  // in the order they will be served
   uint64_t kept = 0;               // places that are kept for holders whose session expired
   uint64_t more = 0;               // behind these, that had no room in an answer (4 MiB)
   bool mixed = false;  // nodes of more than one lock recipe: more than one client may believe to hold it
+  // Names of no recipe that is known here, perhaps of no lock: nobody is told as holder, all as waiters.
+  bool unknown = false;
 };
 
 // Somebody who waits for a lock, and who stands in his way: before that are gone, he cannot have it.

@@ -63,6 +63,7 @@ void put(const lock::LockView& view, api::Lock& out) {
   for (const lock::Contender& waiter : view.waiters) put(waiter, *out.add_waiters());
   out.set_kept(view.kept);
   out.set_mixed(view.mixed);
+  out.set_unknown(view.unknown);
   out.set_more(view.more);
 }
 

@@ -34,6 +34,12 @@ TEST(LockGraph, AFreeLockAndAHeldOneHaveNoWaits) {
   EXPECT_TRUE(graph.deadlocks.empty());
 }
 
+TEST(LockGraph, MembersOfAGroupDoNotWaitForEachOther) {
+  LockInfo members = lock("/members", {}, {contender(1), contender(2), contender(1)});
+  members.unknown = true;
+  EXPECT_TRUE(graph_of({members}).waits.empty());
+}
+
 TEST(LockGraph, AWaiterWaitsForTheOneBeforeIt) {
   const LockGraph graph = graph_of({lock("/a", {contender(1)}, {contender(2), contender(3)})});
   ASSERT_EQ(graph.waits.size(), 2U);

@@ -159,7 +159,12 @@ TEST_F(Locking, AnUpgradeGivesANewPlaceAndToken) {
 TEST_F(Locking, AnUpgradeIsRefusedWhereOthersHoldOrWait) {
   const Outcome shared = acquire(one, kSharedMode);
   const Outcome other = acquire(two, kSharedMode);
-  expect_refusal(one, UpgradeOp{shared.path}, ErrorCode::kContended, "1 others");
+  expect_refusal(one, UpgradeOp{shared.path}, ErrorCode::kContended,
+                 "1 other holds the lock \"/l\" or waits for it; release it");
+  const Outcome third = acquire(three);
+  expect_refusal(one, UpgradeOp{shared.path}, ErrorCode::kContended,
+                 "2 others hold the lock \"/l\" or wait for it");
+  machine.run(three, ReleaseOp{third.path});
   machine.run(two, ReleaseOp{other.path});
   const Outcome waits = acquire(two);
   expect_refusal(one, UpgradeOp{shared.path}, ErrorCode::kContended);
@@ -248,8 +253,66 @@ TEST_F(Locking, AServerMayKeepRecipesApart) {
   machine.run(one, create("/n"));
   EXPECT_EQ(machine.run(one, place("/n/__READ__")).code, ErrorCode::kOk);
   EXPECT_EQ(machine.run(one, place("/n/__WRIT__")).code, ErrorCode::kOk) << "both of one recipe";
+  for (const char* other : {"/n/x-", "/n/lock-", "/n/a__rlock__"})
+    expect_refusal(two, place(other), ErrorCode::kBadQueue, "another lock recipe");
+  machine.run(one, create("/k"));
+  EXPECT_EQ(machine.run(one, place("/k/a__rlock__")).code, ErrorCode::kOk);
+  EXPECT_EQ(machine.run(one, place("/k/a__lock__")).code, ErrorCode::kOk) << "kazoo's readers and writers";
+  expect_refusal(two, place("/k/__WRIT__"), ErrorCode::kBadQueue);
+  machine.run(one, create("/members"));
+  EXPECT_EQ(machine.run(one, place("/members/n_")).code, ErrorCode::kOk);
+  EXPECT_EQ(machine.run(one, place("/members/m_")).code, ErrorCode::kOk) << "of no recipe that is known";
+  expect_refusal(two, place("/members/__READ__"), ErrorCode::kBadQueue);
   EXPECT_EQ(machine.run(one, create_queued("/l/x__lock__")).code, ErrorCode::kOk)
       << "where it is not asked for";
+}
+
+TEST_F(Locking, ARecipeIsKeptFromAMixedQueue) {
+  machine.run(one, create("/l"));
+  machine.run(one, create_queued("/l/lock-"));
+  machine.run(one, create_queued("/l/x-"));
+  for (const char* name : {"/l/lock-", "/l/x-", "/l/__READ__"}) {
+    CreateOp op = create_queued(name);
+    op.one_recipe = true;
+    expect_refusal(two, op, ErrorCode::kBadQueue);
+  }
+}
+
+TEST_F(Locking, NativePlacesStandAmongKazoosReaders) {
+  machine.run(one, create("/l"));
+  machine.run(one, create_queued("/l/a__rlock__"));
+  machine.run(three, create_queued("/l/b__rlock__"));
+  const Outcome writer = acquire(two);
+  EXPECT_TRUE(writer.path.ends_with("__lock__0000000002")) << "a name that kazoo's readers wait for";
+  EXPECT_FALSE(writer.held);
+  const Names ours{writer.path.substr(3)};
+  machine.run(one, DeleteOp{"/l/a__rlock__0000000000"});
+  EXPECT_NE(holders(), ours);
+  machine.run(three, DeleteOp{"/l/b__rlock__0000000001"});
+  EXPECT_EQ(holders(), ours);
+}
+
+// Else kazoo, who waits for the kept place, would hold beside a native one of the other name.
+TEST_F(Locking, APlaceBehindAKeptOneHasItsKindOfName) {
+  machine.run(one, create("/l"));
+  machine.run(one, create_queued("/l/x__lock__"));
+  acquire(two, {Mode::kExclusive, 0, 500});
+  machine.run(one, DeleteOp{"/l/x__lock__0000000000"});
+  machine.apply(ExpireSessions{{two}});
+  ASSERT_EQ(machine.state.kept_places("/l"), 1u);
+  EXPECT_TRUE(acquire(three).path.ends_with("__lock__0000000003"));
+  CreateOp other = create_queued("/l/lock-");
+  other.one_recipe = true;
+  expect_refusal(one, other, ErrorCode::kBadQueue);
+}
+
+TEST_F(Locking, NativePlacesAreRefusedWhereTheRecipeIsAnothers) {
+  machine.run(one, create("/c"));
+  machine.run(one, create_queued("/c/__READ__"));
+  expect_refusal(two, AcquireOp{"/c", "", kExclusiveMode}, ErrorCode::kBadQueue, "Curator");
+  machine.run(one, create("/members"));
+  machine.run(one, create_queued("/members/n_"));
+  expect_refusal(two, AcquireOp{"/members", "", kExclusiveMode}, ErrorCode::kBadQueue, "unknown");
 }
 
 // ---- refusals name the true holder

@@ -14,10 +14,18 @@ TEST(Queue, NamesTellTheirDialect) {
   EXPECT_EQ(dialect_of("_c_7a1f-lock-0000000001"), Dialect::kLock);
   EXPECT_EQ(dialect_of("lock-12345678901"), Dialect::kLock);
   EXPECT_EQ(dialect_of("0123456789abcdef0123456789abcdef__lock__0000000001"), Dialect::kKazoo);
-  for (const char* name : {"x__rlock__0000000001", "_c_1-__READ__0000000001", "_c_1-__WRIT__0000000001",
-                           "x-12345-0000000001", "0000000001", "lock-", "lock", "__lock__", "lock-1x"}) {
-    EXPECT_EQ(dialect_of(name), Dialect::kMixed) << name;
-  }
+  EXPECT_EQ(dialect_of("x__rlock__0000000001"), Dialect::kKazoo);
+  EXPECT_EQ(dialect_of("_c_1-__READ__0000000001"), Dialect::kCurator);
+  EXPECT_EQ(dialect_of("_c_1-__WRIT__0000000001"), Dialect::kCurator);
+  for (const char* name : {"x-12345-0000000001", "0000000001", "lock-", "lock", "__lock__", "lock-1x"})
+    EXPECT_EQ(dialect_of(name), Dialect::kUnknown) << name;
+}
+
+TEST(Queue, ReadersOfOtherRecipesAreKnownByTheirNames) {
+  EXPECT_TRUE(is_foreign_reader("x__rlock__0000000001"));
+  EXPECT_TRUE(is_foreign_reader("_c_1-__READ__0000000001"));
+  for (const char* name : {"x__lock__0000000001", "_c_1-__WRIT__0000000001", "lock-0000000001", "__READ__"})
+    EXPECT_FALSE(is_foreign_reader(name)) << name;
 }
 
 TEST(Queue, AnEmptyPathHasNoDialect) {
@@ -54,6 +62,27 @@ TEST(Queue, TwoDialectsAreMixed) {
   EXPECT_EQ(queue_of(kazoo).dialect, Dialect::kKazoo);
   const Child back[] = {queued("x-0000000000", 1), queued("lock-0000000001", 2)};
   EXPECT_EQ(queue_of(back).dialect, Dialect::kMixed);
+  const Child readers[] = {queued("a__rlock__0000000000", 1), queued("a__lock__0000000001", 2)};
+  EXPECT_EQ(queue_of(readers).dialect, Dialect::kKazoo);
+  const Child curator[] = {queued("__READ__0000000000", 1), queued("__WRIT__0000000001", 2)};
+  EXPECT_EQ(queue_of(curator).dialect, Dialect::kCurator);
+  const Child writers[] = {queued("__WRIT__0000000000", 1), queued("lock-0000000001", 2)};
+  EXPECT_EQ(queue_of(writers).dialect, Dialect::kMixed);
+}
+
+TEST(Queue, NamesOfNoRecipeAreOfNoLock) {
+  const Child members[] = {queued("member-0000000000", 1), queued("n_0000000001", 2),
+                           queued("0000000002", 3)};
+  EXPECT_EQ(queue_of(members).dialect, Dialect::kUnknown);
+}
+
+TEST(Queue, AKeptPlaceIsOfItsDialect) {
+  Child kept = queued("a__lock__0000000000", 1, 0);
+  kept.place.gone = true;
+  const Child alone[] = {kept};
+  EXPECT_EQ(queue_of(alone).dialect, Dialect::kKazoo);
+  const Child before[] = {kept, queued("lock-0000000001", 2)};
+  EXPECT_EQ(queue_of(before).dialect, Dialect::kMixed);
 }
 
 }  // namespace

@@ -320,6 +320,66 @@ TEST_F(Locks, ShowsWhoMayBelieveToHoldAMixedQueue) {
   EXPECT_EQ(view.waiters[0].session, two);
 }
 
+TEST_F(Locks, ShowsEveryReaderWhoMayBelieveToHoldAMixedQueue) {
+  acquire(one);
+  machine.run(two, create_queued("/a/__READ__"));
+  machine.run(three, create_queued("/a/__READ__"));
+  machine.run(one, create_queued("/a/__WRIT__"));
+  machine.run(two, create_queued("/a/__READ__"));
+  const LockView view = *show(kv::View::everything(machine.state), "/a");
+  EXPECT_TRUE(view.mixed);
+  EXPECT_EQ(view.holder->node, "/a/lock-0000000000");
+  ASSERT_EQ(view.sharing.size(), 2u);
+  EXPECT_EQ(view.sharing[0].node, "/a/__READ__0000000001");
+  EXPECT_EQ(view.sharing[0].mode.mode, kv::Mode::kShared);
+  EXPECT_EQ(view.sharing[1].node, "/a/__READ__0000000002");
+  ASSERT_EQ(view.waiters.size(), 2u);
+  EXPECT_EQ(view.waiters[0].node, "/a/__WRIT__0000000003");
+}
+
+TEST_F(Locks, ShowsALockForReadersAndWritersOfAnotherClientAsOne) {
+  struct Recipe {
+    std::string path, reader, writer;
+  };
+  for (const Recipe& recipe :
+       {Recipe{"/c", "_c_1-__READ__", "_c_1-__WRIT__"}, Recipe{"/k", "x__rlock__", "x__lock__"}}) {
+    machine.run(one, create(recipe.path));
+    machine.run(one, create_queued(recipe.path + "/" + recipe.reader));
+    machine.run(two, create_queued(recipe.path + "/" + recipe.reader));
+    machine.run(three, create_queued(recipe.path + "/" + recipe.writer));
+    const LockView view = *show(kv::View::everything(machine.state), recipe.path);
+    EXPECT_FALSE(view.mixed);
+    EXPECT_FALSE(view.unknown);
+    EXPECT_EQ(view.holder->session, one);
+    ASSERT_EQ(view.sharing.size(), 1u);
+    EXPECT_EQ(view.sharing[0].session, two);
+    ASSERT_EQ(view.waiters.size(), 1u);
+    EXPECT_EQ(view.waiters[0].session, three);
+  }
+}
+
+TEST_F(Locks, ClaimsNothingOfAFolderThatIsNoLock) {
+  machine.run(one, create("/members"));
+  machine.run(one, create_queued("/members/member-"));
+  machine.run(two, create_queued("/members/n_"));
+  const LockView view = *show(kv::View::everything(machine.state), "/members");
+  EXPECT_FALSE(view.mixed);
+  EXPECT_TRUE(view.unknown);
+  EXPECT_FALSE(view.holder.has_value());
+  EXPECT_TRUE(view.sharing.empty());
+  EXPECT_EQ(view.waiters.size(), 2u);
+}
+
+TEST_F(Locks, NobodyHoldsBehindAKeptPlace) {
+  machine.run(one, AcquireOp{"/a", "", {kv::Mode::kExclusive, 0, 500}});
+  acquire(two);
+  machine.apply(ExpireSessions{{one}});
+  const LockView view = *show(kv::View::everything(machine.state), "/a");
+  EXPECT_FALSE(view.holder.has_value());
+  EXPECT_EQ(view.kept, 1u);
+  EXPECT_EQ(view.waiters.size(), 1u);
+}
+
 TEST_F(Locks, ShowsAllWhoShare) {
   const kv::AcquireOp shared{"/a", "reader", {kv::Mode::kShared}};
   machine.run(one, shared);

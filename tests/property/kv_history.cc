@@ -165,8 +165,9 @@ Operation History::lock_operation(const Step& step) const {
 }
 
 Operation History::operation(const Step& step) const {
-  static const std::vector<std::string> kQueued = {"/l/lock-",    "/l/lock-", "/l/x__lock__", "/a/_c_1-lock-",
-                                                   "/a/__READ__", "/l/",      "/b/n-"};
+  static const std::vector<std::string> kQueued = {"/l/lock-",      "/l/lock-",     "/l/x__lock__",
+                                                   "/a/_c_1-lock-", "/a/__READ__",  "/l/",
+                                                   "/b/n-",         "/l/x__rlock__"};
   static const std::vector<std::string> kData = {
       "", "", "x", "yy", "quorate:shared:me", std::string(200, 'z')};
   const std::string data = kData[step[5] % kData.size()];

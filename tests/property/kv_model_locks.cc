@@ -70,11 +70,11 @@ Outcome Model::operate(SessionId session, const AcquireOp& op, Applied& out) {
   bool kazoo = false;
   if (const auto at = nodes_.find(op.path); at != nodes_.end()) {
     const std::vector<std::string> queue_now = queue(op.path);
-    const auto kazoo_names = std::count_if(queue_now.begin(), queue_now.end(), is_kazoo_name);
-    const auto lock_names = std::count_if(queue_now.begin(), queue_now.end(), is_lock_name);
-    const auto all = static_cast<std::ptrdiff_t>(queue_now.size());
     std::vector<std::string> places = kept(op.path);
     places.insert(places.end(), queue_now.begin(), queue_now.end());
+    const auto kazoo_names = std::count_if(places.begin(), places.end(), is_kazoo_name);
+    const auto lock_names = std::count_if(places.begin(), places.end(), is_lock_name);
+    const auto all = static_cast<std::ptrdiff_t>(places.size());
     if (at->second.stat.ephemeral_owner != SessionId()) return outcome(ErrorCode::kBadQueue);
     if (!at->second.data.empty()) return outcome(ErrorCode::kBadQueue);
     if (children(op.path).size() != places.size()) return outcome(ErrorCode::kBadQueue);

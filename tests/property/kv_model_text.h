@@ -25,7 +25,7 @@ inline bool is_lock_name(const std::string& path) {
   return std::regex_search(path, std::regex("lock-[0-9]+$"));
 }
 inline bool is_kazoo_name(const std::string& path) {
-  return std::regex_search(path, std::regex("__lock__[0-9]+$"));
+  return std::regex_search(path, std::regex("__r?lock__[0-9]+$"));
 }
 
 // How a place with this data holds; plainly exclusive, where it says nothing.

@@ -442,6 +442,7 @@ TEST(ClientCodec, NodesChildrenAndLocks) {
   view.waiters = {{"/l/lock-2", SessionId(4), Token(5), "you", 6}};
   view.more = 7;
   view.mixed = true;
+  view.unknown = true;
   const api::Reply lock = reply_of(view);
   EXPECT_EQ(lock.lock().path(), "/l");
   EXPECT_EQ(lock.lock().holder().data(), "me");
@@ -450,6 +451,7 @@ TEST(ClientCodec, NodesChildrenAndLocks) {
   EXPECT_EQ(lock.lock().waiters(0).session(), 4u);
   EXPECT_EQ(lock.lock().waiters(0).token(), 5u);
   EXPECT_TRUE(lock.lock().mixed());
+  EXPECT_TRUE(lock.lock().unknown());
   EXPECT_EQ(lock.lock().more(), 7u);
   EXPECT_EQ(reply_of(LockListReply{{view, view}, {}}).locks().locks_size(), 2);
   EXPECT_EQ(reply_of(LockListReply{{view}, "/l"}).locks().next(), "/l");
