@@ -139,12 +139,23 @@ struct WatchState {
   std::weak_ptr<Client::Impl> client;
 };
 
+// One place in a queue, and all guards of it. Locked behind a guard's own mutex, never before it.
+struct HeldPlace {
+  std::mutex mutex;
+  size_t guards = 1;                           // that were not released
+  std::vector<std::weak_ptr<LockState>> more;  // all but the first
+  bool lost = false;
+  bool changing = false;  // to another place
+};
+
+// A guard.
 struct LockState {
   std::string path, node;
   Token token;
   SessionId session;
   uint64_t id = 0;
   std::weak_ptr<Client::Impl> client;
+  std::shared_ptr<HeldPlace> place = std::make_shared<HeldPlace>();
 
   std::mutex mutex;
   bool lost = false, released = false;           // guarded by mutex
@@ -152,7 +163,9 @@ struct LockState {
   std::stop_source stop;
 
   void take(const GrantedLock& granted);
+  // Of all guards of the place.
   void set_lost();
+  void tell_lost();
 };
 
 }  // namespace quorate::client

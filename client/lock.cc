@@ -15,6 +15,18 @@ void LockState::take(const GrantedLock& granted) {
 }
 
 void LockState::set_lost() {
+  std::vector<std::weak_ptr<LockState>> more;
+  {
+    const std::lock_guard lock(place->mutex);
+    place->lost = true;
+    more.swap(place->more);
+  }
+  tell_lost();
+  for (const std::weak_ptr<LockState>& each : more)
+    if (const std::shared_ptr<LockState> guard = each.lock()) guard->tell_lost();
+}
+
+void LockState::tell_lost() {
   std::vector<std::function<void()>> due;
   {
     const std::lock_guard lock(mutex);
@@ -28,15 +40,38 @@ void LockState::set_lost() {
 
 namespace {
 
-// True for the first call on a lock that is not lost.
-bool give_up(LockState& state) {
+enum class GivenUp { kNothing, kOneOfSeveral, kPlace };
+
+// kNothing for all but the first call, and of a lock that is lost.
+GivenUp give_up(LockState& state) {
   const std::lock_guard lock(state.mutex);
   state.callbacks.clear();
-  return !std::exchange(state.released, true) && !state.lost;
+  if (std::exchange(state.released, true)) return GivenUp::kNothing;
+  const std::lock_guard place_lock(state.place->mutex);
+  const bool last = --state.place->guards == 0;
+  if (state.lost || state.place->lost) return GivenUp::kNothing;
+  return last ? GivenUp::kPlace : GivenUp::kOneOfSeveral;
+}
+
+// From here on there are no more guards, until end_change().
+Status begin_change(const LockState& state) {
+  const std::lock_guard lock(state.place->mutex);
+  if (state.place->changing) return Error{ErrorCode::kNoNode, "the lock is being changed"};
+  if (state.place->guards > 1)
+    return Error{ErrorCode::kContended, "this client holds the lock " + state.path + " with " +
+                                            std::to_string(state.place->guards) +
+                                            " guards; release the others first"};
+  state.place->changing = true;
+  return {};
+}
+
+void end_change(const LockState& state) {
+  const std::lock_guard lock(state.place->mutex);
+  state.place->changing = false;
 }
 
 void release_in_background(const std::shared_ptr<LockState>& state) {
-  if (!state || !give_up(*state)) return;
+  if (!state || give_up(*state) != GivenUp::kPlace) return;
   const std::shared_ptr<Client::Impl> client = state->client.lock();
   if (!client || !client->loop) return;
   client->loop->post([id = state->id](Engine& engine, Instant now) {
@@ -110,15 +145,39 @@ Call<Status> HeldLock::async_release() {
     const Status refused = client ? client->refusal(how) : gone();
     if (!refused.ok()) return handler(refused);
     // From here on it tells nobody that it is lost.
-    const bool held = give_up(*state);
-    const Start start = [held, id = state->id](Engine& engine, Instant now, const std::stop_token&,
-                                               Done done) {
+    const GivenUp given_up = give_up(*state);
+    const Start start = [given_up, id = state->id](Engine& engine, Instant now, const std::stop_token&,
+                                                   Done done) {
       const OnReply answered = behind_step(engine, std::move(done));
-      if (!held) return answered(now, Error{ErrorCode::kNoNode, "the lock was not held any more"});
+      if (given_up == GivenUp::kOneOfSeveral) return answered(now, api::Reply());
+      if (given_up == GivenUp::kNothing)
+        return answered(now, Error{ErrorCode::kNoNode, "the lock was not held any more"});
       engine.release(now, id, answered);
     };
     client->begin(Proof::kNotNeeded, how, start, told_to(*client, std::move(handler), status_in));
   });
+}
+
+Result<std::shared_ptr<LockState>> HeldLock::another() const {
+  if (lost()) return Error{ErrorCode::kNoNode, "the lock is lost"};
+  auto made = std::make_shared<LockState>();
+  const std::lock_guard lock(state_->mutex);
+  if (state_->released) return Error{ErrorCode::kNoNode, "the lock was released by this guard"};
+  made->path = state_->path;
+  made->node = state_->node;
+  made->token = state_->token;
+  made->session = state_->session;
+  made->id = state_->id;
+  made->client = state_->client;
+  made->place = state_->place;
+  HeldPlace& place = *state_->place;
+  const std::lock_guard place_lock(place.mutex);
+  if (place.lost) return Error{ErrorCode::kNoNode, "the lock is lost"};
+  if (place.changing) return Error{ErrorCode::kNoNode, "the lock is being changed"};
+  ++place.guards;
+  std::erase_if(place.more, [](const std::weak_ptr<LockState>& each) { return each.expired(); });
+  place.more.push_back(made);
+  return made;
 }
 
 template <class Guard>
@@ -134,7 +193,16 @@ Call<Result<Guard>> HeldLock::change(bool upgrade) {
       state_->node;
   Start start = [state = state_, changed, operation](Engine& engine, Instant now, const std::stop_token&,
                                                      const Done& done) {
+    const Status alone = begin_change(*state);
+    if (!alone.ok()) {
+      engine.tell([done, error = alone.error()] {
+        Outcome outcome(error);
+        done(outcome);
+      });
+      return;
+    }
     const auto answered = [state, changed, done](const Result<GrantedLock>& granted) {
+      end_change(*state);
       if (granted.ok()) {
         give_up(*state);
         changed->take(*granted);
@@ -148,6 +216,17 @@ Call<Result<Guard>> HeldLock::change(bool upgrade) {
     if (!outcome.ok()) return outcome.error();
     return Guard(changed);
   });
+}
+
+Result<Lock> Lock::again() const {
+  const auto made = another();
+  if (!made.ok()) return made.error();
+  return Lock(*made);
+}
+Result<SharedLock> SharedLock::again() const {
+  const auto made = another();
+  if (!made.ok()) return made.error();
+  return SharedLock(*made);
 }
 
 Call<Result<SharedLock>> Lock::async_downgrade() { return change<SharedLock>(false); }

@@ -10,6 +10,10 @@
 // holds for a program that runs. One that is stopped (a suspended machine, a debugger, a long stall) knows
 // nothing until it runs again: against its late writes only the token helps.
 //
+// A client that acquires a path a second time takes a second place, and waits for the first: two threads that
+// share a Client exclude each other as two programs do. Who holds the lock and needs it again further down
+// hands on the guard: guard.again() gives another one of the same place. The place is given up with the last.
+//
 // Thread safety: all members.
 #pragma once
 
@@ -55,7 +59,8 @@ class HeldLock {
   // Stop is requested when the lock is lost.
   std::stop_token stop_token() const;
 
-  // Gives it up and waits for the answer. Errors: kOutcomeUnknown (it goes at the latest with the session);
+  // Gives it up and waits for the answer; where there are other guards of the place (again()), only this
+  // guard. Errors: kOutcomeUnknown (it goes at the latest with the session);
   // kSessionExpired and kNoNode when it was lost before.
   Status release();
   // The same without waiting. The guard may be dropped meanwhile.
@@ -63,6 +68,8 @@ class HeldLock {
 
  protected:
   explicit HeldLock(std::shared_ptr<LockState> state);
+  // The state of another guard of the same place.
+  Result<std::shared_ptr<LockState>> another() const;
   // What becomes of the lock belongs to the guard that is given back; this one counts as released.
   template <class Guard>
   Call<Result<Guard>> change(bool upgrade);
@@ -75,8 +82,13 @@ class SharedLock;
 
 class Lock : public HeldLock {
  public:
+  // Another guard of what this one holds: the same place and token, callbacks and a stop token of its own.
+  // Asks nobody and waits for nobody. The lock is held until the last of them is released. Errors: kNoNode
+  // when this one was released, is lost, or is just being downgraded.
+  Result<Lock> again() const;
   // Lets others share it from now on: place and token stay. This guard is released then; after an error it
-  // holds what it held. Callbacks and stop tokens are those of the new guard.
+  // holds what it held. Callbacks and stop tokens are those of the new guard. Errors: kContended while there
+  // are other guards of the place.
   Result<SharedLock> downgrade();
   Call<Result<SharedLock>> async_downgrade();
 
@@ -88,8 +100,11 @@ class Lock : public HeldLock {
 
 class SharedLock : public HeldLock {
  public:
+  // As Lock::again(). Another acquire_shared() would wait behind an exclusive one that waits for this.
+  Result<SharedLock> again() const;
   // Holds it exclusively from now on, with a new token: only where nobody else holds the lock or waits for
-  // it. Errors: kContended, then it stays shared. Guards as with downgrade().
+  // it, and there is no other guard of the place. Errors: kContended, then it stays shared. Guards as with
+  // downgrade().
   Result<Lock> upgrade();
   Call<Result<Lock>> async_upgrade();
 
