@@ -341,6 +341,7 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
   const kv::Outcome answer = *outcome;
   require(context_.model.check_outcome(session_, number, answer));
   ++context_.statistics.outcomes_checked;
+  context_.acknowledged = std::max(context_.acknowledged, answer.zxid);
   writes_.erase(found);
   answer.code == ErrorCode::kOk ? ++context_.statistics.operations_ok
                                 : ++context_.statistics.operations_refused;

@@ -52,6 +52,7 @@ struct Context {
   // Sessions whose ending a super user has asked for: such a one is over before its client can know. And of
   // these, those that he was told are over.
   std::set<SessionId> endings_asked, endings_answered;
+  Zxid acknowledged;    // of the writes that any client of the native protocol was told are done, the last
   bool healed = false;  // nothing is broken any more, and everybody must be served
 };
 

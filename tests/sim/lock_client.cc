@@ -8,11 +8,33 @@ namespace {
 constexpr Duration kTryAgain = milliseconds(50);
 }
 
+// What was acknowledged to anybody before it was asked must be in the state that the answer shows; and of
+// that state the answer must be true.
+void PeriodicClient::verify(const std::string& lock, Token token) {
+  read(server::LockVerifyRequest{lock, token},
+       [this, lock, token, floor = context_.acknowledged](const server::ClientReply& reply) {
+         const ErrorCode code = reply.error.code;
+         if (code != ErrorCode::kOk && code != ErrorCode::kNotHolder && code != ErrorCode::kNoNode)
+           throw Violation(name() + ": whether a lock is held is refused: " + reply.error.message);
+         if (reply.zxid < floor) {
+           throw Violation(name() + ": was told of token " + std::to_string(token.value()) + " as of zxid " +
+                           std::to_string(reply.zxid.value()) + ", and had asked behind " +
+                           std::to_string(floor.value()));
+         }
+         const bool held = code == ErrorCode::kOk;
+         require(histories_.places.told_held(lock, token, held, reply.zxid));
+         ++(held ? context_.statistics.tokens_verified : context_.statistics.tokens_not_verified);
+       });
+}
+
 void LockClient::act() {
   if (state_ != State::kIdle) return;
+  // As a resource would that is shown a token: of whoever was the last to use it.
+  const std::string lock = lock_path(static_cast<uint32_t>(random_.below(context_.plan.locks)));
+  if (random_.chance(kVerifyChance)) return verify(lock, histories_.resources[lock].highest());
   state_ = State::kAcquiring;
   ++round_;
-  lock_ = lock_path(static_cast<uint32_t>(random_.below(context_.plan.locks)));
+  lock_ = lock;
   node_.clear();
   early_grants_.clear();
   waiting_on_ = connection();
@@ -118,6 +140,7 @@ void LockClient::work(uint64_t round, uint32_t left) {
   }
   const std::string path = lock_;
   const Token token = token_;
+  if (random_.chance(kVerifyChance)) verify(path, token);
   const bool stuck = random_.chance(0.06);  // a garbage collection, a suspended laptop: longer than any lease
   const Duration later = random_.between(milliseconds(1), milliseconds(stuck ? 12'000 : 40));
   in(later, [this, round, left, path, token] {

@@ -227,6 +227,7 @@ void LockKindsClient::work(uint64_t round, uint32_t left) {
   if (left == 0 || !lease_valid()) return release(round);
   if (!session_ready()) return go_on(round, left);
   const Place& place = places_.front();
+  if (random_.chance(kVerifyChance)) verify(place.lock, token_);
   if (places_.size() == 1 && place.mode.mode == kv::Mode::kShared && random_.chance(0.3))
     return upgrade(round, left);
   if (places_.size() == 1 && place.mode.mode == kv::Mode::kExclusive && random_.chance(0.2))

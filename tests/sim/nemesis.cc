@@ -275,11 +275,15 @@ void Nemesis::strike_network(Fault fault) {
 
 // ---- disks
 
-// Any of the next steps, or one of the next of its kind: most kinds are rare.
+// Any of the next steps, or one of the next of its kind: most kinds are rare, and would not be met by chance.
 std::pair<SimStep, uint64_t> Nemesis::any_step() {
-  const auto kind = static_cast<SimStep>(random_.below(random_.chance(0.4) ? 3 : kSimStepKinds));
-  const bool rare = kind > SimStep::kSync;
-  return {kind, 1 + random_.below(rare ? 3 : 12)};
+  constexpr SimStep kUsual[] = {SimStep::kAny, SimStep::kWrite, SimStep::kSync};
+  constexpr SimStep kRare[] = {SimStep::kCreate,        SimStep::kCreate,          SimStep::kRename,
+                               SimStep::kRemove,        SimStep::kRemove,          SimStep::kSyncDirectory,
+                               SimStep::kMakeDirectory, SimStep::kRemoveDirectory, SimStep::kWrite,
+                               SimStep::kSync};
+  if (random_.chance(0.3)) return {kUsual[random_.below(std::size(kUsual))], 1 + random_.below(12)};
+  return {kRare[random_.below(std::size(kRare))], 1 + random_.below(3)};
 }
 
 void Nemesis::strike_disk(Fault fault) {

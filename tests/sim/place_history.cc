@@ -100,6 +100,7 @@ Verdict PlaceHistory::take(Queue& queue, const kv::Change& change, const kv::App
   Place& place = queue.all[*at];
   place.until = applied.zxid;
   place.taken = !place.mode.gone && !asked(applied, place.session) && !ended(applied, place.session, false);
+  const bool last = std::next(at) == queue.present.end();
   queue.present.erase(at);
   if (place.mode.gone) {
     const int64_t kept_ms = cluster_ms - place.kept_since_ms;
@@ -107,6 +108,7 @@ Verdict PlaceHistory::take(Queue& queue, const kv::Change& change, const kv::App
     return place.node + " was to be kept for " + std::to_string(place.mode.delay_ms) + " ms, and was for " +
            std::to_string(kept_ms);
   }
+  if (place.held_from.value() == 0 && !last && ended(applied, place.session, true)) ++expired_between_;
   const bool keep =
       place.held_from.value() != 0 && place.mode.delay_ms > 0 && ended(applied, place.session, true);
   const bool kept = std::any_of(applied.changes.begin(), applied.changes.end(), [&](const auto& each) {

@@ -45,6 +45,8 @@ class PlaceHistory {
   Verdict told_queue(const lock::LockView& view) const;
 
   size_t kept() const { return kept_; }
+  // Of sessions that ran out: those that waited between others.
+  size_t expired_between() const { return expired_between_; }
   // Whether somebody else than its session took it away: neither asked for by it, nor its end.
   bool was_taken(const std::string& node) const;
 
@@ -75,6 +77,7 @@ class PlaceHistory {
   const std::vector<std::string> roots_;
   std::map<std::string, Queue> queues_;  // by path
   size_t kept_ = 0;                      // places, for holders whose session expired
+  size_t expired_between_ = 0;
 };
 
 }  // namespace quorate::sim

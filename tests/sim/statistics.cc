@@ -89,9 +89,11 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
   std::snprintf(
       text, sizeof(text),
       "kinds of locks         %llu shared grants, %llu permits, %llu upgrades, %llu downgrades, %llu "
-      "refused as contended, %llu writes under a lock, %llu taken away, %llu kept for nobody\n",
+      "refused as contended, %llu writes under a lock, %llu taken away, %llu kept for nobody; %llu waiters "
+      "expired between others; %llu tokens asked about that hold, %llu that do not\n",
       u(s.shared_grants), u(s.permit_grants), u(s.upgrades), u(s.downgrades), u(s.locks_contended),
-      u(s.writes_under_lock), u(s.locks_taken_away), u(s.places_kept));
+      u(s.writes_under_lock), u(s.locks_taken_away), u(s.places_kept), u(s.waiters_expired),
+      u(s.tokens_verified), u(s.tokens_not_verified));
   lines += text;
   lines += disk_lines(s);
   if (s.graphs_with_leader + s.graphs_without_leader > 0) {

@@ -28,7 +28,8 @@ struct Statistics {
            containers = 0, ttl_nodes = 0, nodes_reaped = 0;
   uint64_t feeds = 0, feeds_resumed = 0, feeds_forgotten = 0, feed_changes = 0;
   uint64_t shared_grants = 0, permit_grants = 0, upgrades = 0, downgrades = 0, locks_contended = 0,
-           locks_taken_away = 0, writes_under_lock = 0, places_kept = 0;
+           locks_taken_away = 0, writes_under_lock = 0, places_kept = 0, waiters_expired = 0,
+           tokens_verified = 0, tokens_not_verified = 0;
   uint64_t lags = 0, lags_cut_off = 0, store_write_faults = 0;
   SimStepCounts disk_steps{}, disk_crashes{}, disk_failures{};
 

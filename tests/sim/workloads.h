@@ -48,6 +48,10 @@ class PeriodicClient : public Client {
   void on_session_lost() override {}
   virtual void act() = 0;
   void act_soon();
+  // How often a client of locks asks about a token.
+  static constexpr double kVerifyChance = 0.2;
+  // Asks whether the lock is held with this token. The answer must be true at some instant since.
+  void verify(const std::string& lock, Token token);
 
   Histories& histories_;
 

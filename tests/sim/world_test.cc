@@ -43,6 +43,23 @@ TEST(World, TheFirstSeedsPassAndAreHard) {
   EXPECT_GT(all.wipes, 0u);
   EXPECT_GT(all.watch_events, 0u);
   EXPECT_GT(all.sessions_ended_by_operators, 0u);
+  // Locks, in every way that there is to have one, to wait for one, and to lose one.
+  EXPECT_GT(all.lock_grants, 0u);
+  EXPECT_GT(all.shared_grants, 0u);
+  EXPECT_GT(all.permit_grants, 0u);
+  EXPECT_GT(all.upgrades, 0u);
+  EXPECT_GT(all.downgrades, 0u);
+  EXPECT_GT(all.locks_contended, 0u);
+  EXPECT_GT(all.writes_under_lock, 0u);
+  EXPECT_GT(all.locks_taken_away, 0u);
+  EXPECT_GT(all.places_kept, 0u);
+  EXPECT_GT(all.waiters_expired, 0u);
+  EXPECT_GT(all.tokens_verified, 0u);
+  EXPECT_GT(all.tokens_not_verified, 0u);
+  // A crash at each kind of step of a disk.
+  for (const SimStep kind :
+       {SimStep::kWrite, SimStep::kSync, SimStep::kCreate, SimStep::kRename, SimStep::kRemove})
+    EXPECT_GT(all.disk_crashes[static_cast<size_t>(kind)], 0u) << "kind " << static_cast<int>(kind);
 }
 
 // A holder that slept through the end of its lease writes with a token that was overtaken: rare, and the
