@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include <nlohmann/json.hpp>
-
+#include "client/recipes/service_json.h"
 #include "client/recipes/wait.h"
 
 namespace quorate::client {
@@ -69,10 +68,9 @@ Status Registration::remove() {
 Result<Registration> Registry::add(ServiceInstance instance) {
   if (instance.id.empty()) instance.id = draw_instance_id();
   if (Status status = validate_instance(instance); !status.ok()) return status.error();
-  const auto payload = nlohmann::ordered_json::parse(instance.payload, nullptr, false);
-  if (payload.is_discarded())
-    return Error{ErrorCode::kInvalidArgument, "the payload of an instance must be JSON in UTF-8"};
-  instance.payload = payload.dump();
+  Result<std::string> payload = checked_payload(instance.payload);
+  if (!payload.ok()) return payload.error();
+  instance.payload = std::move(*payload);
   if (instance.registered_ms == 0) {
     instance.registered_ms =
         std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -81,6 +79,19 @@ Result<Registration> Registry::add(ServiceInstance instance) {
                                               write_instance(instance), {.ephemeral = true, .parents = true});
   if (!made.ok()) return made.error();
   return Registration(client_, made->path, std::move(instance));
+}
+
+Status Registry::set_enabled(std::string_view name, std::string_view id, bool enabled) {
+  const std::string node = folder(name) + "/" + std::string(id);
+  while (true) {
+    const Result<Node> now = client_.get(node);
+    if (!now.ok()) return now.error();
+    const Result<std::string> instance = with_enabled(now->data, enabled);
+    if (!instance.ok()) return Error{instance.code(), node + ": " + instance.error().message};
+    const Result<Stat> set = client_.set(node, *instance, now->stat.version);
+    if (set.ok()) return {};
+    if (set.code() != ErrorCode::kBadVersion) return set.error();
+  }
 }
 
 // ---- looking

@@ -1,7 +1,8 @@
-// An instance of a service as Curator's service discovery writes it.
-#include <nlohmann/json.hpp>
+#include "client/recipes/service_json.h"
 
-#include "client/quorate/service.h"
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
 
 namespace quorate::client {
 namespace {
@@ -10,6 +11,24 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr int64_t kWeightMax = 1'000'000;
+
+// What is no JSON is discarded, and so is what is nested so deeply that to write it again, a call a level,
+// would use up the stack: anybody who may write below a service could end all who look at it.
+json parse(std::string_view bytes) {
+  bool too_deep = false;
+  const auto look = [&too_deep](int depth, json::parse_event_t event, const json&) {
+    const bool opens =
+        event == json::parse_event_t::array_start || event == json::parse_event_t::object_start;
+    too_deep = too_deep || (opens && depth >= kJsonDepthMax);
+    return !too_deep;
+  };
+  json parsed = json::parse(bytes, look, false);
+  return too_deep ? json(json::value_t::discarded) : parsed;
+}
+
+std::string written(const json& object) {
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
 
 json port_json(std::optional<uint16_t> port) { return port ? json(*port) : json(nullptr); }
 
@@ -44,7 +63,7 @@ void read_own(const json& own, ServiceInstance& instance) {
 }  // namespace
 
 std::string write_instance(const ServiceInstance& instance) {
-  json payload = json::parse(instance.payload, nullptr, false);
+  json payload = parse(instance.payload);
   json out;
   out["name"] = instance.name;
   out["id"] = instance.id;
@@ -62,11 +81,11 @@ std::string write_instance(const ServiceInstance& instance) {
   if (!instance.tags.empty()) own["tags"] = instance.tags;
   if (instance.weight != 1) own["weight"] = instance.weight;
   if (!own.empty()) out["quorate"] = std::move(own);
-  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+  return written(out);
 }
 
 Result<ServiceInstance> read_instance(std::string_view bytes) {
-  const json in = json::parse(bytes, nullptr, false);
+  const json in = parse(bytes);
   if (!in.is_object())
     return Error{ErrorCode::kMalformed, "it holds no instance of a service, but no JSON object"};
   ServiceInstance instance;
@@ -86,20 +105,20 @@ Result<ServiceInstance> read_instance(std::string_view bytes) {
   return instance;
 }
 
-Status Registry::set_enabled(std::string_view name, std::string_view id, bool enabled) {
-  const std::string node = folder(name) + "/" + std::string(id);
-  while (true) {
-    const Result<Node> now = client_.get(node);
-    if (!now.ok()) return now.error();
-    json instance = json::parse(now->data, nullptr, false);
-    if (!instance.is_object())
-      return Error{ErrorCode::kMalformed, "the node at " + node + " holds no instance of a service"};
-    instance["enabled"] = enabled;
-    const Result<Stat> set =
-        client_.set(node, instance.dump(-1, ' ', false, json::error_handler_t::replace), now->stat.version);
-    if (set.ok()) return {};
-    if (set.code() != ErrorCode::kBadVersion) return set.error();
-  }
+Result<std::string> with_enabled(std::string_view instance, bool enabled) {
+  json in = parse(instance);
+  if (!in.is_object()) return Error{ErrorCode::kMalformed, "it holds no instance of a service"};
+  in["enabled"] = enabled;
+  return written(in);
+}
+
+Result<std::string> checked_payload(std::string_view payload) {
+  const json in = parse(payload);
+  if (in.is_discarded())
+    return Error{ErrorCode::kInvalidArgument,
+                 "the payload of an instance must be JSON in UTF-8, nested at most " +
+                     std::to_string(kJsonDepthMax) + " deep"};
+  return in.dump();
 }
 
 }  // namespace quorate::client

@@ -67,7 +67,7 @@ TEST_F(Caches, ShowInTheEndWhatTheServersHave) {
     const std::string here = fresh_path();
     RC_ASSERT(a.create(here).ok());
     TreeCache cache(b, here);
-    const auto history = *rc::gen::resize(15, rc::gen::arbitrary<std::vector<std::pair<uint8_t, uint8_t>>>());
+    const auto history = *steps<std::pair<uint8_t, uint8_t>>(30);
     for (const auto& [what, where] : history) {
       const std::string child = here + "/" + std::to_string(where % 3);
       const std::string node = where % 2 == 0 ? child : child + "/" + std::to_string(where % 5);
@@ -105,6 +105,36 @@ TEST(CacheOverServers, IsResumedWhereItWasAndReadAnewWhereItMust) {
     cluster.start(victim);
     ASSERT_TRUE(cluster.leader().has_value());
   }
+
+  // One that knows a single server, and misses more than anybody remembers while that is away.
+  ASSERT_TRUE(writer.create("/a/goes").ok());
+  options.endpoints.resize(1);
+  Client away(options);
+  TreeCache behind(away, "/a");
+  ASSERT_TRUE(behind.wait_until_seen(kLong).ok());
+  EXPECT_EQ(behind.size(), 2U);
+  const Zxid seen = behind.complete();
+  cluster.kill(0);
+  ASSERT_TRUE(server::eventually([&] { return writer.remove("/a/goes").ok(); }));
+  ASSERT_TRUE(writer.create("/a/comes").ok());
+  const auto forgotten = [seen](Client& asks) {
+    return asks.watch_changes("/a", {.since = seen}, [](const Result<Changes>&) {}).code() ==
+           ErrorCode::kHistoryGone;
+  };
+  EXPECT_FALSE(forgotten(writer));
+  ASSERT_TRUE(server::eventually([&] {
+    for (int i = 0; i < 100; ++i) (void)writer.set("/a/comes", std::to_string(i));
+    return forgotten(writer);
+  }));
+  cluster.start(0);
+  ASSERT_TRUE(cluster.leader().has_value());
+  ASSERT_TRUE(server::eventually([&] { return forgotten(away); })) << "its server remembers no more";
+  const Result<Stat> last = writer.set("/a", "last");
+  ASSERT_TRUE(last.ok());
+  ASSERT_TRUE(behind.wait_until(last->mzxid, kLong).ok());
+  EXPECT_EQ(behind.get("/a")->data, "last");
+  EXPECT_EQ(behind.children("/a"), std::vector<std::string>{"comes"})
+      << "what went while nobody told is gone";
 }
 
 }  // namespace

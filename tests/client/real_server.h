@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 
 #include <atomic>
 #include <memory>
@@ -15,6 +16,15 @@ namespace quorate::client {
 
 inline constexpr milliseconds kLong(20'000);  // only a failure waits for so long
 inline constexpr milliseconds kShort(30);
+
+// Choices of a model's steps, about half of `length` of them. Each is drawn in full: by itself RapidCheck
+// draws the numbers in a short list as small as the list, and of all that is to be done only what comes
+// first.
+template <class Step>
+rc::Gen<std::vector<Step>> steps(int length) {
+  return rc::gen::resize(length, rc::gen::container<std::vector<Step>>(
+                                     rc::gen::resize(rc::kNominalSize, rc::gen::arbitrary<Step>())));
+}
 
 // One server for all tests of a suite; each has a folder of the tree to itself.
 class RealServer : public testing::Test {

@@ -1,10 +1,7 @@
 // The recipes against a real server: several clients at once, and clients whose session ends in the middle.
 #include <gtest/gtest.h>
-#include <rapidcheck.h>
-#include <rapidcheck/gtest.h>
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <thread>
 
@@ -147,29 +144,6 @@ TEST_F(Recipes, ManyAddAndNothingIsLost) {
   EXPECT_EQ(*Counter(a, path).get(), 3 * kThreads * kEach);
 }
 
-TEST_F(Recipes, ACounterDoesWhatANumberDoes) {
-  EXPECT_TRUE(rc::check([this] {
-    const std::string here = fresh_path();
-    Counter counter(a, here);
-    int64_t model = 0;
-    for (const auto& [difference, compare] :
-         *rc::gen::resize(8, rc::gen::arbitrary<std::vector<std::pair<int64_t, bool>>>())) {
-      int64_t sum = 0;
-      if (compare) {
-        const bool same = difference % 2 == 0;
-        RC_ASSERT(*counter.compare_and_set(same ? model : ~model, difference) == same);
-        model = same ? difference : model;
-      } else if (__builtin_add_overflow(model, difference, &sum)) {
-        RC_ASSERT(counter.add(difference).code() == ErrorCode::kInvalidArgument);
-      } else {
-        RC_ASSERT(*counter.add(difference) == sum);
-        model = sum;
-      }
-      RC_ASSERT(*Counter(b, here).get() == model);
-    }
-  }));
-}
-
 TEST_F(Recipes, ACounterOverflowsNothingAndKnowsWhatIsNoNumber) {
   Counter counter(a, path);
   EXPECT_EQ(*counter.add(INT64_MAX), INT64_MAX);
@@ -245,73 +219,6 @@ TEST_F(Recipes, AMessageThatIsTooLargeIsRefused) {
   Queue queue(a, path, {.message_bytes_max = 10});
   EXPECT_TRUE(*queue.push("0123456789"));
   EXPECT_EQ(queue.push("0123456789a").code(), ErrorCode::kTooLarge);
-}
-
-// Pushes, takes, acknowledgements, messages given back and consumers that die, against a list.
-TEST_F(Recipes, AQueueDoesWhatAListDoes) {
-  EXPECT_TRUE(rc::check([this] {
-    struct Entry {
-      std::string data;
-      uint32_t tries = 0;
-      bool taken = false;
-    };
-    const QueueOptions limits{.tries_max = 3};
-    const std::string here = fresh_path();
-    std::deque<Entry> model;
-    size_t dead = 0;
-    Queue queue(a, here, limits);
-    auto consumer = std::make_unique<Client>(options());
-    std::vector<Delivery> deliveries;
-    const auto entry_of = [&](const Delivery& delivery) {
-      return std::find_if(model.begin(), model.end(),
-                          [&](const Entry& entry) { return entry.data == delivery.data(); });
-    };
-    int next = 0;
-    for (const uint8_t dice : *rc::gen::resize(12, rc::gen::arbitrary<std::vector<uint8_t>>())) {
-      if (dice % 5 < 2) {
-        const std::string data = "m" + std::to_string(next++);
-        RC_ASSERT(*queue.push(data));
-        model.push_back({data});
-      } else if (dice % 5 == 2) {
-        for (auto it = model.begin(); it != model.end();) {
-          if (it->taken || it->tries < limits.tries_max) {
-            if (!it->taken) break;
-            ++it;
-          } else {
-            ++dead;
-            it = model.erase(it);
-          }
-        }
-        const auto first =
-            std::find_if(model.begin(), model.end(), [](const Entry& entry) { return !entry.taken; });
-        Result<Delivery> taken = Queue(*consumer, here, limits).take(milliseconds(0));
-        RC_ASSERT(taken.ok() == (first != model.end()));
-        if (!taken.ok()) continue;
-        RC_ASSERT(taken->data() == first->data);
-        RC_ASSERT(taken->tries() == ++first->tries);
-        first->taken = true;
-        deliveries.push_back(std::move(*taken));
-      } else if (dice % 5 == 3 && !deliveries.empty()) {
-        const auto entry = entry_of(deliveries.back());
-        if (dice % 2 == 0) {
-          RC_ASSERT(deliveries.back().acknowledge().ok());
-          model.erase(entry);
-        } else {
-          RC_ASSERT(deliveries.back().give_back().ok());
-          entry->taken = false;
-        }
-        deliveries.pop_back();
-      } else if (dice % 5 == 4 && dice > 200) {
-        consumer->close();
-        deliveries.clear();
-        consumer = std::make_unique<Client>(options());
-        for (Entry& entry : model) entry.taken = false;
-      }
-      RC_ASSERT(*queue.size() == model.size());
-      RC_ASSERT(queue.dead()->size() == dead);
-    }
-    deliveries.clear();
-  }));
 }
 
 TEST_F(Recipes, ManyConsumersDoEachMessageOnce) {

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <map>
+#include <set>
 
 #include "tests/client/real_server.h"
 
@@ -44,6 +45,19 @@ TEST(ServiceJson, WritesWhatCuratorReads) {
   EXPECT_EQ(write_instance(instance),
             R"({"name":"search","id":"y","address":"h","port":7,"sslPort":null,"payload":null,)"
             R"("registrationTimeUTC":5,"serviceType":"DYNAMIC","uriSpec":null})");
+}
+
+// Whoever may write below a service decides what those read who look at it: to write it again takes a call a
+// level.
+TEST(ServiceJson, RefusesWhatIsNestedTooDeeply) {
+  const auto nested = [](size_t levels) {
+    return R"({"name":"a","id":"b","payload":)" + std::string(levels, '[') + std::string(levels, ']') + "}";
+  };
+  const auto deep = read_instance(nested(99));  // and the instance itself
+  ASSERT_TRUE(deep.ok());
+  EXPECT_EQ(read_instance(write_instance(*deep))->payload, deep->payload);
+  for (const size_t levels : {size_t{100}, size_t{500'000}})
+    EXPECT_EQ(read_instance(nested(levels)).code(), ErrorCode::kMalformed) << levels;
 }
 
 TEST(ServiceJson, RefusesWhatIsNoInstance) {
@@ -155,6 +169,68 @@ TEST_F(Services, DrainingKeepsWhatOthersWrote) {
   ASSERT_TRUE(a.create(path + "/search/z", "no JSON").ok());
   EXPECT_EQ(registry.set_enabled("search", "z", true).code(), ErrorCode::kMalformed);
   EXPECT_EQ(registry.instances("search")->size(), 1U) << "what is no instance is passed over";
+}
+
+// Instances that are added, drained, taken out, and go with their sessions, against a map.
+TEST_F(Services, ARegistryDoesWhatAMapDoes) {
+  std::set<std::string> done;
+  EXPECT_TRUE(rc::check([&] {
+    struct Mine {
+      ServiceInstance instance;
+      size_t client;
+      Registration registration;
+    };
+    const std::string here = fresh_path();
+    Registry watching(b, here);
+    std::vector<std::unique_ptr<Client>> clients(3);
+    for (auto& client : clients) client = std::make_unique<Client>(options());
+    std::map<std::string, std::map<std::string, Mine>> model;  // by name and id
+    std::map<std::string, std::vector<ServiceInstance>> known;
+    for (const auto& [dice, who] : *steps<std::pair<uint8_t, uint8_t>>(20)) {
+      const std::string name = who % 2 == 0 ? "search" : "mail", id = "i" + std::to_string(who % 3);
+      const size_t client = who / 8 % clients.size();
+      Registry asks(*clients[client], here);
+      const auto at = model[name].find(id);
+      const bool there = at != model[name].end();
+      if (dice % 5 < 2) {
+        ServiceInstance instance{.name = name, .id = id, .address = "h" + std::to_string(dice), .port = dice};
+        instance.registered_ms = 1 + dice;
+        instance.tags = {std::to_string(who)};
+        Result<Registration> added = asks.add(instance);
+        RC_ASSERT(added.code() == (there ? ErrorCode::kNodeExists : ErrorCode::kOk));
+        done.insert(there ? "refused" : "added");
+        if (added.ok()) model[name].emplace(id, Mine{instance, client, std::move(*added)});
+      } else if (dice % 5 == 2) {
+        const bool enabled = dice % 2 == 0;
+        const Status set = asks.set_enabled(name, id, enabled);
+        RC_ASSERT(set.code() == (there ? ErrorCode::kOk : ErrorCode::kNoNode));
+        if (there) at->second.instance.enabled = enabled;
+        done.insert(!there ? "drained nobody" : enabled ? "enabled" : "drained");
+      } else if (dice % 5 == 3 && there) {
+        RC_ASSERT(at->second.registration.remove().ok());
+        done.insert("removed");
+        model[name].erase(at);
+      } else if (dice % 5 == 4 && dice % 2 == 0) {
+        clients[client]->close();
+        for (auto& [service, instances] : model)
+          if (std::erase_if(instances, [client](const auto& each) { return each.second.client == client; }) >
+              0)
+            done.insert("died");
+        clients[client] = std::make_unique<Client>(options());
+      }
+      for (const auto& [service, instances] : model) {
+        std::vector<ServiceInstance> expected;
+        for (const auto& [key, mine] : instances) expected.push_back(mine.instance);
+        RC_ASSERT(*watching.instances(service) == expected);
+        // Whoever watches is woken exactly when an instance changed.
+        const auto now = watching.next_instances(service, known[service], milliseconds(0));
+        RC_ASSERT(now.ok() == (known[service] != expected));
+        known[service] = expected;
+      }
+    }
+  }));
+  EXPECT_EQ(done, (std::set<std::string>{"added", "died", "drained", "drained nobody", "enabled", "refused",
+                                         "removed"}));
 }
 
 TEST_F(Services, ACacheFollowsAndPicks) {
