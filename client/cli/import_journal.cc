@@ -10,7 +10,7 @@ namespace quorate::cli {
 namespace {
 
 constexpr std::string_view kMagic = "QUORIMPT";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr size_t kHeaderBytes = 12;
 
 Error no_journal(const std::string& path) {
@@ -23,7 +23,7 @@ Status ImportJournal::begin(const Begun& begun) {
   auto file = fs_.create(path_);
   if (!file.ok()) return file.error();
   file_ = std::move(*file);
-  offset_ = frames_ = 0;
+  offset_ = checksum_ = 0;
   frame_ = kMagic;
   ByteWriter out(frame_);
   out.u32(kVersion);
@@ -50,7 +50,8 @@ Status ImportJournal::flush() {
   std::string header;
   ByteWriter out(header);
   out.u32(static_cast<uint32_t>(frame_.size()));
-  out.u64(checksum64(frame_, ++frames_));
+  checksum_ = checksum64(frame_, checksum_);
+  out.u64(checksum_);
   const Status written = file_->write_pieces_at(offset_, {header, frame_});
   offset_ += header.size() + frame_.size();
   frame_.clear();
@@ -69,8 +70,8 @@ Result<bool> ImportJournal::read_frame(std::string& bytes) {
   if (in.failed() || size > *file_size - offset_ - kHeaderBytes) return false;
   auto read = file_->read_at(offset_ + kHeaderBytes, size);
   if (!read.ok()) return read.error();
-  if (read->size() != size || checksum64(*read, frames_ + 1) != checksum) return false;
-  ++frames_;
+  if (read->size() != size || checksum64(*read, checksum_) != checksum) return false;
+  checksum_ = checksum;
   offset_ += kHeaderBytes + size;
   bytes = std::move(*read);
   return true;
@@ -80,14 +81,15 @@ Result<ImportJournal::Begun> ImportJournal::resume(const Take& take) {
   auto file = fs_.open(path_);
   if (!file.ok()) return file.error();
   file_ = std::move(*file);
-  offset_ = frames_ = 0;
+  offset_ = checksum_ = 0;
   std::string bytes;
   auto more = read_frame(bytes);
   if (!more.ok()) return more.error();
   if (!*more || !bytes.starts_with(kMagic)) return no_journal(path_);
   ByteReader first(std::string_view(bytes).substr(kMagic.size()));
-  if (first.u32() > kVersion)
-    return {ErrorCode::kUnsupported, path_ + " was written by a newer version of quorate; use that version"};
+  if (first.u32() != kVersion)
+    return {ErrorCode::kUnsupported,
+            path_ + " was written by another version of quorate; use that version, or move the file away"};
   Begun begun;
   begun.zxid = first.u64();
   begun.root = first.string();

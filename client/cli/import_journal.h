@@ -1,11 +1,13 @@
 // What an import has read so far, in a file, so that one that was interrupted goes on where it was.
 //
-//   frames: u32 size | u64 checksum of the bytes, seeded with the frame's number | bytes
-//   first frame:  "QUORIMPT", u32 version (1), u64 zxid at the start, string root
+//   frames: u32 size | u64 checksum of the bytes, seeded with that of the frame before (0: the first) | bytes
+//   first frame:  "QUORIMPT", u32 version (2), u64 zxid at the start, string root
 //   other frames: records: path, then a codec string of: record of the node (kv/checkpoint.h), names of its
 //   children
 //
-// A frame that is cut short, or whose checksum is wrong, ends the journal: what is behind is read again.
+// A frame that is cut short, or whose checksum is wrong, ends the journal: what is behind is read again. It
+// stays in the file, behind what is written in that frame's place; as each frame vouches for the one before,
+// nothing of it counts again.
 //
 // Thread safety: none.
 #pragma once
@@ -37,7 +39,7 @@ class ImportJournal {
   // A new one. Errors: those of the file system.
   Status begin(const Begun& begun);
   // One that is there: each node that it holds. Errors: kCorruption for a file that is no journal,
-  // kUnsupported for one of a later version.
+  // kUnsupported for one of another version.
   using Take =
       std::function<void(std::string_view path, std::string_view record, std::vector<std::string> children)>;
   Result<Begun> resume(const Take& take);
@@ -55,7 +57,7 @@ class ImportJournal {
   const std::string path_;
   std::unique_ptr<server::File> file_;
   uint64_t offset_ = 0;
-  uint64_t frames_ = 0;
+  uint64_t checksum_ = 0;  // of the frame before
   std::string frame_;
 };
 

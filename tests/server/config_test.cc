@@ -222,6 +222,19 @@ TEST_F(ConfigFile, AValueOfAnotherKindIsRefused) {
   expect_mistake({"--config", write("id = [1]\n")}, "'id' must be a string or a whole number");
 }
 
+// They are outside the bounds of the parser itself.
+TEST_F(ConfigFile, LettersBeyondAsciiBelongIntoQuotes) {
+  const char* path = write("\xef\xbb\xbf# \xca\xb1\nid = 1 # \xca\xb1\ndata = \"\xca\xb1 \\\"#\"\n");
+  const CommandLine line = parse({"--config", path});
+  ASSERT_TRUE(line.config.has_value()) << line.text;
+  EXPECT_EQ(line.config->data, "\xca\xb1 \"#");
+  expect_mistake({"--config", write("id = 1\n[1\xca\xb1"
+                                    "2\n")},
+                 ".toml:2: letters beyond ASCII");
+  expect_mistake({"--config", write("data = 'x' \xca\xb1\n")}, ".toml:1: letters beyond ASCII");
+  expect_mistake({"--config", write("data = \"\"\"x\n\"\"\"\n")}, ".toml:1: a string ends in the line");
+}
+
 TEST_F(ConfigFile, AFolderIsNone) {
   const char* file = write("id = 1\n");
   expect_mistake({"--config", std::filesystem::path(file).parent_path().c_str()}, "is a folder");
