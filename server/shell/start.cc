@@ -132,7 +132,8 @@ Status fit_log_to_state(const ServerConfig& config, OpenFolder& opened, const St
 Status find_members(const ServerConfig& config, OpenFolder& opened, const std::optional<StateName>& name) {
   raft::Recovered& log = *opened.recovered.log;
   std::optional<raft::Configuration> of_state;
-  if (name) {
+  // A restored state stands before the first entry, and has no members of its own.
+  if (name && name->index > Index()) {
     auto decoded = raft::decode_configuration(name->configuration.view());
     if (!decoded.ok()) return decoded.error();
     of_state = std::move(*decoded);
