@@ -198,12 +198,21 @@ namespace {
 
 // Whether the state can be had again: from another member, or by applying a log that is whole.
 bool can_be_rebuilt(FileSystem& fs, const DataFolder& folder, const ServerConfig& config) {
-  const auto name = StateFolder::members(fs, folder.state_directory());
-  if (!name) return true;  // no checkpoint, so the log was never cut; or damage, so that there is no choice
-  const auto members = raft::decode_configuration(name->configuration.view());
-  if (!members.ok() || members->members.size() > 1) return true;
   const auto wal = Wal::open(fs, folder.wal_directory(),
                              {folder.server(), folder.incarnation(), folder.cluster()}, config.wal);
+  std::optional<raft::Configuration> members;
+  if (wal.ok()) {
+    if (auto in_log = members_of(wal->recovered.entries); in_log.ok()) members = std::move(*in_log);
+  }
+  if (!members) {
+    const auto name = StateFolder::members(fs, folder.state_directory());
+    auto decoded = name ? raft::decode_configuration(name->configuration.view())
+                        : Result<raft::Configuration>(Error{ErrorCode::kNoNode, ""});
+    if (!decoded.ok()) return true;  // there is damage, so that there is no choice
+    members = std::move(*decoded);
+  }
+  if (members->members.size() > 1) return true;
+  // A restored cluster began with a state that is in no log.
   return wal.ok() && wal->recovered.snapshot_index == Index() && members->base_state == 0;
 }
 

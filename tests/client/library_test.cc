@@ -81,13 +81,14 @@ TEST(Library, AServerThatSpeaksSomethingElseIsUnavailable) {
   FakeServer server([](const api::ClientFrame&) {
     return FakeServer::Answer{{}, "HTTP/1.1 400 Bad Request\r\n\r\n", false};
   });
+  std::promise<Error> told;
   Options options = options_for({server.endpoint()});
-  options.request_timeout = milliseconds(1'000);
+  options.on_endpoint = [&told](const std::string&, const Error& trouble) { told.set_value(trouble); };
   Client client(options);
-  const Result<Node> node = client.get("/a");
-  ASSERT_FALSE(node.ok());
-  EXPECT_EQ(node.code(), ErrorCode::kUnavailable);
-  EXPECT_NE(node.error().message.find("is it a Quorate server"), std::string::npos) << node.error().message;
+  const auto node = client.async().get("/a").future();
+  const Error trouble = told.get_future().get();
+  EXPECT_EQ(trouble.code, ErrorCode::kUnavailable);
+  EXPECT_NE(trouble.message.find("is it a Quorate server"), std::string::npos) << trouble.message;
 }
 
 TEST(Library, AnUnansweredWriteIsOutcomeUnknown) {

@@ -46,6 +46,15 @@ class StartTest : public testing::Test {
     ASSERT_TRUE(wal_->append(raft::HardState{Term(3), ServerId(2)}, entries).ok());
     ASSERT_TRUE(wal_->sync().ok());
   }
+  // The log says that this server is the only member, of a cluster that began with that state.
+  void alone_from(uint64_t base_state) {
+    raft::Configuration alone = *raft::decode_configuration(members(true));
+    alone.base_state = base_state;
+    const std::string configuration = raft::encode_configuration(alone);
+    const std::vector<raft::Proposal> founding = {{raft::EntryKind::kConfiguration, configuration}};
+    write(raft::encode_entries(Term(1), Index(++logged_), founding));
+    wal_.reset();
+  }
   // Entries of that term up to `last`, which are in the state once it is brought there.
   void log_up_to(uint64_t last, Term term) {
     for (; logged_ < last; ++logged_) {
@@ -193,6 +202,18 @@ TEST_F(StartTest, AServerAloneIsNotRebuiltFromALogThatWasCut) {
   const auto opened = start();
   ASSERT_TRUE(opened.ok()) << opened.error().message;
   EXPECT_TRUE(opened->recovered.state.has_value()) << "nothing was thrown away";
+}
+
+TEST_F(StartTest, AServerAloneIsNotRebuiltWhereItBeganWithABackup) {
+  alone_from(77);
+  // There is no checkpoint yet, and so nothing beside the log says who the members are.
+  EXPECT_EQ(rebuild_state(config_).code(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(StartTest, AServerAloneIsRebuiltFromAWholeLog) {
+  alone_from(0);
+  const auto rebuilt = rebuild_state(config_);
+  EXPECT_TRUE(rebuilt.ok()) << rebuilt.error().message;
 }
 
 TEST_F(StartTest, ALogWithoutMembersAnywhereIsRefused) {
