@@ -5,6 +5,7 @@
 #include <future>
 
 #include "base/check.h"
+#include "client/quorate/async.h"
 #include "client/quorate/client.h"
 #include "tests/client/fake_server.h"
 
