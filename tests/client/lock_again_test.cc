@@ -54,6 +54,8 @@ TEST_F(LockAgain, AReaderGoesOnAlthoughAWriterWaits) {
   auto writer = std::async(std::launch::async, [&] { return b.acquire(path, {.wait = kLong}).ok(); });
   ASSERT_TRUE(server::eventually([&] { return a.lock_show(path)->waiters.size() == 1; }));
   EXPECT_EQ(a.acquire_shared(path, {.wait = 0ms}).code(), ErrorCode::kTimeout) << "another place waits";
+  // The place that was not waited for is given up behind the answer.
+  ASSERT_TRUE(server::eventually([&] { return a.lock_show(path)->waiters.size() == 1; }));
   Result<SharedLock> again = reader->again();
   ASSERT_TRUE(again.ok()) << again.error().message;
   EXPECT_TRUE(reader->release().ok());
