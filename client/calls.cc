@@ -45,6 +45,16 @@ Status Client::Impl::refusal(const How& how) const {
 }
 
 void Client::Impl::begin(Proof proof, const How& how, Start start, Done done) {
+  if (!how.waits) return begin_at_once(proof, how, std::move(start), std::move(done));
+  const auto told = std::make_shared<Told>();
+  begin_at_once(proof, how, std::move(start), [told, done = std::move(done)](Outcome& outcome) {
+    done(outcome);
+    told->tell();
+  });
+  told->wait(host, kNever);
+}
+
+void Client::Impl::begin_at_once(Proof proof, const How& how, Start start, Done done) {
   const bool room = outstanding.fetch_add(1) < options.outstanding_calls_max;
   if (Status status = refusal(how); !status.ok()) {
     Outcome outcome(status.error());

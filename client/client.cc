@@ -1,10 +1,6 @@
 #include "client/quorate/client.h"
 
-#include <sys/random.h>
-
-#include <cerrno>
-#include <cstring>
-#include <future>
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -13,21 +9,11 @@
 namespace quorate::client {
 
 namespace {
-
-std::string random_bytes(size_t size) {
-  std::string bytes(size, '\0');
-  size_t have = 0;
-  while (have < size) {
-    const ssize_t got = getrandom(bytes.data() + have, size - have, 0);
-    CHECK_MSG(got > 0 || errno == EINTR, "no random bytes from the system");
-    if (got > 0) have += static_cast<size_t>(got);
-  }
-  return bytes;
-}
-
+// How long the end of a session is waited for.
+constexpr milliseconds kAnswerMax(1'000);
 }  // namespace
 
-Client::Impl::Impl(Options the_options) : options(std::move(the_options)) {
+Client::Impl::Impl(Options the_options, Host& the_host) : options(std::move(the_options)), host(the_host) {
   std::vector<HostPort> places;
   for (const std::string& endpoint : options.endpoints) {
     Result<HostPort> place = parse_endpoint(endpoint);
@@ -53,12 +39,12 @@ Client::Impl::Impl(Options the_options) : options(std::move(the_options)) {
   engine.lost_margin = options.lost_margin;
   engine.on_session_lost = options.on_session_lost;
   engine.on_endpoint = options.on_endpoint;
-  engine.password = random_bytes(16);
-  std::memcpy(&engine.seed, random_bytes(sizeof(engine.seed)).data(), sizeof(engine.seed));
-  loop = std::make_unique<Loop>(std::move(engine), std::move(places));
+  engine.password = host.random_bytes(16);
+  engine.seed = host.random_number();
+  loop = host.start_loop(std::move(engine), std::move(places));
 }
 
-Client::Client(Options options) : impl_(std::make_shared<Impl>(std::move(options))) {}
+Client::Client(Options options) : impl_(std::make_shared<Impl>(std::move(options), Host::real())) {}
 
 Client::~Client() { close(); }
 
@@ -66,12 +52,11 @@ void Client::close() {
   if (impl_->loop) {
     CHECK_MSG(!impl_->loop->on_this_thread(),
               "a Client was closed or destroyed by one of its own callbacks: do that on another thread");
-    auto closed = std::make_shared<std::promise<void>>();
-    std::future<void> answered = closed->get_future();
+    const auto closed = std::make_shared<Told>();
     const bool posted = impl_->loop->post([closed](Engine& engine, Instant now) {
-      engine.close(now, [closed](Instant, const Result<api::Reply>&) { closed->set_value(); });
+      engine.close(now, [closed](Instant, const Result<api::Reply>&) { closed->tell(); });
     });
-    if (posted) answered.wait_for(std::chrono::seconds(1));
+    if (posted) closed->wait(impl_->host, impl_->host.in(kAnswerMax));
     impl_->loop->stop();
   }
   const std::lock_guard lock(impl_->mutex);

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/host.h"
 #include "client/loop.h"
 #include "client/quorate/async.h"
 #include "client/quorate/client.h"
@@ -29,10 +30,30 @@ using Done = std::function<void(Outcome&)>;
 using Start = std::function<void(Engine&, Instant, const std::stop_token&, Done)>;
 enum class Proof { kFirst, kNotNeeded };
 
-struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
-  explicit Impl(Options options);
+// One who waits for what is told once. Shared by both.
+class Told {
+ public:
+  void tell() {
+    const std::lock_guard lock(mutex_);
+    told_ = true;
+    changed_.notify_all();
+  }
+  // False: not until then.
+  bool wait(Host& host, Instant until) {
+    std::unique_lock lock(mutex_);
+    return host.wait(lock, changed_, until, [this] { return told_; });
+  }
 
-  // Tells `done` what `start` brings about, or why it was not started.
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool told_ = false;  // guarded by mutex_
+};
+
+struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
+  Impl(Options options, Host& host);
+
+  // Tells `done` what `start` brings about, or why it was not started; if `how` says so, before it returns.
   void begin(Proof proof, const How& how, Start start, Done done);
   // Why a call cannot even be begun on this thread.
   Status refusal(const How& how) const;
@@ -40,6 +61,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   Outcome read(api::ClientFrame frame);
 
   const Options options;
+  Host& host;
   Status usable;               // why not, if not
   std::unique_ptr<Loop> loop;  // none when not usable
   std::atomic<size_t> outstanding = 0;
@@ -49,6 +71,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   std::vector<std::weak_ptr<WatchState>> watches;  // guarded by mutex; to be told of the end
 
  private:
+  void begin_at_once(Proof proof, const How& how, Start start, Done done);
   // Options::credentials go before all else that is asked. On the loop's thread, as all below.
   using Proven = std::function<void(Engine&, Instant, const Status&)>;
   void prove(Engine& engine, Instant now);

@@ -1,7 +1,7 @@
 // What the client library decides: which server to speak to, what to send again, when a session is lost, who
 // is told what. No socket, thread or clock: things that happen are handed in with the time now, and what must
-// be done comes out as one struct. The library's background thread (client/loop.h) runs it on a real socket;
-// tests run it on a scripted server and a hand-turned clock.
+// be done comes out as one struct. The library's background thread (client/thread_loop.h) runs it on a real
+// socket; tests run it on a scripted server and a hand-turned clock.
 //
 //   engine.received(now, frame);           // any number of times: all that is ready
 //   Engine::Output out = engine.take_output();

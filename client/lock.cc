@@ -106,7 +106,7 @@ bool HeldLock::lost() const {
     if (state_->released) return false;
   }
   const std::shared_ptr<Client::Impl> client = state_->client.lock();
-  return !client || boot_time() >= client->loop->lease_until();
+  return !client || client->host.now() >= client->loop->lease_until();
 }
 
 milliseconds HeldLock::time_left() const {
@@ -118,7 +118,7 @@ milliseconds HeldLock::time_left() const {
   }
   const std::shared_ptr<Client::Impl> client = state_->client.lock();
   if (!client) return {};
-  const Instant now = boot_time();
+  const Instant now = client->host.now();
   // Lost while the session lives: the node was deleted, and the next one has the lock.
   if (lost && now < client->loop->lease_until()) return {};
   const Instant until = client->loop->session_until();

@@ -18,7 +18,7 @@ constexpr int kReadsMax = 5;
 constexpr Zxid kBeginning(1);
 
 // What a feed has told.
-struct Told {
+struct ToldChanges {
   std::mutex mutex;
   std::condition_variable more;
   std::vector<Event> events;   // guarded by mutex
@@ -26,7 +26,7 @@ struct Told {
   std::optional<Error> error;  // guarded by mutex
 };
 
-OnChanges told_to(const std::shared_ptr<Told>& told) {
+OnChanges told_to(const std::shared_ptr<ToldChanges>& told) {
   return [told](const Result<Changes>& changes) {
     const std::lock_guard lock(told->mutex);
     if (changes.ok()) {
@@ -40,12 +40,12 @@ OnChanges told_to(const std::shared_ptr<Told>& told) {
 }
 
 // Waits until the feed is complete up to there; `patience` for each part of it.
-Status wait_for(Told& told, Zxid target, milliseconds patience) {
+Status wait_for(Host& host, ToldChanges& told, Zxid target, milliseconds patience) {
   std::unique_lock lock(told.mutex);
   while (told.complete < target && !told.error) {
     const Zxid before = told.complete;
     const bool moved =
-        told.more.wait_for(lock, patience, [&] { return told.complete > before || told.error; });
+        host.wait(lock, told.more, host.in(patience), [&] { return told.complete > before || told.error; });
     if (!moved) return {ErrorCode::kTimeout, "no server went on telling the history of changes in time"};
   }
   if (told.error) return *told.error;
@@ -63,20 +63,22 @@ class Reader {
 
   // A zxid that the cluster has reached, and the one behind which its history is whole.
   Result<Reach> reach() {
-    const auto told = std::make_shared<Told>();
+    const auto told = std::make_shared<ToldChanges>();
     const auto feed = client_.watch_changes(path_, {.since = Zxid(), .recursive = false}, told_to(told));
     if (!feed.ok()) return feed.error();
-    if (Status status = wait_for(*told, Zxid(1), patience_); !status.ok()) return status.error();
+    if (Status status = wait_for(Host::of(client_), *told, Zxid(1), patience_); !status.ok())
+      return status.error();
     const std::lock_guard lock(told->mutex);
     return Reach{std::max(feed->history_floor(), kBeginning), told->complete};
   }
 
   Result<std::vector<Event>> changes(Zxid since, Zxid until) {
-    const auto told = std::make_shared<Told>();
+    const auto told = std::make_shared<ToldChanges>();
     const auto feed = client_.watch_changes(path_, {.since = since, .recursive = true}, told_to(told));
     if (!feed.ok()) return feed.error();
     if (since < until) {
-      if (Status status = wait_for(*told, until, patience_); !status.ok()) return status.error();
+      if (Status status = wait_for(Host::of(client_), *told, until, patience_); !status.ok())
+        return status.error();
     }
     const std::lock_guard lock(told->mutex);
     std::vector<Event> events = std::move(told->events);

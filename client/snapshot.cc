@@ -10,8 +10,6 @@ namespace quorate::client {
 
 namespace {
 
-using std::chrono::steady_clock;
-
 // How often another server's snapshot is begun before the reading is given up.
 constexpr size_t kBeginningsMax = 10;
 // Parts in a row whose checksum does not match.
@@ -26,7 +24,7 @@ Status Client::read_snapshot(const OnSnapshotPart& take) {
   bool first = true;
   std::string after;
   size_t beginnings = 0, damaged = 0;
-  auto progress = steady_clock::now();
+  Instant progress = impl_->host.now();
   while (true) {
     api::ClientFrame frame;
     frame.mutable_read_snapshot()->set_snapshot(snapshot);
@@ -52,12 +50,12 @@ Status Client::read_snapshot(const OnSnapshotPart& take) {
     }
     damaged = 0;
     const bool nothing_yet = part.records().empty() && !part.complete();
-    if (nothing_yet && steady_clock::now() - progress > kCheckpointMax) {
+    if (nothing_yet && impl_->host.now() - progress > kCheckpointMax) {
       return Error{ErrorCode::kTimeout,
                    "the server has made no checkpoint in 5 minutes: is its disk full? Its log "
                    "says"};
     }
-    if (!nothing_yet) progress = steady_clock::now();
+    if (!nothing_yet) progress = impl_->host.now();
     const bool complete = part.complete();
     if (!part.last_key().empty()) after = part.last_key();
     const SnapshotPart told{first && !nothing_yet, std::move(*part.mutable_name()),

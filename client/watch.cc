@@ -39,11 +39,10 @@ Watch& Watch::operator=(Watch&& other) noexcept {
 
 Result<Event> Watch::wait(std::optional<std::chrono::milliseconds> timeout) {
   std::unique_lock lock(state_->mutex);
-  const auto over = [this] { return !state_->armed; };
-  if (timeout)
-    state_->changed.wait_for(lock, *timeout, over);
-  else
-    state_->changed.wait(lock, over);
+  // Without a client it is not armed.
+  if (const std::shared_ptr<Client::Impl> client = state_->client.lock()) {
+    client->host.wait(lock, state_->changed, client->host.in(timeout), [this] { return !state_->armed; });
+  }
   if (state_->event) return *state_->event;
   if (state_->ended) return Error{ErrorCode::kShuttingDown, "the client was closed"};
   if (state_->armed) return Error{ErrorCode::kTimeout, "nothing has changed yet"};

@@ -22,7 +22,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -61,6 +60,7 @@ class TreeCache {
   Status refresh(const std::set<std::string>& paths);
   void put(const std::string& path, std::optional<Node> node);
   bool stopping() const;
+  bool wait(std::unique_lock<std::mutex>& lock, milliseconds wait, const std::function<bool()>& ready) const;
 
   Client& client_;
   const std::string root_;
@@ -73,7 +73,7 @@ class TreeCache {
   std::optional<Error> trouble_;
   bool stopping_ = false;
   std::shared_ptr<Inbox> inbox_;
-  std::thread thread_;
+  std::function<void()> join_;  // its thread
 };
 
 }  // namespace quorate::client

@@ -30,6 +30,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
@@ -39,7 +40,7 @@ namespace quorate::client {
 // How a call is begun; the library's own.
 struct How {
   std::stop_token stop;
-  bool waits = false;  // on the thread that begins it
+  bool waits = false;  // whoever begins it has the outcome when that returns
 };
 
 // A function that is called once, and need not be copyable; the library's own.
@@ -87,20 +88,23 @@ class [[nodiscard]] Call {
     static_assert(std::is_invocable_v<F&, R>, "a handler takes the outcome of the call");
     std::exchange(start_, nullptr)(Handler<R>(std::move(handler)), How{std::move(stop), false});
   }
-  std::future<R> future(std::stop_token stop = {}) && { return promised({std::move(stop), false}); }
-  R wait(std::stop_token stop = {}) && { return promised({std::move(stop), true}).get(); }
-
- private:
-  std::future<R> promised(How how) {
+  std::future<R> future(std::stop_token stop = {}) && {
     std::promise<R> promise;
     std::future<R> future = promise.get_future();
     std::exchange(start_, nullptr)(Handler<R>([promise = std::move(promise)](R outcome) mutable {
                                      promise.set_value(std::move(outcome));
                                    }),
-                                   how);
+                                   How{std::move(stop), false});
     return future;
   }
+  R wait(std::stop_token stop = {}) && {
+    std::optional<R> told;
+    std::exchange(start_, nullptr)(Handler<R>([&told](R outcome) { told.emplace(std::move(outcome)); }),
+                                   How{std::move(stop), true});
+    return std::move(*told);
+  }
 
+ private:
   Start start_;
 };
 

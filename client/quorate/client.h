@@ -26,6 +26,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "client/quorate/changes.h"
@@ -210,6 +211,8 @@ class Client {
   struct Impl;
 
  private:
+  friend class Host;  // client/host.h, the library's own
+  explicit Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<Impl> impl_;
 };
 

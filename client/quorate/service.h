@@ -15,12 +15,12 @@
 
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -94,11 +94,14 @@ class Registry {
   Status set_enabled(std::string_view name, std::string_view id, bool enabled);
 
  private:
+  friend class ServiceCache;
   std::string folder(std::string_view name) const { return base_ + "/" + std::string(name); }
 
   Client& client_;
   const std::string base_;
 };
+
+class Host;  // client/host.h, the library's own
 
 enum class Pick : uint8_t { kRoundRobin, kRandom, kWeighted };
 
@@ -127,7 +130,9 @@ class ServiceCache {
 
  private:
   void run();
-  void took(const Result<std::vector<ServiceInstance>>& seen, std::chrono::steady_clock::time_point began);
+  void took(const Result<std::vector<ServiceInstance>>& seen, std::chrono::nanoseconds began);
+  Host& host() const;
+  std::chrono::nanoseconds now() const;  // of its clock
 
   Registry& registry_;
   const std::string name_;
@@ -135,11 +140,11 @@ class ServiceCache {
 
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  std::vector<ServiceInstance> instances_;                          // guarded by mutex_, as all below
-  std::optional<std::chrono::steady_clock::time_point> confirmed_;  // when the last look began
+  std::vector<ServiceInstance> instances_;             // guarded by mutex_, as all below
+  std::optional<std::chrono::nanoseconds> confirmed_;  // when the last look began
   bool failing_ = false, stopping_ = false;
   uint64_t turn_ = 0, random_;
-  std::thread thread_;
+  std::function<void()> join_;  // its thread
 };
 
 // From several, which must not be empty. `turn` and `random`: any numbers, of which the policy uses one.

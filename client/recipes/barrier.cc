@@ -81,16 +81,12 @@ Result<std::optional<bool>> DoubleBarrier::look_for_ready() {
 Status DoubleBarrier::enter(std::optional<milliseconds> wait) {
   if (!mine_.empty())
     return Error{ErrorCode::kInvalidArgument, "it has entered this barrier already: leave it"};
-  const auto until = deadline_of(wait);
+  const Instant until = Host::of(client_).in(wait);
   constexpr const char* kLate = "not enough came to the barrier in time";
-  const Result<bool> came = wait_for<bool>(client_, path_, wait, kLate, [this] { return come(); });
+  const Result<bool> came = wait_until<bool>(client_, path_, until, kLate, [this] { return come(); });
   if (!came.ok()) return came.error();
-  std::optional<milliseconds> left;
-  if (until) {
-    left = std::max(milliseconds(0),
-                    std::chrono::duration_cast<milliseconds>(*until - std::chrono::steady_clock::now()));
-  }
-  const Result<bool> begun = wait_for<bool>(client_, path_, left, kLate, [this] { return look_for_ready(); });
+  const Result<bool> begun =
+      wait_until<bool>(client_, path_, until, kLate, [this] { return look_for_ready(); });
   if (begun.ok()) return {};
   // Unless enough came in the last moment, it is not among them.
   Multi multi;

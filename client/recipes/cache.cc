@@ -1,5 +1,7 @@
 #include "client/quorate/cache.h"
 
+#include "client/host.h"
+
 namespace quorate::client {
 namespace {
 
@@ -45,7 +47,10 @@ struct TreeCache::Inbox {
 };
 
 TreeCache::TreeCache(Client& client, std::string root, std::function<void(const std::string&)> on_change)
-    : client_(client), root_(std::move(root)), on_change_(std::move(on_change)), thread_([this] { run(); }) {}
+    : client_(client),
+      root_(std::move(root)),
+      on_change_(std::move(on_change)),
+      join_(Host::of(client).start_thread([this] { run(); })) {}
 
 TreeCache::~TreeCache() {
   {
@@ -58,7 +63,13 @@ TreeCache::~TreeCache() {
       inbox_->changed.notify_all();
     }
   }
-  thread_.join();
+  join_();
+}
+
+bool TreeCache::wait(std::unique_lock<std::mutex>& lock, milliseconds wait,
+                     const std::function<bool()>& ready) const {
+  Host& host = Host::of(client_);
+  return host.wait(lock, changed_, host.in(wait), ready);
 }
 
 bool TreeCache::stopping() const {
@@ -76,7 +87,7 @@ void TreeCache::run() {
     trouble_ = followed.error();
     changed_.notify_all();
     if (followed.code() == ErrorCode::kShuttingDown) return;
-    changed_.wait_for(lock, kTryAgain, [this] { return stopping_; });
+    wait(lock, kTryAgain, [this] { return stopping_; });
   }
 }
 
@@ -111,7 +122,8 @@ Status TreeCache::follow() {
     Zxid complete;
     {
       std::unique_lock lock(inbox->mutex);
-      inbox->changed.wait(lock, [&] { return inbox->stopping || inbox->ended || inbox->complete > since; });
+      Host::of(client_).wait(lock, inbox->changed, kNever,
+                             [&] { return inbox->stopping || inbox->ended || inbox->complete > since; });
       if (inbox->stopping) return {};
       if (inbox->ended) return *inbox->ended;
       paths.swap(inbox->paths);
@@ -225,7 +237,7 @@ Status TreeCache::wait_until_seen(milliseconds wait) const { return wait_until(Z
 
 Status TreeCache::wait_until(Zxid zxid, milliseconds wait) const {
   std::unique_lock lock(mutex_);
-  if (changed_.wait_for(lock, wait, [&] { return complete_ >= zxid; })) return {};
+  if (this->wait(lock, wait, [&] { return complete_ >= zxid; })) return {};
   return Error{ErrorCode::kTimeout,
                trouble_ ? trouble_->message : "the copy of " + root_ + " did not come so far in time"};
 }

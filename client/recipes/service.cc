@@ -1,10 +1,8 @@
 #include "client/quorate/service.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <chrono>
 
+#include "client/host.h"
 #include "client/recipes/service_json.h"
 #include "client/recipes/wait.h"
 
@@ -12,13 +10,7 @@ namespace quorate::client {
 namespace {
 
 constexpr size_t kInstancesAtOnce = 500;
-
-uint64_t random_number() {
-  uint64_t number = 0;
-  while (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
-  }
-  return number;
-}
+constexpr milliseconds kTryAgain(200);
 
 bool is_part_of_path(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos;
@@ -35,14 +27,20 @@ Status validate_instance(const ServiceInstance& instance) {
 
 }  // namespace
 
-std::string draw_instance_id() {
+namespace {
+
+std::string draw_id(Host& host) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string id;
-  for (const uint64_t half : {random_number(), random_number()}) {
+  for (const uint64_t half : {host.random_number(), host.random_number()}) {
     for (int shift = 60; shift >= 0; shift -= 4) id.push_back(kHex[half >> shift & 15]);
   }
   return id;
 }
+
+}  // namespace
+
+std::string draw_instance_id() { return draw_id(Host::real()); }
 
 // ---- registering
 
@@ -66,15 +64,12 @@ Status Registration::remove() {
 }
 
 Result<Registration> Registry::add(ServiceInstance instance) {
-  if (instance.id.empty()) instance.id = draw_instance_id();
+  if (instance.id.empty()) instance.id = draw_id(Host::of(client_));
   if (Status status = validate_instance(instance); !status.ok()) return status.error();
   Result<std::string> payload = checked_payload(instance.payload);
   if (!payload.ok()) return payload.error();
   instance.payload = std::move(*payload);
-  if (instance.registered_ms == 0) {
-    instance.registered_ms =
-        std::chrono::duration_cast<milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  }
+  if (instance.registered_ms == 0) instance.registered_ms = Host::of(client_).wall_ms();
   const Result<Created> made = client_.create(folder(instance.name) + "/" + instance.id,
                                               write_instance(instance), {.ephemeral = true, .parents = true});
   if (!made.ok()) return made.error();
@@ -159,8 +154,12 @@ ServiceCache::ServiceCache(Registry& registry, std::string name, milliseconds lo
     : registry_(registry),
       name_(std::move(name)),
       look_every_(std::max(look_every, milliseconds(10))),
-      random_(random_number()),
-      thread_([this] { run(); }) {}
+      random_(host().random_number()),
+      join_(host().start_thread([this] { run(); })) {}
+
+Host& ServiceCache::host() const { return Host::of(registry_.client_); }
+
+std::chrono::nanoseconds ServiceCache::now() const { return host().now().time_since_epoch(); }
 
 ServiceCache::~ServiceCache() {
   {
@@ -168,11 +167,10 @@ ServiceCache::~ServiceCache() {
     stopping_ = true;
     changed_.notify_all();
   }
-  thread_.join();
+  join_();
 }
 
-void ServiceCache::took(const Result<std::vector<ServiceInstance>>& seen,
-                        std::chrono::steady_clock::time_point began) {
+void ServiceCache::took(const Result<std::vector<ServiceInstance>>& seen, std::chrono::nanoseconds began) {
   const std::lock_guard lock(mutex_);
   failing_ = !seen.ok();
   if (seen.ok()) {
@@ -184,7 +182,6 @@ void ServiceCache::took(const Result<std::vector<ServiceInstance>>& seen,
 
 // A change ends the wait at once; without one it looks again, so that it knows whether it could.
 void ServiceCache::run() {
-  using Clock = std::chrono::steady_clock;
   while (true) {
     std::vector<ServiceInstance> known;
     bool seen_before = false;
@@ -194,17 +191,17 @@ void ServiceCache::run() {
       known = instances_;
       seen_before = confirmed_.has_value() && !failing_;
     }
-    Clock::time_point began = Clock::now();
+    std::chrono::nanoseconds began = now();
     Result<std::vector<ServiceInstance>> seen =
         seen_before ? registry_.next_instances(name_, known, look_every_) : registry_.instances(name_);
     if (seen.code() == ErrorCode::kTimeout && seen_before) {
-      began = Clock::now();
+      began = now();
       seen = registry_.instances(name_);
     }
     took(seen, began);
     std::unique_lock lock(mutex_);
     if (failing_)
-      changed_.wait_for(lock, std::min(look_every_, milliseconds(200)), [this] { return stopping_; });
+      host().wait(lock, changed_, host().in(std::min(look_every_, kTryAgain)), [this] { return stopping_; });
   }
 }
 
@@ -212,7 +209,7 @@ ServiceView ServiceCache::view() const {
   const std::lock_guard lock(mutex_);
   ServiceView view{instances_, failing_ || !confirmed_, milliseconds(0)};
   if (!confirmed_) return view;
-  view.age = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - *confirmed_);
+  view.age = std::chrono::duration_cast<milliseconds>(now() - *confirmed_);
   // A look that hangs is one that fails.
   view.stale = view.stale || view.age > 3 * look_every_;
   return view;
@@ -235,7 +232,7 @@ std::optional<ServiceInstance> ServiceCache::pick(Pick how, std::string_view tag
 
 Status ServiceCache::wait_until_seen(milliseconds wait) const {
   std::unique_lock lock(mutex_);
-  if (changed_.wait_for(lock, wait, [this] { return confirmed_.has_value(); })) return {};
+  if (host().wait(lock, changed_, host().in(wait), [this] { return confirmed_.has_value(); })) return {};
   return Error{ErrorCode::kTimeout, "no server said in time which instances " + name_ + " has"};
 }
 

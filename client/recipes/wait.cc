@@ -11,17 +11,12 @@ Result<Bell> Bell::hang(Client& client, const std::string& root) {
     state->rung.notify_all();
   });
   if (!feed.ok()) return feed.error();
-  return Bell(std::move(state), std::move(*feed));
+  return Bell(Host::of(client), std::move(state), std::move(*feed));
 }
 
-bool Bell::wait(std::optional<std::chrono::steady_clock::time_point> until) {
+bool Bell::wait(Instant until) {
   std::unique_lock lock(state_->mutex);
-  const auto ringing = [&] { return state_->ringing; };
-  if (!until) {
-    state_->rung.wait(lock, ringing);
-  } else if (!state_->rung.wait_until(lock, *until, ringing)) {
-    return false;
-  }
+  if (!host_->wait(lock, state_->rung, until, [this] { return state_->ringing; })) return false;
   state_->ringing = false;
   return true;
 }

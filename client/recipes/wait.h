@@ -1,7 +1,6 @@
 // How recipes wait: they look, and look again behind every change at a path or below it. Not public.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -9,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "client/host.h"
 #include "client/quorate/client.h"
 
 namespace quorate::client {
@@ -22,7 +22,7 @@ class Bell {
   // Errors: those of Client::watch_changes().
   static Result<Bell> hang(Client& client, const std::string& root);
   // False: it did not ring until then. Forgets how often it did.
-  bool wait(std::optional<std::chrono::steady_clock::time_point> until);
+  bool wait(Instant until);
   // The feed behind it has ended: it rings no more.
   bool broken() const;
 
@@ -32,23 +32,18 @@ class Bell {
     std::condition_variable rung;
     bool ringing = false, broken = false;  // guarded by mutex
   };
-  Bell(std::shared_ptr<State> state, ChangeFeed feed) : state_(std::move(state)), feed_(std::move(feed)) {}
+  Bell(Host& host, std::shared_ptr<State> state, ChangeFeed feed)
+      : host_(&host), state_(std::move(state)), feed_(std::move(feed)) {}
 
+  Host* host_;
   std::shared_ptr<State> state_;
   ChangeFeed feed_;
 };
 
-inline std::optional<std::chrono::steady_clock::time_point> deadline_of(std::optional<milliseconds> wait) {
-  if (!wait) return std::nullopt;
-  return std::chrono::steady_clock::now() + *wait;
-}
-
 // Calls `look` until it gives a value or an error: at once, and behind each change at `root` or below it.
 // Errors: kTimeout with `late`, and what `look` and the feed say.
 template <class T, class Look>
-Result<T> wait_for(Client& client, const std::string& root, std::optional<milliseconds> wait,
-                   const char* late, Look look) {
-  const auto until = deadline_of(wait);
+Result<T> wait_until(Client& client, const std::string& root, Instant until, const char* late, Look look) {
   while (true) {
     Result<Bell> bell = Bell::hang(client, root);
     if (!bell.ok()) return bell.error();
@@ -59,6 +54,11 @@ Result<T> wait_for(Client& client, const std::string& root, std::optional<millis
       if (!bell->wait(until)) return Error{ErrorCode::kTimeout, late};
     }
   }
+}
+template <class T, class Look>
+Result<T> wait_for(Client& client, const std::string& root, std::optional<milliseconds> wait,
+                   const char* late, Look look) {
+  return wait_until<T>(client, root, Host::of(client).in(wait), late, std::move(look));
 }
 
 }  // namespace quorate::client

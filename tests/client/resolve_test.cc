@@ -6,7 +6,7 @@
 
 #include <boost/asio/ip/address.hpp>
 
-#include "client/loop.h"
+#include "client/thread_loop.h"
 #include "tests/client/fake_server.h"
 
 namespace quorate::client {
@@ -22,7 +22,7 @@ EngineOptions options_for(const std::string& endpoint) {
   return options;
 }
 
-ErrorCode get(Loop& loop) {
+ErrorCode get(ThreadLoop& loop) {
   std::promise<ErrorCode> answered;
   loop.post([&](Engine& engine, Instant now) {
     api::ClientFrame frame;
@@ -56,7 +56,7 @@ TEST(Resolving, AsksForTheNameAtEachAttempt) {
       found({}, address_of(asked.size() == 2 ? before : after));
     return [] {};
   };
-  Loop loop(options_for("quorate.example:2181"), {{"quorate.example", "2181"}}, resolve);
+  ThreadLoop loop(options_for("quorate.example:2181"), {{"quorate.example", "2181"}}, resolve);
   EXPECT_EQ(get(loop), ErrorCode::kOk);
   loop.stop();
   EXPECT_EQ(asked, std::vector<std::string>(3, "quorate.example 2181"));
@@ -69,7 +69,8 @@ TEST(Resolving, AnAddressIsNoName) {
     ADD_FAILURE() << "an address was looked up";
     return [] {};
   };
-  Loop loop(options_for(server.endpoint()), {{"127.0.0.1", std::to_string(address[0].port())}}, resolve);
+  ThreadLoop loop(options_for(server.endpoint()), {{"127.0.0.1", std::to_string(address[0].port())}},
+                  resolve);
   EXPECT_EQ(get(loop), ErrorCode::kOk);
   loop.stop();
 }
@@ -86,7 +87,7 @@ TEST(Resolving, ALookUpThatNeverEndsIsGivenUp) {
       found({}, address_of(server));
     return [&] { ++given_up; };
   };
-  Loop loop(options_for("quorate.example:2181"), {{"quorate.example", "2181"}}, resolve);
+  ThreadLoop loop(options_for("quorate.example:2181"), {{"quorate.example", "2181"}}, resolve);
   EXPECT_EQ(get(loop), ErrorCode::kOk);
   loop.stop();
   EXPECT_EQ(asked, 2);

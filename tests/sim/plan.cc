@@ -11,6 +11,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr double kRecipeChance = 0.3;
+
 struct Usual {
   Fault fault;
   std::string_view name;
@@ -95,7 +97,19 @@ void draw_faults(Random& random, Plan& plan) {
   plan.gap_max = random.between(milliseconds(800), seconds(6));
 }
 
+// Some of the recipes, by several clients each.
+void draw_recipes(Random& random, Plan& plan) {
+  for (uint32_t& clients : plan.recipe_clients)
+    clients = random.chance(kRecipeChance) ? 2 + static_cast<uint32_t>(random.below(3)) : 0;
+}
+
 }  // namespace
+
+std::string_view recipe_name(Recipe recipe) {
+  constexpr std::string_view kNames[] = {"counter"};
+  static_assert(std::size(kNames) == kRecipeCount);
+  return kNames[static_cast<size_t>(recipe)];
+}
 
 std::string_view fault_name(Fault fault) {
   for (const Usual& usual : kUsual) {
@@ -130,6 +144,7 @@ Plan draw_plan(uint64_t seed) {
       static_cast<uint32_t>(random.below(2)) * (2 + static_cast<uint32_t>(random.below(3)));
   // Half of the seeds keep the rules about leases without an exception.
   plan.operators = static_cast<uint32_t>(random.below(2));
+  draw_recipes(random, plan);
   return plan;
 }
 
@@ -148,6 +163,10 @@ std::string describe(const Plan& plan) {
       << (plan.leveldb ? "on LevelDB" : "in memory") << " from " << plan.checkpoint_dirty_bytes
       << " bytes of changes or " << plan.checkpoint_log_bytes << " of log, of which " << plan.log_kept_bytes
       << " are kept";
+  for (size_t recipe = 0; recipe < kRecipeCount; ++recipe) {
+    if (plan.recipe_clients[recipe] == 0) continue;
+    out << "; " << plan.recipe_clients[recipe] << " programs: " << recipe_name(static_cast<Recipe>(recipe));
+  }
   return out.str();
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/random.h"
 #include "kv/state_machine.h"
@@ -46,6 +47,11 @@ enum class Fault : uint8_t {
 inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
 std::string_view fault_name(Fault fault);
 
+// What the programs that use the client library do.
+enum class Recipe : uint8_t { kCounter, kCount };
+inline constexpr size_t kRecipeCount = static_cast<size_t>(Recipe::kCount);
+std::string_view recipe_name(Recipe recipe);
+
 struct Plan {
   uint32_t servers = 3;
   // The faults go on for this long, then everything is healed.
@@ -82,6 +88,7 @@ struct Plan {
   uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1, churn_clients = 1,
            tree_clients = 1, feed_clients = 1, zookeeper_clients = 1, lock_kind_clients = 0, operators = 0;
   uint32_t keys = 3, locks = 1;
+  std::array<uint32_t, kRecipeCount> recipe_clients{};  // by Recipe
   Duration think_max = std::chrono::milliseconds(300);
 
   Duration gap_min = std::chrono::milliseconds(200);  // between faults

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "tests/sim/fiber.h"
 #include "tests/sim/link_graphs.h"
 
 namespace quorate::sim {
@@ -25,7 +26,10 @@ void say_failure(uint64_t seed, const std::string& what, uint32_t link_graphs) {
 }
 
 // Thrown through the program under test, whose objects are not used again.
-void check_failed_in_seed(const std::string& what) { throw Violation(what); }
+void check_failed_in_seed(const std::string& what) {
+  if (Fiber* const fiber = Fiber::current()) fiber->fail(what);
+  throw Violation(what);
+}
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -95,6 +95,12 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       u(s.writes_under_lock), u(s.locks_taken_away), u(s.places_kept), u(s.waiters_expired),
       u(s.tokens_verified), u(s.tokens_not_verified));
   lines += text;
+  std::snprintf(
+      text, sizeof(text),
+      "the client library     %llu programs started, %llu killed, %llu sessions lost; %llu changes of "
+      "counters\n",
+      u(s.programs_started), u(s.programs_killed), u(s.library_sessions_lost), u(s.counter_changes));
+  lines += text;
   lines += disk_lines(s);
   if (s.graphs_with_leader + s.graphs_without_leader > 0) {
     std::snprintf(text, sizeof(text),

@@ -15,6 +15,7 @@
 #include "tests/sim/history.h"
 #include "tests/sim/lock_history.h"
 #include "tests/sim/place_history.h"
+#include "tests/sim/recipe_histories.h"
 #include "tests/sim/watch_history.h"
 
 namespace quorate::sim {
@@ -33,6 +34,7 @@ struct Histories {
   PlaceHistory places{{kLockPrefix}};
   SequenceHistory sequences;
   WatchHistory watches;
+  RecipeHistories recipes;
   std::map<std::string, FencedResource> resources;
 };
 

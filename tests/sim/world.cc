@@ -5,6 +5,7 @@
 
 #include "tests/sim/lock_kinds_client.h"
 #include "tests/sim/operator_client.h"
+#include "tests/sim/recipe_clients.h"
 #include "tests/sim/tree_clients.h"
 #include "tests/sim/zookeeper_client.h"
 
@@ -67,6 +68,15 @@ void World::add_clients() {
   add(static_cast<ZookeeperClient*>(nullptr), plan.zookeeper_clients);
   add(static_cast<LockKindsClient*>(nullptr), plan.lock_kind_clients);
   add(static_cast<OperatorClient*>(nullptr), plan.operators);
+#if QUORATE_SIM_RECIPES
+  for (size_t recipe = 0; recipe < kRecipeCount; ++recipe) {
+    for (uint32_t i = 0; i < plan.recipe_clients[recipe]; ++i) {
+      const auto number = static_cast<uint32_t>(clients_.size());
+      clients_.push_back(make_recipe_client(static_cast<Recipe>(recipe), context_, connections_, number,
+                                            plan.servers, histories_));
+    }
+  }
+#endif
 }
 
 ClientMachine* World::client(Node node) {
@@ -103,6 +113,7 @@ Oracle::Hooks World::hooks() {
   };
   hooks.committed = [this](const kv::Applied& applied, int64_t cluster_ms) {
     require(histories_.places.committed(applied, cluster_ms));
+    require(histories_.recipes.committed(applied, context_.model.state()));
   };
   hooks.expiry_committed = [this](SessionId session) { expiry_committed(session); };
   hooks.process_ended = [this](SimServer& server, bool machine_up) { process_ended(server, machine_up); };

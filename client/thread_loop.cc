@@ -1,4 +1,4 @@
-#include "client/loop.h"
+#include "client/thread_loop.h"
 
 #include <sys/timerfd.h>
 #include <time.h>
@@ -35,7 +35,7 @@ int make_timer() {
 }  // namespace
 
 // A question over a connection of its own: lives until it is answered.
-struct Loop::Question {
+struct ThreadLoop::Question {
   Question(asio::io_context& io, std::function<void(Result<api::Reply>)> on_done)
       : timer(io), done(std::move(on_done)) {}
 
@@ -51,14 +51,12 @@ struct Loop::Question {
   std::function<void(Result<api::Reply>)> done;
 };
 
-Loop::Loop(EngineOptions options, std::vector<HostPort> places, Resolve resolve)
+ThreadLoop::ThreadLoop(EngineOptions options, std::vector<HostPort> places, Resolve resolve)
     : places_(std::move(places)),
       resolve_(std::move(resolve)),
       work_(asio::make_work_guard(io_)),
       timer_(io_, make_timer()),
-      engine_(std::move(options), boot_time()),
-      lease_until_(engine_.lease_until().time_since_epoch().count()),
-      session_until_(engine_.session_until().time_since_epoch().count()) {
+      engine_(std::move(options), boot_time()) {
   wait_for_timer();
   thread_ = std::thread([this] {
     // Signals are for the program's own threads.
@@ -69,9 +67,9 @@ Loop::Loop(EngineOptions options, std::vector<HostPort> places, Resolve resolve)
   });
 }
 
-Loop::~Loop() { stop(); }
+ThreadLoop::~ThreadLoop() { ThreadLoop::stop(); }
 
-void Loop::stop() {
+void ThreadLoop::stop() {
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(stopped_, true)) return;
@@ -88,7 +86,7 @@ void Loop::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-bool Loop::post(Task task) {
+bool ThreadLoop::post(Task task) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
@@ -100,7 +98,7 @@ bool Loop::post(Task task) {
   return true;
 }
 
-void Loop::run_tasks() {
+void ThreadLoop::run_tasks() {
   std::vector<Task> tasks;
   {
     const std::lock_guard lock(mutex_);
@@ -111,13 +109,9 @@ void Loop::run_tasks() {
   obey();
 }
 
-void Loop::obey() {
+void ThreadLoop::obey() {
   Engine::Output out = engine_.take_output();
-  // Before the callers hear anything: whoever is told that a lock is held may ask at once until when.
-  lease_until_.store(engine_.lease_until().time_since_epoch().count(), std::memory_order_release);
-  session_until_.store(engine_.session_until().time_since_epoch().count(), std::memory_order_release);
-  session_.store(engine_.session().value(), std::memory_order_release);
-  lost_.store(engine_.session_lost(), std::memory_order_release);
+  publish(engine_);
   if (out.drop) drop();
   if (out.connect) connect(*out.connect);
   if (!out.frames.empty() && connection_) connection_->send(out.frames);
@@ -125,11 +119,11 @@ void Loop::obey() {
   arm_timer();
 }
 
-void Loop::drop() {
+void ThreadLoop::drop() {
   if (connection_) std::exchange(connection_, nullptr)->close();
 }
 
-void Loop::connect(size_t endpoint) {
+void ThreadLoop::connect(size_t endpoint) {
   drop();
   Connection::Handler handler;
   handler.connected = [this] {
@@ -151,7 +145,7 @@ void Loop::connect(size_t endpoint) {
   connection_->connect(places_[endpoint]);
 }
 
-void Loop::arm_timer() {
+void ThreadLoop::arm_timer() {
   const Instant deadline = engine_.deadline();
   // A timer that fires early only looks again.
   if (deadline >= armed_) return;
@@ -164,7 +158,7 @@ void Loop::arm_timer() {
   CHECK(timerfd_settime(timer_.native_handle(), TFD_TIMER_ABSTIME, &when, nullptr) == 0);
 }
 
-void Loop::wait_for_timer() {
+void ThreadLoop::wait_for_timer() {
   timer_.async_read_some(asio::buffer(&timer_ticks_, sizeof(timer_ticks_)), [this](error_code error, size_t) {
     if (error == asio::error::operation_aborted) return;
     armed_ = kNever;
@@ -174,8 +168,8 @@ void Loop::wait_for_timer() {
   });
 }
 
-void Loop::ask(const HostPort& where, api::ClientFrame frame, Duration timeout,
-               std::function<void(Result<api::Reply>)> done) {
+void ThreadLoop::ask(const HostPort& where, api::ClientFrame frame, Duration timeout,
+                     std::function<void(Result<api::Reply>)> done) {
   auto question = std::make_shared<Question>(io_, std::move(done));
   std::erase_if(questions_, [](const auto& each) { return each.expired(); });
   questions_.push_back(question);
