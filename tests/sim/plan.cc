@@ -11,8 +11,6 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr double kRecipeChance = 0.3;
-
 struct Usual {
   Fault fault;
   std::string_view name;
@@ -97,10 +95,11 @@ void draw_faults(Random& random, Plan& plan) {
   plan.gap_max = random.between(milliseconds(800), seconds(6));
 }
 
-// Some of the recipes, by several clients each.
-void draw_recipes(Random& random, Plan& plan) {
-  for (uint32_t& clients : plan.recipe_clients)
-    clients = random.chance(kRecipeChance) ? 2 + static_cast<uint32_t>(random.below(3)) : 0;
+// Of half of the seeds, one recipe, run by several programs.
+void draw_recipe(Random& random, Plan& plan) {
+  const uint32_t programs = 2 + static_cast<uint32_t>(random.below(3));
+  const uint64_t recipe = random.below(2 * kRecipeCount);
+  if (recipe < kRecipeCount) plan.recipe_clients[recipe] = programs;
 }
 
 }  // namespace
@@ -144,7 +143,7 @@ Plan draw_plan(uint64_t seed) {
       static_cast<uint32_t>(random.below(2)) * (2 + static_cast<uint32_t>(random.below(3)));
   // Half of the seeds keep the rules about leases without an exception.
   plan.operators = static_cast<uint32_t>(random.below(2));
-  draw_recipes(random, plan);
+  draw_recipe(random, plan);
   return plan;
 }
 

@@ -25,12 +25,6 @@ void say_failure(uint64_t seed, const std::string& what, uint32_t link_graphs) {
   std::fflush(stdout);
 }
 
-// Thrown through the program under test, whose objects are not used again.
-void check_failed_in_seed(const std::string& what) {
-  if (Fiber* const fiber = Fiber::current()) fiber->fail(what);
-  throw Violation(what);
-}
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -66,9 +60,14 @@ WorkerReport work(const RunnerOptions& options, unsigned job, std::chrono::stead
 
 }  // namespace
 
+void fail_run(const std::string& what) {
+  if (Fiber* const fiber = Fiber::current()) fiber->fail(what);
+  throw Violation(what);
+}
+
 RunResult run_seed(uint64_t seed, Trace trace, uint32_t link_graphs) {
   g_seed = seed;
-  set_check_failure_hook(check_failed_in_seed);
+  set_check_failure_hook(fail_run);
   try {
     return link_graphs > 0 ? run_link_graph(link_graphs, seed, trace) : World(seed, trace).run();
   } catch (const std::exception& thrown) {
