@@ -149,37 +149,43 @@ void fire(WatchState& watch, const Event& event) {
   if (callback) callback(event);
 }
 
-struct Pages {
+struct Exchange {
   Client::Impl& impl;  // outlives its loop
   api::ClientFrame frame;
-  TakePage take;
+  Take take;
   Done done;
-  api::Reply all;
 };
 
-void ask_page(Engine& engine, Instant now, const std::shared_ptr<Pages>& pages) {
-  engine.read(now, pages->frame, behind_step(engine, [pages](Outcome& page) {
-                if (!page.ok()) return pages->done(page);
-                if (!pages->take(*page, pages->frame, pages->all)) {
-                  Outcome all(std::move(pages->all));
-                  return pages->done(all);
-                }
-                const bool posted = pages->impl.loop->post(
-                    [pages](Engine& the_engine, Instant later) { ask_page(the_engine, later, pages); });
+void ask_next(Engine& engine, Instant now, const std::shared_ptr<Exchange>& exchange) {
+  engine.read(now, exchange->frame, behind_step(engine, [exchange](Outcome& reply) {
+                if (!exchange->take(reply, exchange->frame)) return exchange->done(reply);
+                const bool posted = exchange->impl.loop->post(
+                    [exchange](Engine& the_engine, Instant later) { ask_next(the_engine, later, exchange); });
                 if (posted) return;
                 Outcome outcome(closed());
-                pages->done(outcome);
+                exchange->done(outcome);
               }));
 }
 
 }  // namespace
 
-Start start_pages(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, TakePage take) {
+Start start_exchange(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, Take take) {
   return [&impl = *impl, first = std::move(first), take = std::move(take)](
              Engine& engine, Instant now, const std::stop_token&, Done done) mutable {
-    ask_page(engine, now,
-             std::make_shared<Pages>(impl, std::move(first), std::move(take), std::move(done), api::Reply()));
+    ask_next(engine, now,
+             std::make_shared<Exchange>(impl, std::move(first), std::move(take), std::move(done)));
   };
+}
+
+Start start_pages(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, TakePage take) {
+  const auto take_page = [take = std::move(take), all = std::make_shared<api::Reply>()](
+                             Outcome& page, api::ClientFrame& next) {
+    if (!page.ok()) return false;
+    if (take(*page, next, *all)) return true;
+    page = std::move(*all);
+    return false;
+  };
+  return start_exchange(std::move(impl), std::move(first), take_page);
 }
 
 Start start_read(std::shared_ptr<Client::Impl> impl, api::ClientFrame frame,

@@ -88,9 +88,12 @@ OnReply behind_step(Engine& engine, Done done);
 Start start_read(std::shared_ptr<Client::Impl> impl, api::ClientFrame frame,
                  std::shared_ptr<WatchState> watch = nullptr);
 Start start_write(WriteQueue::Request request);
-// Several reads, one after the other's answer, each with the patience of a call. `take` adds an answer to
-// `all` and says in the frame what is to be asked next; false: that was the last. What is told is `all`, or
-// the first error. Runs on the loop's thread.
+// Several reads, one after the other's answer, each with the patience of a call. `take` looks at an answer,
+// which may be an error, and says in the frame what is to be asked next; false: that was the last, and it is
+// told as `take` leaves it. Runs on the loop's thread.
+using Take = std::function<bool(Outcome& reply, api::ClientFrame& next)>;
+Start start_exchange(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, Take take);
+// The same, where `take` adds an answer to `all`: what is told is that, or the first error.
 using TakePage = std::function<bool(const api::Reply& page, api::ClientFrame& next, api::Reply& all)>;
 Start start_pages(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, TakePage take);
 

@@ -1,12 +1,13 @@
-// The past of a lock, read from the cluster's history of changes.
+// The past of a lock, read from the cluster's history of changes: the queue as it stands, then how far the
+// history reaches, then the changes page by page.
 #include <algorithm>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <utility>
 
 #include "client/client_impl.h"
 #include "client/lock_past.h"
+#include "client/wire.h"
+#include "kv/path.h"
 
 namespace quorate::client {
 
@@ -17,98 +18,98 @@ constexpr int kReadsMax = 5;
 // The first zxid is that of no node, so nothing is missed behind it.
 constexpr Zxid kBeginning(1);
 
-// What a feed has told.
-struct ToldChanges {
-  std::mutex mutex;
-  std::condition_variable more;
-  std::vector<Event> events;   // guarded by mutex
-  Zxid complete;               // guarded by mutex
-  std::optional<Error> error;  // guarded by mutex
-};
-
-OnChanges told_to(const std::shared_ptr<ToldChanges>& told) {
-  return [told](const Result<Changes>& changes) {
-    const std::lock_guard lock(told->mutex);
-    if (changes.ok()) {
-      told->events.insert(told->events.end(), changes->events.begin(), changes->events.end());
-      told->complete = changes->complete;
-    } else {
-      told->error = changes.error();
-    }
-    told->more.notify_all();
-  };
+PlaceChange change_of(const api::Change& change) {
+  PlaceChange out{static_cast<EventKind>(change.kind()), change.path(), Zxid(change.zxid())};
+  if (!change.has_left()) return out;
+  out.left = contender_of(change.left());
+  out.left->node = change.path();
+  out.left_ms = change.left_ms();
+  return out;
 }
 
-// Waits until the feed is complete up to there; `patience` for each part of it.
-Status wait_for(Host& host, ToldChanges& told, Zxid target, milliseconds patience) {
-  std::unique_lock lock(told.mutex);
-  while (told.complete < target && !told.error) {
-    const Zxid before = told.complete;
-    const bool moved =
-        host.wait(lock, told.more, host.in(patience), [&] { return told.complete > before || told.error; });
-    if (!moved) return {ErrorCode::kTimeout, "no server went on telling the history of changes in time"};
-  }
-  if (told.error) return *told.error;
-  return {};
-}
-
-struct Reach {
-  Zxid floor, now;
-};
-
-class Reader {
+// On the loop's thread, but for what comes out.
+class Reading {
  public:
-  Reader(Client& client, std::string_view path, milliseconds patience)
-      : client_(client), path_(path), patience_(patience) {}
+  explicit Reading(std::string_view path) : path_(path) {}
 
-  // A zxid that the cluster has reached, and the one behind which its history is whole.
-  Result<Reach> reach() {
-    const auto told = std::make_shared<ToldChanges>();
-    const auto feed = client_.watch_changes(path_, {.since = Zxid(), .recursive = false}, told_to(told));
-    if (!feed.ok()) return feed.error();
-    if (Status status = wait_for(Host::of(client_), *told, Zxid(1), patience_); !status.ok())
-      return status.error();
-    const std::lock_guard lock(told->mutex);
-    return Reach{std::max(feed->history_floor(), kBeginning), told->complete};
+  api::ClientFrame first() {
+    step_ = Step::kQueue;
+    ++reads_;
+    seen_.reset();
+    events_.clear();
+    api::ClientFrame frame;
+    frame.mutable_lock_show()->set_path(path_);
+    return frame;
   }
 
-  Result<std::vector<Event>> changes(Zxid since, Zxid until) {
-    const auto told = std::make_shared<ToldChanges>();
-    const auto feed = client_.watch_changes(path_, {.since = since, .recursive = true}, told_to(told));
-    if (!feed.ok()) return feed.error();
-    if (since < until) {
-      if (Status status = wait_for(Host::of(client_), *told, until, patience_); !status.ok())
-        return status.error();
+  // As Take has it.
+  bool take(Outcome& reply, api::ClientFrame& next) {
+    if (reply.code() == ErrorCode::kHistoryGone && reads_ < kReadsMax) {
+      next = first();
+      return true;
     }
-    const std::lock_guard lock(told->mutex);
-    std::vector<Event> events = std::move(told->events);
-    std::erase_if(events, [until](const Event& event) { return event.zxid > until; });
-    return events;
+    if (step_ == Step::kQueue) {
+      if (!reply.ok() && reply.code() != ErrorCode::kNoNode) return false;
+      if (reply.ok()) seen_ = lock_of(reply->lock());
+      step_ = Step::kReach;
+      next = changes_since(Zxid());
+      return true;
+    }
+    if (!reply.ok()) return false;
+    const api::Changes& changes = reply->changes();
+    if (step_ == Step::kReach) {
+      step_ = Step::kChanges;
+      since_ = std::max(Zxid(changes.floor()), kBeginning);
+      complete_ = Zxid(changes.up_to());
+      next = changes_since(since_);
+      return since_ < complete_;
+    }
+    for (const api::Change& change : changes.changes())
+      if (change.kind() >= 1 && change.kind() <= 3 && Zxid(change.zxid()) <= complete_)
+        events_.push_back(change_of(change));
+    next = changes_since(Zxid(changes.up_to()));
+    return Zxid(changes.up_to()) < complete_;
+  }
+
+  LockHistory result() const {
+    LockHistory history = past_of(path_, since_ == kBeginning ? Zxid() : since_, events_, seen_);
+    history.complete = complete_;
+    return history;
   }
 
  private:
-  Client& client_;
+  enum class Step { kQueue, kReach, kChanges };
+
+  api::ClientFrame changes_since(Zxid since) const {
+    api::ClientFrame frame;
+    frame.mutable_watch_since()->set_root(path_);
+    frame.mutable_watch_since()->set_since(since.value());
+    frame.mutable_watch_since()->set_recursive(true);
+    frame.mutable_watch_since()->set_past(true);
+    return frame;
+  }
+
   const std::string path_;
-  const milliseconds patience_;
+  Step step_ = Step::kQueue;
+  int reads_ = 0;
+  std::optional<LockInfo> seen_;
+  Zxid since_, complete_;
+  std::vector<PlaceChange> events_;
 };
 
 }  // namespace
 
-Result<LockHistory> Client::lock_history(std::string_view path) {
-  for (int read = 1;; ++read) {
-    const Result<LockInfo> lock = lock_show(path);
-    if (!lock.ok() && lock.code() != ErrorCode::kNoNode) return lock.error();
-    const std::optional<LockInfo> seen = lock.ok() ? std::optional(*lock) : std::nullopt;
-    Reader reader(*this, path, impl_->options.request_timeout);
-    const Result<Reach> reach = reader.reach();
-    if (!reach.ok()) return reach.error();
-    const Result<std::vector<Event>> events = reader.changes(reach->floor, reach->now);
-    if (!events.ok() && events.code() == ErrorCode::kHistoryGone && read < kReadsMax) continue;
-    if (!events.ok()) return events.error();
-    LockHistory history = past_of(path, reach->floor == kBeginning ? Zxid() : reach->floor, *events, seen);
-    history.complete = reach->now;
-    return history;
-  }
+Call<Result<LockHistory>> AsyncClient::lock_history(std::string_view path) {
+  using History = Result<LockHistory>;
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<History>(impl_, status.error());
+  const auto reading = std::make_shared<Reading>(path);
+  const auto take = [reading](Outcome& reply, api::ClientFrame& next) { return reading->take(reply, next); };
+  return make_call<History>(impl_, start_exchange(impl_, reading->first(), take),
+                            [reading](Outcome& reply) -> History {
+                              if (!reply.ok()) return reply.error();
+                              return reading->result();
+                            });
 }
 
 }  // namespace quorate::client

@@ -28,10 +28,10 @@ class Past {
     history_.since = history_.complete = since;
   }
 
-  LockHistory run(const std::vector<Event>& all, const std::optional<LockInfo>& seen) {
-    std::vector<Event> events;
+  LockHistory run(const std::vector<PlaceChange>& all, const std::optional<LockInfo>& seen) {
+    std::vector<PlaceChange> events;
     std::copy_if(all.begin(), all.end(), std::back_inserter(events),
-                 [&](const Event& event) { return is_place(event.path); });
+                 [&](const PlaceChange& event) { return is_place(event.path); });
     if (seen) note_contenders(*seen);
     begin_with_old(events);
     for (size_t begin = 0; begin < events.size();) {
@@ -63,10 +63,10 @@ class Past {
   }
 
   // Places that were there before the history begins: they have gone without having come, or are there yet.
-  void begin_with_old(const std::vector<Event>& events) {
+  void begin_with_old(const std::vector<PlaceChange>& events) {
     std::unordered_set<std::string> met;
     std::vector<std::string> old;
-    for (const Event& event : events)
+    for (const PlaceChange& event : events)
       if (met.insert(event.path).second && event.kind != EventKind::kCreated) old.push_back(event.path);
     for (const auto& [node, contender] : contenders_)
       if (Zxid(contender.token.value()) <= history_.since && met.insert(node).second) old.push_back(node);
@@ -80,8 +80,9 @@ class Past {
   void add(std::string node, Token token) {
     there_[node] = history_.places.size();
     PastPlace& place = history_.places.emplace_back();
+    // Of another node of that name, if the path was deleted and its numbers began anew, nothing is known.
     const auto known = contenders_.find(node);
-    if (known != contenders_.end()) {
+    if (known != contenders_.end() && (token == Token() || token == known->second.token)) {
       place.contender = known->second;
       token = known->second.token;
     }
@@ -89,7 +90,7 @@ class Past {
     place.node = std::move(node);
   }
 
-  void apply(const Event& event) {
+  void apply(const PlaceChange& event) {
     const auto at = there_.find(event.path);
     if (event.kind == EventKind::kCreated) {
       if (at == there_.end()) return add(event.path, Token(event.zxid.value()));
@@ -100,16 +101,24 @@ class Past {
     if (event.kind != EventKind::kDeleted || at == there_.end()) return;
     gone_.push_back(event.path);
     PastPlace& place = history_.places[at->second];
+    if (event.left) gone_ms_ = event.left_ms;
     if (place.state == PlaceState::kKept) {
       place.state = PlaceState::kExpired;
-    } else {
-      place.state = PlaceState::kLeft;
-      place.until = event.zxid;
+      return;
     }
+    const bool was_kept = event.left && event.left->session == SessionId();
+    place.state = was_kept ? PlaceState::kExpired : PlaceState::kLeft;
+    place.until = event.zxid;
+    place.until_ms = event.left_ms;
+    if (!event.left) return;
+    place.contender = event.left;
+    if (!was_kept) place.token = event.left->token;
   }
 
-  // After each entry: those that have gone are out, and somebody else may be the first.
+  // After each entry: those that have gone are out, and somebody else may be the first. He is that from when
+  // they went, or from when he came.
   void move_up(Zxid zxid) {
+    const int64_t gone_ms = std::exchange(gone_ms_, 0);
     std::vector<PastPlace>& places = history_.places;
     for (const std::string& node : gone_) {
       const auto at = there_.find(node);
@@ -119,7 +128,10 @@ class Past {
     while (front_ < places.size() && !is_there(places[front_])) ++front_;
     if (front_ == places.size()) return;
     PastPlace& place = places[front_];
-    if (!place.from_before && place.first == Zxid() && place.state != PlaceState::kKept) place.first = zxid;
+    if (!place.from_before && place.first == Zxid() && place.state != PlaceState::kKept) {
+      place.first = zxid;
+      place.first_ms = gone_ms;
+    }
   }
 
   static bool is_there(const PastPlace& place) {
@@ -128,6 +140,8 @@ class Past {
 
   LockHistory finish() {
     for (PastPlace& place : history_.places) {
+      if (place.first != Zxid() && place.first.value() == place.token.value() && place.contender)
+        place.first_ms = place.contender->since_ms;
       if (place.state != PlaceState::kWaits) continue;
       const bool first = place.first != Zxid() || place.from_before;
       if (first || holders_.contains(place.node)) place.state = PlaceState::kHolds;
@@ -140,12 +154,13 @@ class Past {
   std::unordered_set<std::string> holders_;
   std::unordered_map<std::string, size_t> there_;  // by node: which of the places
   std::vector<std::string> gone_;                  // within the entry that is looked at
+  int64_t gone_ms_ = 0;                            // the wall clock of that entry, if it says so
   size_t front_ = 0;                               // the first place that is there, or behind
 };
 
 }  // namespace
 
-LockHistory past_of(std::string_view path, Zxid since, const std::vector<Event>& events,
+LockHistory past_of(std::string_view path, Zxid since, const std::vector<PlaceChange>& events,
                     const std::optional<LockInfo>& seen) {
   return Past(path, since).run(events, seen);
 }

@@ -82,6 +82,7 @@ Result<LockInfo> Client::lock_show(std::string_view path) { return async().lock_
 Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t max) {
   return async().lock_list(root, max).wait();
 }
+Result<LockHistory> Client::lock_history(std::string_view path) { return async().lock_history(path).wait(); }
 Result<LockGraph> Client::lock_graph(std::string_view root) { return async().lock_graph(root).wait(); }
 
 Result<std::vector<SessionInfo>> Client::session_list() { return async().session_list().wait(); }

@@ -88,7 +88,7 @@ Stat stat_of(const api::Stat& stat) {
   return out;
 }
 
-namespace {
+namespace {}  // namespace
 
 Contender contender_of(const api::Contender& contender) {
   Contender out{contender.node(), SessionId(contender.session()), Token(contender.token()), contender.data(),
@@ -99,8 +99,6 @@ Contender contender_of(const api::Contender& contender) {
   out.delay = milliseconds(contender.delay_ms());
   return out;
 }
-
-}  // namespace
 
 LockInfo lock_of(const api::Lock& lock) {
   LockInfo out;

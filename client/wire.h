@@ -47,6 +47,7 @@ Verdict judge(ErrorCode code);
 Error error_of(const api::Reply& reply);
 
 Stat stat_of(const api::Stat& stat);
+Contender contender_of(const api::Contender& contender);
 LockInfo lock_of(const api::Lock& lock);
 ServerStatus status_of(const api::ServerStatus& status);
 

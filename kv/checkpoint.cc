@@ -17,9 +17,13 @@ constexpr uint8_t kNodeVersion = 2;
 constexpr uint8_t kSessionVersion = 1;
 // Of versions 1 and 2 is one change, without lists and with them: these are read, and not written.
 constexpr uint8_t kListsChangeVersion = 2;
-constexpr uint8_t kChangesVersion = 3;
+// Several changes, none of them with a place that was left: so where no locks are used, an older server reads
+// what this one wrote.
+constexpr uint8_t kPlainChangesVersion = 3;
+constexpr uint8_t kChangesVersion = 4;
 // Beside the kind.
 constexpr uint8_t kHasLists = 0x80;
+constexpr uint8_t kHasLeft = 0x40;
 constexpr uint8_t kQuotaVersion = 1;
 
 // Groups of a node's fields: one whose fields all have their defaults is left out, and must be.
@@ -334,28 +338,35 @@ void append_change(std::string& value, const ChangeRecord& change) {
   ByteWriter out(value);
   if (value.empty()) {
     CHECK(change.distance == 0);
-    out.u8(kChangesVersion);
+    out.u8(kPlainChangesVersion);
   }
+  if (!change.left.empty()) value.front() = static_cast<char>(kChangesVersion);
   const bool open = change.acl.empty() && change.parent_acl.empty();
   out.varint(change.distance);
-  out.u8(static_cast<uint8_t>(static_cast<uint8_t>(change.kind) | (open ? 0 : kHasLists)));
+  out.u8(static_cast<uint8_t>(static_cast<uint8_t>(change.kind) | (open ? 0 : kHasLists) |
+                              (change.left.empty() ? 0 : kHasLeft)));
   if (!open) {
     out.string(change.acl);
     out.string(change.parent_acl);
   }
+  if (!change.left.empty()) out.string(change.left);
   out.string(change.path);
 }
 
 namespace {
 
-// Kind and lists, behind which the path comes.
-ChangeRecord read_change(ByteReader& in, uint8_t kind, bool lists) {
+// Kind, lists and who left, behind which the path comes.
+ChangeRecord read_change(ByteReader& in, uint8_t kind, bool lists, bool left) {
   if (kind > static_cast<uint8_t>(Change::Kind::kDataSet)) in.fail();
   ChangeRecord change{static_cast<Change::Kind>(kind), {}};
   if (lists) {
     change.acl = in.string();
     change.parent_acl = in.string();
     if (change.acl.empty() && change.parent_acl.empty()) in.fail();
+  }
+  if (left) {
+    change.left = in.string();
+    if (change.left.empty() || change.kind != Change::Kind::kDeleted) in.fail();
   }
   return change;
 }
@@ -367,20 +378,24 @@ Result<std::vector<ChangeRecord>> decode_changes(std::string_view bytes) {
   if (Error error = unknown_version(in, kChangesVersion, "changes"); !error.ok()) return error;
   const auto version = static_cast<uint8_t>(bytes.front());
   std::vector<ChangeRecord> changes;
-  if (version < kChangesVersion) {
-    changes.push_back(read_change(in, in.u8(), version == kListsChangeVersion));
+  if (version < kPlainChangesVersion) {
+    changes.push_back(read_change(in, in.u8(), version == kListsChangeVersion, false));
     changes.back().path = in.raw(in.remaining());
   }
+  bool any_left = false;
   while (!in.failed() && (changes.empty() || in.remaining() > 0)) {
     const uint64_t distance = in.varint();
     const uint8_t what = in.u8();
-    ChangeRecord change = read_change(in, static_cast<uint8_t>(what & ~kHasLists), (what & kHasLists) != 0);
+    const bool left = (what & kHasLeft) != 0;
+    ChangeRecord change =
+        read_change(in, static_cast<uint8_t>(what & ~(kHasLists | kHasLeft)), (what & kHasLists) != 0, left);
+    any_left = any_left || left;
     change.distance = distance;
     change.path = in.string();
     if (changes.empty() && distance != 0) in.fail();
     changes.push_back(change);
   }
-  if (!in.done()) return damaged("changes");
+  if (!in.done() || any_left != (version == kChangesVersion)) return damaged("changes");
   return changes;
 }
 

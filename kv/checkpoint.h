@@ -74,6 +74,7 @@ struct ChangeRecord {
   // Canonical bytes (acl.h) of the lists that Change has; none: open to all.
   std::string_view acl{};
   std::string_view parent_acl{};
+  std::string_view left{};  // bytes of Change::left (left_place.h), of a deletion; none: it was no place
   uint64_t distance =
       0;  // of its zxid from the one before it in the record; 0: of the same entry, or the first
 };

@@ -5,6 +5,7 @@
 // An operation that refuses has changed nothing: every rule is asked before the first change.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,6 +66,8 @@ class Execution {
     return acl;
   }
   void note(Change::Kind kind, const Place& place);
+  // Whose the place in a lock's queue is that goes now; null of what is none.
+  std::shared_ptr<const LeftPlace> left_place(Ref ref) const;
   Outcome refuse(const Error& error) { return refuse(error.code, error.message); }
   Outcome refuse(const Status& status) { return refuse(status.code(), status.error().message); }
   Outcome refuse_missing(std::string_view path, std::string_view advice);

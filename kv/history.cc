@@ -18,9 +18,10 @@ constexpr size_t kErasureBytes = 13;
 // would make a checkpoint of the history the most part of the work of one.
 constexpr size_t kGroupBytes = 4096;
 
-// Beside the kind: ids of lists follow.
+// Beside the kind: ids of lists follow, and who left.
 constexpr uint8_t kHasAcl = 0x80;
 constexpr uint8_t kHasParentAcl = 0x40;
+constexpr uint8_t kHasLeft = 0x20;
 
 bool is_at_or_below(std::string_view path, std::string_view root) {
   if (root == "/") return true;
@@ -36,38 +37,43 @@ size_t ChangeHistory::list_cost(uint32_t acl) const {
 }
 
 size_t ChangeHistory::payload_bytes(const Item& item) const {
-  return item.path.size() + list_cost(item.acl) + list_cost(item.parent_acl);
+  return item.path.size() + list_cost(item.acl) + list_cost(item.parent_acl) + left_cost(item.left);
 }
 
 std::shared_ptr<const Acl> ChangeHistory::shared(uint32_t acl) const {
   return acl == AclTable::kOpen ? nullptr : lists_.share(acl);
 }
 
-void ChangeHistory::append(Zxid zxid, uint32_t place, Change::Kind kind, uint32_t acl, uint32_t parent_acl,
-                           std::string_view path) {
-  const size_t need = kChangeBytes + 2 * kListBytes + path.size();
+void ChangeHistory::append(const Item& item) {
+  CHECK(item.left.size() <= UINT8_MAX);
+  const size_t need = kChangeBytes + 2 * kListBytes + left_cost(item.left) + item.path.size();
   if (blocks_.empty() || blocks_.back().bytes.size() + need > kBlockBytes) {
-    blocks_.push_back({end_, newest_, place, zxid, {}});
+    blocks_.push_back({end_, newest_, item.place, item.zxid, {}});
     blocks_.back().bytes.reserve(kBlockBytes);
     if (blocks_.size() == 1) oldest_ = at_block(0);
   }
   Block& block = blocks_.back();
   char head[kChangeBytes];
-  const uint64_t number = zxid.value();
-  const auto size = static_cast<uint16_t>(path.size());
-  auto what = static_cast<uint8_t>(kind);
-  if (acl != AclTable::kOpen) what |= kHasAcl;
-  if (parent_acl != AclTable::kOpen) what |= kHasParentAcl;
+  const uint64_t number = item.zxid.value();
+  const auto size = static_cast<uint16_t>(item.path.size());
+  auto what = static_cast<uint8_t>(item.kind);
+  if (item.acl != AclTable::kOpen) what |= kHasAcl;
+  if (item.parent_acl != AclTable::kOpen) what |= kHasParentAcl;
+  if (!item.left.empty()) what |= kHasLeft;
   std::memcpy(head, &number, sizeof(number));
   std::memcpy(head + sizeof(number), &size, sizeof(size));
   head[kChangeBytes - 1] = static_cast<char>(what);
   block.bytes.append(head, kChangeBytes);
-  for (const uint32_t id : {acl, parent_acl}) {
+  for (const uint32_t id : {item.acl, item.parent_acl}) {
     if (id != AclTable::kOpen) block.bytes.append(reinterpret_cast<const char*>(&id), kListBytes);
   }
-  block.bytes.append(path);
-  block.last = newest_ = zxid;
-  bytes_ += kChangeBytes + path.size() + list_cost(acl) + list_cost(parent_acl);
+  if (!item.left.empty()) {
+    block.bytes.push_back(static_cast<char>(static_cast<uint8_t>(item.left.size())));
+    block.bytes.append(item.left);
+  }
+  block.bytes.append(item.path);
+  block.last = newest_ = item.zxid;
+  bytes_ += kChangeBytes + payload_bytes(item);
   ++end_;
 }
 
@@ -95,7 +101,7 @@ ChangeHistory::Item ChangeHistory::next(Cursor& cursor) const {
   const auto what = static_cast<uint8_t>(head[kChangeBytes - 1]);
   Item item;
   item.zxid = zxid;
-  item.kind = static_cast<Change::Kind>(what & ~(kHasAcl | kHasParentAcl));
+  item.kind = static_cast<Change::Kind>(what & ~(kHasAcl | kHasParentAcl | kHasLeft));
   item.place = zxid == cursor.before ? cursor.place : 0;
   const char* behind = head + kChangeBytes;
   const auto take_list = [&behind](uint32_t& acl) {
@@ -104,6 +110,11 @@ ChangeHistory::Item ChangeHistory::next(Cursor& cursor) const {
   };
   if ((what & kHasAcl) != 0) take_list(item.acl);
   if ((what & kHasParentAcl) != 0) take_list(item.parent_acl);
+  if ((what & kHasLeft) != 0) {
+    const auto left = static_cast<uint8_t>(*behind);
+    item.left = {behind + kLeftBytes, left};
+    behind += kLeftBytes + left;
+  }
   item.path = {behind, size};
   cursor.offset += static_cast<size_t>(behind - head) + size;
   ++cursor.number;
@@ -121,7 +132,8 @@ void ChangeHistory::add(Zxid zxid, const std::vector<Change>& changes) {
       return acl == nullptr ? AclTable::kOpen : lists_.acquire(*acl);
     };
     const size_t before = bytes_;
-    append(zxid, place++, change.kind, id_of(change.acl), id_of(change.parent_acl), change.path);
+    const std::string left = change.left == nullptr ? std::string() : encode_left_place(*change.left);
+    append({zxid, change.kind, place++, id_of(change.acl), id_of(change.parent_acl), left, change.path});
     dirty_payload_bytes_ += bytes_ - before - kChangeBytes;
   }
   trim();
@@ -181,7 +193,9 @@ Result<StateMachine::PastChanges> ChangeHistory::since(std::string_view root, Zx
       past.up_to = item.zxid;
       if (is_at_or_below(item.path, root)) {
         past.changes.push_back(
-            {item.kind, item.zxid, std::string(item.path), shared(item.acl), shared(item.parent_acl)});
+            {item.kind, item.zxid, std::string(item.path), shared(item.acl), shared(item.parent_acl),
+             item.left.empty() ? nullptr
+                               : std::make_shared<const LeftPlace>(decode_left_place(item.left).value())});
       }
     }
   }
@@ -195,6 +209,7 @@ void ChangeHistory::append_to(std::string& value, const Item& item, uint64_t dis
   ChangeRecord change{item.kind, item.path};
   if (item.acl != AclTable::kOpen) change.acl = lists_.bytes(item.acl);
   if (item.parent_acl != AclTable::kOpen) change.parent_acl = lists_.bytes(item.parent_acl);
+  change.left = item.left;
   change.distance = distance;
   append_change(value, change);
 }
@@ -285,6 +300,12 @@ Status ChangeHistory::load_one(Zxid zxid, uint32_t place, const ChangeRecord& ch
   if (!validate_path(change.path).ok()) {
     return {ErrorCode::kCorruption, "the history has a path that none can have: " + shown(change.path)};
   }
+  if (!change.left.empty()) {
+    const std::optional<LeftPlace> left = decode_left_place(change.left);
+    if (!left || left->czxid > zxid || encode_left_place(*left) != change.left) {
+      return {ErrorCode::kCorruption, "the history has a place in a lock's queue that none can have been"};
+    }
+  }
   const Result<uint32_t> acl = load_list(change.acl);
   if (!acl.ok()) return acl.error();
   const Result<uint32_t> parent_acl = load_list(change.parent_acl);
@@ -292,7 +313,7 @@ Status ChangeHistory::load_one(Zxid zxid, uint32_t place, const ChangeRecord& ch
     lists_.release(*acl);
     return parent_acl.error();
   }
-  append(zxid, place, change.kind, *acl, *parent_acl, change.path);
+  append({zxid, change.kind, place, *acl, *parent_acl, change.left, change.path});
   loaded_places_ = place + 1;
   return {};
 }

@@ -36,7 +36,8 @@ class ChangeHistory {
   Result<StateMachine::PastChanges> since(std::string_view root, Zxid since, size_t max_changes,
                                           Zxid now) const;
   // What is kept, and what it costs: a path's bytes and kChangeBytes each, and for each list of permissions
-  // that is not open to all its bytes and kListBytes, although it is kept once.
+  // that is not open to all its bytes and kListBytes, although it is kept once; for a place in a lock's queue
+  // that was left, who that was, and kLeftBytes.
   uint64_t size() const { return end_ - oldest_.number; }
   size_t bytes() const { return bytes_; }
 
@@ -64,12 +65,13 @@ class ChangeHistory {
   // A change costs its path and this.
   static constexpr size_t kChangeBytes = 11;
   static constexpr size_t kListBytes = 4;
+  static constexpr size_t kLeftBytes = 1;
 
  private:
   static constexpr size_t kBlockBytes = 64 << 10;
 
-  // Changes, one behind the other: zxid, size of the path, kind and which lists there are, ids of these
-  // lists, path. They are numbered from 0 for as long as the process lives.
+  // Changes, one behind the other: zxid, size of the path, kind and which of the others there are, ids
+  // of lists, who left, path. They are numbered from 0 for as long as the process lives.
   struct Block {
     uint64_t begin = 0;  // the number of its first change
     Zxid before;         // the zxid of the change before that
@@ -83,6 +85,7 @@ class ChangeHistory {
     uint32_t place = 0;
     uint32_t acl = AclTable::kOpen;
     uint32_t parent_acl = AclTable::kOpen;
+    std::string_view left;  // as ChangeRecord has it
     std::string_view path;
   };
   // Where a walk along the changes is.
@@ -101,11 +104,11 @@ class ChangeHistory {
   };
 
   // One reference to each list becomes the change's.
-  void append(Zxid zxid, uint32_t place, Change::Kind kind, uint32_t acl, uint32_t parent_acl,
-              std::string_view path);
+  void append(const Item& item);
   // The id of the list with these bytes, with one more reference; none: the open one. Errors: kCorruption.
   Result<uint32_t> load_list(std::string_view bytes);
   size_t list_cost(uint32_t acl) const;
+  static size_t left_cost(std::string_view left) { return left.empty() ? 0 : kLeftBytes + left.size(); }
   // Beyond kChangeBytes.
   size_t payload_bytes(const Item& item) const;
   std::shared_ptr<const Acl> shared(uint32_t acl) const;

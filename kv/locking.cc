@@ -4,6 +4,7 @@
 #include "base/checksum.h"
 #include "kv/execution.h"
 #include "kv/path.h"
+#include "kv/queue.h"
 #include "kv/text.h"
 
 namespace quorate::kv {
@@ -222,6 +223,16 @@ Outcome Execution::check_held(const OperationView& op) {
   return refuse(ErrorCode::kNotHolder, "the lock " + shown(op.path) + " is not held with token " +
                                            std::to_string(op.token.value()) + ": " +
                                            (place.ref == kNone ? "nobody holds it" : holder_text(place.ref)));
+}
+
+std::shared_ptr<const LeftPlace> Execution::left_place(Ref ref) const {
+  const Node& node = tree_.node(ref);
+  const PlaceMode mode = tree_.place_mode(ref);
+  const bool is_place = (node.queued() || mode.gone) && dialect_of(node.name()) != Dialect::kUnknown;
+  if (!is_place) return nullptr;
+  const std::string_view name = read_place(node.data()).name.substr(0, kLeftNameBytesMax);
+  return std::make_shared<const LeftPlace>(
+      LeftPlace{tree_.owner(ref), node.czxid, node.ctime_ms, cause_.wall_ms, mode, std::string(name)});
 }
 
 // A place that is kept stands where it stood, under its name: other clients wait for it as they did.

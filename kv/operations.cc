@@ -198,6 +198,7 @@ Outcome Execution::remove(const OperationView& op) {
 
 void Execution::erase(const Place& place) {
   note(Change::Kind::kDeleted, place);
+  changes_.back().left = left_place(place.ref);
   tree_.remove(place, cause_);
 }
 

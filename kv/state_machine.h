@@ -25,6 +25,7 @@
 #include "base/time.h"
 #include "kv/acl.h"
 #include "kv/command.h"
+#include "kv/left_place.h"
 #include "kv/record_list.h"
 
 namespace quorate::kv {
@@ -57,6 +58,8 @@ struct Change {
   std::shared_ptr<const Acl> parent_acl;
   // Of a place in a queue, or one kept for an expired holder: how it holds, or held before it was set.
   PlaceMode place{};
+  // Of a place in a lock's queue, by its name, that is deleted; else null.
+  std::shared_ptr<const LeftPlace> left{};
 };
 
 // The outcome of a session's request, for the server where that session is attached.
@@ -256,6 +259,7 @@ class StateMachine {
     // As Change has them: who may be told.
     std::shared_ptr<const Acl> acl{};
     std::shared_ptr<const Acl> parent_acl{};
+    std::shared_ptr<const LeftPlace> left{};
   };
   struct PastChanges {
     std::vector<PastChange> changes;

@@ -93,6 +93,9 @@ Result<StateMachine::PastChanges> View::changes_since(std::string_view root, Zxi
     if (of_a_child) return !may_see(change.parent_acl, credentials_) || !nearest_readable(root).ok();
     return !may_see(change.acl, credentials_) || !nearest_readable(change.path).ok();
   });
+  // That a child went is its parent's to tell, whose it was is not.
+  for (StateMachine::PastChange& change : past->changes)
+    if (!may_see(change.acl, credentials_)) change.left = nullptr;
   return past;
 }
 

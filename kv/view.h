@@ -11,6 +11,7 @@
 // | quota, a path asked for     | kRead on the path, or on the deepest node on the way to it         |
 // | a change, for watches       | kRead on the node, as it was; for children: on the parent          |
 // | a past change               | the same, and kRead on what is there by now: the node, the parent  |
+// | whose a place was that left | what a past change of the node needs                               |
 //
 // Thread safety: none; it lives as long as the state and the credentials, and until the next apply.
 #pragma once

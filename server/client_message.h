@@ -74,6 +74,9 @@ struct WatchSinceRequest {
   std::string root;
   Zxid since;  // 0: from now on
   bool recursive = true;
+  // What the history holds and no more: no watch is set, and who left a place in a queue is told. The answer
+  // ends where the state does that was read, unless there was no room.
+  bool past = false;
 };
 // A part of the children, in the order of creation.
 struct ChildrenPageRequest {

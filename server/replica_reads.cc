@@ -23,6 +23,8 @@ constexpr size_t kReplyBytes = 256;
 
 // Changes of the history that are looked at for one answer.
 constexpr size_t kChangesLookedAtMax = 2'000;
+// Of who left a place in a queue, beside the name.
+constexpr size_t kLeftBytes = 48;
 constexpr size_t kPageChildrenMax = 10'000;
 
 size_t bytes_of(const NodeReply& node) { return node.data.size(); }
@@ -32,6 +34,12 @@ size_t bytes_of(const ChildrenReply& children) {
   return bytes;
 }
 
+// Of kv::Change and kv::StateMachine::PastChange.
+size_t bytes_of(const auto& change) {
+  return change.path.size() + kItemBytes +
+         (change.left == nullptr ? 0 : kLeftBytes + change.left->name.size());
+}
+
 // Keeps whole entries from the front, as many as have room; the zxid of the last is in `up_to`. False: not
 // even the first has room.
 bool cut_to(size_t bytes_max, std::vector<kv::StateMachine::PastChange>& changes, Zxid& up_to) {
@@ -39,7 +47,7 @@ bool cut_to(size_t bytes_max, std::vector<kv::StateMachine::PastChange>& changes
   size_t whole = 0;  // changes of entries that have room
   for (size_t i = 0; i < changes.size(); ++i) {
     if (i > 0 && changes[i].zxid != changes[i - 1].zxid) whole = i;
-    bytes += changes[i].path.size() + kItemBytes;
+    bytes += bytes_of(changes[i]);
     if (bytes <= bytes_max) continue;
     if (whole == 0) return false;
     changes.resize(whole);
@@ -47,6 +55,17 @@ bool cut_to(size_t bytes_max, std::vector<kv::StateMachine::PastChange>& changes
     return true;
   }
   return true;
+}
+
+void forget_who_left(std::vector<kv::StateMachine::PastChange>& changes) {
+  for (auto& change : changes) change.left = nullptr;
+}
+
+// Of an entry that took so many places that only what it did has room.
+bool cut_without_who_left(size_t bytes_max, std::vector<kv::StateMachine::PastChange>& changes, Zxid& up_to) {
+  for (auto& change : changes)
+    if (change.zxid == changes.front().zxid) change.left = nullptr;
+  return cut_to(bytes_max, changes, up_to);
 }
 
 }  // namespace
@@ -306,27 +325,29 @@ void Replica::Impl::watch_since(const WaitingRead& read, const WatchSinceRequest
                     .changes_since(request.root, request.since, kChangesLookedAtMax, request.recursive);
     if (!past.ok()) return refuse(read.asker, past.code(), past.error().message);
     answer.up_to = past->up_to;
-    if (!cut_to(options.reply_bytes_max, past->changes, answer.up_to)) {
+    if (!request.past) forget_who_left(past->changes);
+    if (!cut_to(options.reply_bytes_max, past->changes, answer.up_to) &&
+        !cut_without_who_left(options.reply_bytes_max, past->changes, answer.up_to)) {
       return refuse(read.asker, ErrorCode::kHistoryGone,
                     "the change of zxid " + std::to_string(past->changes.front().zxid.value()) +
                         " is too large to be told: read again");
     }
     answer.changes = std::move(past->changes);
   }
-  if (answer.up_to >= state.zxid()) {
+  if (answer.up_to >= state.zxid() && !request.past) {
     const Status added = watches.add(read.asker.connection, request.watch, kind, request.root);
     if (!added.ok()) return refuse(read.asker, added.code(), added.error().message);
     answer.live = true;
   }
   size_t bytes = 0;
-  for (const auto& change : answer.changes) bytes += change.path.size() + kItemBytes;
+  for (const auto& change : answer.changes) bytes += bytes_of(change);
   count_reply(connections.at(read.asker.connection), bytes);
   reply(read.asker, std::move(answer));
 }
 
 // Told eight times while the history turns over once. Behind what the entry fired.
 void Replica::Impl::tell_progress(const kv::Applied& applied) {
-  for (const kv::Change& change : applied.changes) untold_history_bytes += change.path.size() + kItemBytes;
+  for (const kv::Change& change : applied.changes) untold_history_bytes += bytes_of(change);
   if (untold_history_bytes < options.kv.history_bytes_max / 8) return;
   untold_history_bytes = 0;
   for (const ConnectionId connection : watches.fed())

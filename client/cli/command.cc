@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <iostream>
 #include <utility>
 
@@ -336,6 +337,17 @@ std::string age_text(int64_t since_ms) {
   if (seconds < 60) return std::to_string(seconds) + "s";
   if (seconds < 3600) return std::to_string(seconds / 60) + "m" + std::to_string(seconds % 60) + "s";
   return std::to_string(seconds / 3600) + "h" + std::to_string(seconds / 60 % 60) + "m";
+}
+
+std::string time_text(int64_t ms) {
+  if (ms == 0) return "-";
+  const auto seconds = static_cast<time_t>(ms / 1000);
+  std::tm utc{};
+  std::array<char, 40> text{};
+  if (gmtime_r(&seconds, &utc) == nullptr ||
+      std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
+    return std::to_string(ms);
+  return text.data();
 }
 
 std::string hex_id(uint64_t id) {

@@ -193,6 +193,8 @@ nlohmann::json stat_json(const client::Stat& stat);
 
 // "3m12s" since that instant of the wall clock.
 std::string age_text(int64_t since_ms);
+// "2026-11-22T07:51:56Z": an instant of the wall clock, in UTC. "-" of 0, which is none.
+std::string time_text(int64_t ms);
 // "0x1f": how ids and hashes are written, in JSON too, where a number would be read as one of 53 bits.
 std::string hex_id(uint64_t id);
 

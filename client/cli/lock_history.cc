@@ -38,6 +38,8 @@ nlohmann::json place_json(const PastPlace& place) {
                      {"first", number(place.first.value())},
                      {"from_before", place.from_before},
                      {"until", number(place.until.value())},
+                     {"first_ms", place.first_ms == 0 ? nlohmann::json() : nlohmann::json(place.first_ms)},
+                     {"until_ms", place.until_ms == 0 ? nlohmann::json() : nlohmann::json(place.until_ms)},
                      {"state", state_text(place.state)},
                      {"contender", nullptr}};
   if (place.contender) out["contender"] = contender_json(*place.contender);
@@ -48,12 +50,11 @@ std::vector<std::string> place_row(const PastPlace& place) {
   std::vector<std::string> row{number_text(place.token.value()),
                                place.from_before ? "before" : number_text(place.first.value()),
                                number_text(place.until.value()), state_text(place.state)};
-  if (place.contender) {
-    row.insert(row.end(), {mode_text(*place.contender), hex_id(place.contender->session.value()),
-                           age_text(place.contender->since_ms), place.contender->name});
-  } else {
-    row.insert(row.end(), {"-", "-", "-", "-"});
-  }
+  const client::Contender who = place.contender.value_or(client::Contender());
+  row.insert(row.end(),
+             {place.contender ? mode_text(who) : "-",
+              who.session == SessionId() ? "-" : hex_id(who.session.value()), time_text(who.since_ms),
+              time_text(place.first_ms), time_text(place.until_ms), place.contender ? who.name : "-"});
   return row;
 }
 
@@ -82,7 +83,7 @@ int lock_history(const Globals& globals, const std::string& path) {
   }
   print_line(reach_text(*history));
   std::vector<std::vector<std::string>> rows{
-      {"TOKEN", "FIRST", "UNTIL", "STATE", "MODE", "SESSION", "SINCE", "NAME"}};
+      {"TOKEN", "FIRST", "UNTIL", "STATE", "MODE", "SESSION", "CAME-AT", "FIRST-AT", "LEFT-AT", "NAME"}};
   for (const PastPlace& place : history->places) rows.push_back(place_row(place));
   print_table(rows);
   return kDone;

@@ -56,7 +56,8 @@ class AsyncClient {
   Call<Status> verify_lock(std::string_view path, Token token);
   Call<Status> break_lock(std::string_view path, Token token);
   Call<Result<LockInfo>> lock_show(std::string_view path);
-  // These three ask page by page, and for each page as long as one call may take.
+  Call<Result<LockHistory>> lock_history(std::string_view path);
+  // These three, and lock_history(), ask page by page, and for each page as long as one call may take.
   Call<Result<std::vector<LockInfo>>> lock_list(std::string_view root = "/", size_t max = SIZE_MAX);
   Call<Result<LockGraph>> lock_graph(std::string_view root = "/");
   Call<Result<std::vector<SessionInfo>>> session_list();

@@ -175,7 +175,8 @@ class Client {
 
   // Who stood in the queue of a lock, and when, as far back as the cluster's bounded history of changes
   // reaches. Places are told by their names: docs/locks.md. Errors: kTimeout, kHistoryGone when it is
-  // overwritten faster than it can be read. A path that nobody ever took is no error: its history is empty.
+  // overwritten faster than it can be read; kDenied. A path that nobody ever took is no error: its history is
+  // empty.
   Result<LockHistory> lock_history(std::string_view path);
 
   // The paths that the server was asked for most which answers this, the first of Options::endpoints that

@@ -176,12 +176,16 @@ enum class PlaceState : uint8_t {
 // A place in a lock's queue, as the cluster's history of changes tells of it.
 struct PastPlace {
   std::string node;
-  Token token;  // 0: it came before the history begins, and has gone
+  Token token;  // 0: not known
   Zxid first;   // from when on nobody stood before it; 0: never, or before the history begins (from_before)
   Zxid until;   // when it left, or its session expired; 0: it is there
+  // Wall clock, in milliseconds, of these two; 0: not known.
+  int64_t first_ms = 0;
+  int64_t until_ms = 0;
   bool from_before = false;  // it was the first when the history begins
   PlaceState state = PlaceState::kWaits;
-  // Session, name, mode and time of who is there. Of those that have gone nothing of this is kept.
+  // Session, name, mode and time of who is or was there; of a name that is gone the first 128 bytes, and
+  // session 0 where only the end of its delay is known. None: it left under servers that kept nothing of it.
   std::optional<Contender> contender;
 };
 // An exclusive place holds from when it is first; one that is shared or a permit may have held before that.

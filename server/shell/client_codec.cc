@@ -10,6 +10,8 @@
 
 #include "base/check.h"
 #include "base/codec.h"
+#include "kv/path.h"
+#include "kv/queue.h"
 #include "proto/client.pb.h"
 #include "server/shell/client_requests.h"
 
@@ -116,6 +118,12 @@ void put(const kv::StateMachine::PastChange& change, api::Change& out) {
   }
   out.set_path(change.path);
   out.set_zxid(change.zxid.value());
+  if (change.left == nullptr) return;
+  const kv::LeftPlace& left = *change.left;
+  lock::Contender whose{{}, left.session, Token(left.czxid.value()), left.name, left.since_ms, left.mode};
+  if (kv::is_foreign_reader(kv::name_of(change.path))) whose.mode.mode = kv::Mode::kShared;
+  put(whose, *out.mutable_left());
+  out.set_left_ms(left.left_ms);
 }
 
 struct ReplyEncoder {

@@ -262,7 +262,7 @@ Result<RequestBody> request_of(api::ClientFrame& in) {
     case Frame::kWatchSince: {
       auto& watch = *in.mutable_watch_since();
       return RequestBody(WatchSinceRequest{watch.watch(), std::move(*watch.mutable_root()),
-                                           Zxid(watch.since()), watch.recursive()});
+                                           Zxid(watch.since()), watch.recursive(), watch.past()});
     }
     case Frame::kRemoveWatch:
       return RequestBody(RemoveWatchRequest{in.remove_watch().watch()});

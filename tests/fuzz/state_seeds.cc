@@ -47,6 +47,8 @@ kv::StateMachine rich_state() {
   ask(kv::CreateOp{"/a/b/c", "data", false, false, true});
   ask(kv::CreateOp{"/a/e-", "mine", true, true, false});
   ask(kv::AcquireOp{"/lock", "me"});
+  ask(kv::AcquireOp{"/left", "you"});
+  ask(kv::DeleteOp{"/left", -1, true});
   ask(kv::SetOp{"/a", "x", -1});
   ask(kv::DeleteOp{"/a/b/c", -1});
   return rich;

@@ -125,6 +125,7 @@ inline std::string describe(const StateMachine& state) {
       out.push_back('|');
       if (acl != nullptr) append_acl(out, *acl);
     }
+    if (change.left != nullptr) out.append("|").append(encode_left_place(*change.left));
     out.append("\n");
   }
   number(out, past.up_to.value());

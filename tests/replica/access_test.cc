@@ -214,6 +214,33 @@ TEST_F(AccessTest, AFeedOfANodeTellsOfItsPrivateChildrenAsAListDoes) {
   EXPECT_EQ(told(kOther, false), 2u);
 }
 
+TEST_F(AccessTest, WhoHeldALockIsToldToThoseWhoMayReadIt) {
+  EXPECT_EQ(prove(kRoot, "alice:secret"), ErrorCode::kOk);
+  kv::CreateOp lock = private_node("/private");
+  lock.data.clear();
+  EXPECT_EQ(write(kRoot, lock), ErrorCode::kOk);
+  const Zxid since = state().zxid();
+  EXPECT_EQ(write(kRoot, kv::AcquireOp{"/private", "me"}), ErrorCode::kOk);
+  EXPECT_EQ(write(kRoot, kv::ReleaseOp{"/private/lock-0000000000"}), ErrorCode::kOk);
+  const auto names = [&](ConnectionId who, std::string root, bool recursive) {
+    const ClientReply reply =
+        cluster.call(kServer, who, WatchSinceRequest{1, std::move(root), since, recursive, true});
+    std::string told;
+    for (const auto& change : std::get<ChangesReply>(reply.body).changes)
+      if (change.left != nullptr) told += change.left->name;
+    return told;
+  };
+  for (const char* root : {"/", "/private"}) {
+    EXPECT_EQ(names(kRoot, root, true), "me");
+    EXPECT_EQ(names(kOther, root, true), "");
+  }
+  EXPECT_EQ(names(kRoot, "/private", false), "me");
+  EXPECT_EQ(names(kOther, "/private", false), "");
+  EXPECT_EQ(write(kRoot, kv::SetAclOp{"/private", kv::open_acl()}), ErrorCode::kOk);
+  EXPECT_EQ(names(kOther, "/private", true), "") << "it was not his to read";
+  EXPECT_EQ(names(kOther, "/private", false), "");
+}
+
 TEST_F(AccessTest, LocksComeInPagesThatFitAnAnswer) {
   for (const char* path : {"/l1", "/l2", "/l3"}) EXPECT_EQ(write(kRoot, kv::AcquireOp{path}), ErrorCode::kOk);
   const ClientReply first = cluster.call(kServer, kOther, LockListRequest{"/", 2});

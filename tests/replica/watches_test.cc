@@ -199,6 +199,78 @@ TEST_F(ReplicaWatches, AnEntryThatHasNoRoomInAnAnswerIsSaidToBeGone) {
   EXPECT_EQ(watch("/a", since).error.code, ErrorCode::kHistoryGone);
 }
 
+class PastOfALock : public ReplicaWatches {
+ protected:
+  // Takes the lock and gives it up. `times` in one entry.
+  Zxid take_and_leave(size_t times = 1) {
+    kv::MultiOp releases;
+    for (size_t i = 0; i < times; ++i) {
+      const ClientReply reply = cluster->call(
+          kServer, kOne, WriteRequest{++number, number, kv::Operation(kv::AcquireOp{"/l", "me"})});
+      releases.operations.emplace_back(kv::DeleteOp{std::get<kv::Outcome>(reply.body).path, -1});
+    }
+    return run(std::move(releases));
+  }
+  ChangesReply past(Zxid since) {
+    WatchSinceRequest request{7, "/l", since, true, true};
+    const ClientReply reply = cluster->call(kServer, kTwo, request);
+    EXPECT_TRUE(reply.error.ok()) << reply.error.message;
+    return std::get<ChangesReply>(reply.body);
+  }
+};
+
+TEST_F(PastOfALock, SaysWhoLeftAndSetsNoWatch) {
+  form();
+  const Zxid since = run(create("/l"));
+  const Zxid left = take_and_leave();
+  const ChangesReply told_past = past(since);
+  EXPECT_EQ(told_past.up_to, left);
+  EXPECT_FALSE(told_past.live);
+  ASSERT_EQ(told_past.changes.size(), 2u);
+  ASSERT_NE(told_past.changes[1].left, nullptr);
+  EXPECT_EQ(told_past.changes[1].left->name, "me");
+  EXPECT_EQ(told_past.changes[1].left->session, cluster->replica(kServer).state().sessions().front().id);
+  take_and_leave();
+  EXPECT_TRUE(told().empty());
+  EXPECT_EQ(past(Zxid()).floor, cluster->replica(kServer).state().history_floor());
+}
+
+// A feed says what changed and no more: it costs others nothing.
+TEST_F(PastOfALock, IsNotToldByAFeed) {
+  form();
+  const Zxid since = run(create("/l"));
+  take_and_leave();
+  const ClientReply reply = watch("/l", since);
+  for (const auto& change : std::get<ChangesReply>(reply.body).changes) EXPECT_EQ(change.left, nullptr);
+  take_and_leave();
+  for (const auto& batch : cluster->events<kv::FeedBatch>(kServer, kTwo))
+    for (const auto& change : batch.changes) EXPECT_EQ(change.left, nullptr);
+  EXPECT_EQ(told().size(), 2u);
+}
+
+TEST_F(PastOfALock, ComesInPartsAndWithoutWhoLeftWhereThatHasNoRoom) {
+  ReplicaOptions options;
+  options.reply_bytes_max = 900;
+  form(options);
+  const Zxid since = run(create("/l"));
+  Zxid last = take_and_leave(3);
+  take_and_leave(12);
+  last = take_and_leave(3);
+  size_t parts = 0, who = 0, left = 0;
+  for (Zxid at = since; at < last; ++parts) {
+    const ChangesReply part = past(at);
+    ASSERT_GT(part.up_to, at);
+    at = part.up_to;
+    for (const auto& change : part.changes) {
+      left += change.kind == kv::Change::Kind::kDeleted ? 1 : 0;
+      who += change.left != nullptr ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(left, 18u);
+  EXPECT_EQ(who, 6u) << "twelve of one entry fit as changes alone";
+  EXPECT_GT(parts, 2u);
+}
+
 TEST_F(ReplicaWatches, ProgressIsToldWhileOthersChange) {
   ReplicaOptions options;
   options.kv.history_bytes_max = 8'000;

@@ -238,6 +238,9 @@ TEST(ClientCodec, FeedsPagesAndReadsAtOnce) {
   EXPECT_EQ(watch.root, "/r");
   EXPECT_EQ(watch.since, Zxid(70));
   EXPECT_TRUE(watch.recursive);
+  EXPECT_FALSE(watch.past);
+  frame.mutable_watch_since()->set_past(true);
+  EXPECT_TRUE(request_of<WatchSinceRequest>(frame).past);
 
   frame = {};
   frame.mutable_children_page()->set_path("/p");
@@ -279,6 +282,25 @@ TEST(ClientCodec, AnswersOfFeedsPagesAndReadsAtOnce) {
   EXPECT_EQ(reply.changes().up_to(), 6u);
   EXPECT_TRUE(reply.changes().live());
   EXPECT_EQ(reply.changes().floor(), 2u);
+
+  EXPECT_FALSE(reply.changes().changes(1).has_left());
+
+  const kv::LeftPlace left{SessionId(7), Zxid(3), 1'000, 2'000, {kv::Mode::kPermit, 3, 50}, "me"};
+  const auto told_left = [&left](std::string path) {
+    kv::StateMachine::PastChange gone{kv::Change::Kind::kDeleted, Zxid(9), std::move(path)};
+    gone.left = std::make_shared<const kv::LeftPlace>(left);
+    return reply_of(ChangesReply{{gone}, Zxid(9), false, Zxid(2)}).changes().changes(0);
+  };
+  const api::Change gone = told_left("/l/lock-0000000001");
+  EXPECT_EQ(gone.left_ms(), 2'000);
+  EXPECT_EQ(gone.left().session(), 7u);
+  EXPECT_EQ(gone.left().token(), 3u);
+  EXPECT_EQ(gone.left().data(), "me");
+  EXPECT_EQ(gone.left().since_ms(), 1'000);
+  EXPECT_EQ(gone.left().mode(), 2u);
+  EXPECT_EQ(gone.left().permits(), 3u);
+  EXPECT_EQ(gone.left().delay_ms(), 50u);
+  EXPECT_EQ(told_left("/l/x__rlock__0000000001").left().mode(), 1u) << "a reader of another recipe";
 
   const auto batch = encoded({kConnection, kv::FeedBatch{kConnection, 7, changes, Zxid(5)}}).feed_batch();
   EXPECT_EQ(batch.watch(), 7u);
