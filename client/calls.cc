@@ -105,6 +105,13 @@ Outcome Client::Impl::read(api::ClientFrame frame) {
       .wait();
 }
 
+Outcome Client::Impl::exchange(api::ClientFrame frame, const Take& take) {
+  while (true) {
+    Outcome reply = read(frame);
+    if (!take(reply, frame)) return reply;
+  }
+}
+
 Call<Status> AsyncClient::add_credential(const Credential& credential) {
   Result<WriteQueue::Request> request = request_of(credential);
   if (!request.ok()) return refused_call<Status>(impl_, request.error());

@@ -29,6 +29,9 @@ using Done = std::function<void(Outcome&)>;
 // On the loop's thread.
 using Start = std::function<void(Engine&, Instant, const std::stop_token&, Done)>;
 enum class Proof { kFirst, kNotNeeded };
+// Looks at the answer of a read, which may be an error, and says in the frame what is to be asked next;
+// false: that was the last, and it is told as it is left here.
+using Take = std::function<bool(Outcome& reply, api::ClientFrame& next)>;
 
 // One who waits for what is told once. Shared by both.
 class Told {
@@ -59,6 +62,8 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   Status refusal(const How& how) const;
   // A read, waited for.
   Outcome read(api::ClientFrame frame);
+  // As start_exchange(), waited for: `take` runs on the caller's thread.
+  Outcome exchange(api::ClientFrame frame, const Take& take);
 
   const Options options;
   Host& host;
@@ -88,10 +93,8 @@ OnReply behind_step(Engine& engine, Done done);
 Start start_read(std::shared_ptr<Client::Impl> impl, api::ClientFrame frame,
                  std::shared_ptr<WatchState> watch = nullptr);
 Start start_write(WriteQueue::Request request);
-// Several reads, one after the other's answer, each with the patience of a call. `take` looks at an answer,
-// which may be an error, and says in the frame what is to be asked next; false: that was the last, and it is
-// told as `take` leaves it. Runs on the loop's thread.
-using Take = std::function<bool(Outcome& reply, api::ClientFrame& next)>;
+// Several reads, one after the other's answer, each with the patience of a call. `take` runs on the loop's
+// thread.
 Start start_exchange(std::shared_ptr<Client::Impl> impl, api::ClientFrame first, Take take);
 // The same, where `take` adds an answer to `all`: what is told is that, or the first error.
 using TakePage = std::function<bool(const api::Reply& page, api::ClientFrame& next, api::Reply& all)>;

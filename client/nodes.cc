@@ -197,10 +197,9 @@ Call<MultiResult> AsyncClient::run(const Multi& multi) {
   });
 }
 
-Call<Result<ChildrenPage>> AsyncClient::children_page(std::string_view path,
-                                                      const ChildrenPageOptions& options) {
-  if (Status status = kv::validate_path(path); !status.ok())
-    return refused_call<Result<ChildrenPage>>(impl_, status.error());
+namespace {
+
+api::ClientFrame page_frame(std::string_view path, const ChildrenPageOptions& options) {
   api::ClientFrame frame;
   api::ChildrenPage& ask = *frame.mutable_children_page();
   ask.set_path(std::string(path));
@@ -211,15 +210,51 @@ Call<Result<ChildrenPage>> AsyncClient::children_page(std::string_view path,
     ask.mutable_after()->set_order(options.after->order);
     ask.mutable_after()->set_name(options.after->name);
   }
-  return read_call<Result<ChildrenPage>>(impl_, std::move(frame), [](Outcome& reply) -> Result<ChildrenPage> {
-    if (!reply.ok()) return reply.error();
-    api::ChildrenPageReply& page = *reply->mutable_children_page();
-    ChildrenPage out;
-    for (std::string& name : *page.mutable_names()) out.names.push_back(std::move(name));
-    if (page.has_next())
-      out.next = ChildCursor{Zxid(page.next().czxid()), page.next().order(), page.next().name()};
-    return out;
-  });
+  return frame;
+}
+
+// Of a page each name goes to `visit`, until that says false, and the next page is asked for.
+Take visiting(std::function<bool(const std::string&)> visit) {
+  return [visit = std::move(visit)](Outcome& reply, api::ClientFrame& next) {
+    if (!reply.ok()) return false;
+    const api::ChildrenPageReply& page = reply->children_page();
+    for (const std::string& name : page.names())
+      if (!visit(name)) return false;
+    *next.mutable_children_page()->mutable_after() = page.next();
+    return page.has_next();
+  };
+}
+
+}  // namespace
+
+Call<Result<ChildrenPage>> AsyncClient::children_page(std::string_view path,
+                                                      const ChildrenPageOptions& options) {
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Result<ChildrenPage>>(impl_, status.error());
+  return read_call<Result<ChildrenPage>>(
+      impl_, page_frame(path, options), [](Outcome& reply) -> Result<ChildrenPage> {
+        if (!reply.ok()) return reply.error();
+        api::ChildrenPageReply& page = *reply->mutable_children_page();
+        ChildrenPage out;
+        for (std::string& name : *page.mutable_names()) out.names.push_back(std::move(name));
+        if (page.has_next())
+          out.next = ChildCursor{Zxid(page.next().czxid()), page.next().order(), page.next().name()};
+        return out;
+      });
+}
+
+Call<Status> AsyncClient::for_each_child(std::string_view path,
+                                         std::function<bool(const std::string&)> visit) {
+  if (Status status = kv::validate_path(path); !status.ok())
+    return refused_call<Status>(impl_, status.error());
+  return make_call<Status>(impl_, start_exchange(impl_, page_frame(path, {}), visiting(std::move(visit))),
+                           status_in);
+}
+
+Status Client::for_each_child(std::string_view path, const std::function<bool(const std::string&)>& visit) {
+  if (Status status = kv::validate_path(path); !status.ok()) return status;
+  Outcome last = impl_->exchange(page_frame(path, {}), visiting(std::ref(visit)));
+  return status_in(last);
 }
 
 Call<Result<std::vector<ReadResult>>> AsyncClient::read_many(const std::vector<ReadRequest>& reads) {

@@ -1,4 +1,5 @@
-// The calls that wait: each is the one that does not, waited for.
+// The calls that wait: each is the one that does not, waited for. Those that hand on what they read part by
+// part stand beside their twins (nodes.cc, snapshot.cc): they do it on the thread that waits.
 #include <utility>
 
 #include "client/quorate/async.h"
@@ -27,18 +28,6 @@ Result<Stat> Client::set(std::string_view path, std::string_view data, int32_t v
 Status Client::remove(std::string_view path, int32_t version) { return async().remove(path, version).wait(); }
 Status Client::remove_all(std::string_view path) { return async().remove_all(path).wait(); }
 MultiResult Client::run(const Multi& multi) { return async().run(multi).wait(); }
-
-Status Client::for_each_child(std::string_view path, const std::function<bool(const std::string&)>& visit) {
-  ChildrenPageOptions options;
-  while (true) {
-    const Result<ChildrenPage> page = children_page(path, options);
-    if (!page.ok()) return page.error();
-    for (const std::string& name : page->names)
-      if (!visit(name)) return {};
-    if (!page->next) return {};
-    options.after = page->next;
-  }
-}
 
 Result<Stat> Client::set_acl(std::string_view path, const Acl& acl, int32_t version) {
   return async().set_acl(path, acl, version).wait();
@@ -84,6 +73,8 @@ Result<std::vector<LockInfo>> Client::lock_list(std::string_view root, size_t ma
 }
 Result<LockHistory> Client::lock_history(std::string_view path) { return async().lock_history(path).wait(); }
 Result<LockGraph> Client::lock_graph(std::string_view root) { return async().lock_graph(root).wait(); }
+
+Result<HotPaths> Client::hot_paths(uint32_t max) { return async().hot_paths(max).wait(); }
 
 Result<std::vector<SessionInfo>> Client::session_list() { return async().session_list().wait(); }
 Result<std::optional<SessionInfo>> Client::session_show(SessionId id) {

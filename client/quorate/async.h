@@ -10,6 +10,7 @@
 // Thread safety: all members. A copy is cheap; after the end of the client its calls answer kShuttingDown.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,14 +57,19 @@ class AsyncClient {
   Call<Status> verify_lock(std::string_view path, Token token);
   Call<Status> break_lock(std::string_view path, Token token);
   Call<Result<LockInfo>> lock_show(std::string_view path);
+  // These ask part by part, and for each part as long as one call may take. What for_each_child() and
+  // read_snapshot() hand on is handed on on the client's own thread, as handlers are called: it is to be
+  // short, too. (Those of Client do it on the thread that waits.)
+  Call<Status> for_each_child(std::string_view path, std::function<bool(const std::string&)> visit);
+  Call<Status> read_snapshot(OnSnapshotPart take);
   Call<Result<LockHistory>> lock_history(std::string_view path);
-  // These three, and lock_history(), ask page by page, and for each page as long as one call may take.
   Call<Result<std::vector<LockInfo>>> lock_list(std::string_view root = "/", size_t max = SIZE_MAX);
   Call<Result<LockGraph>> lock_graph(std::string_view root = "/");
   Call<Result<std::vector<SessionInfo>>> session_list();
 
   Call<Result<std::optional<SessionInfo>>> session_show(SessionId id);
   Call<Status> end_session(SessionId id);
+  Call<Result<HotPaths>> hot_paths(uint32_t max = 20);
   Call<Result<ServerStatus>> status(std::string_view endpoint);
   Call<Status> transfer(std::string_view endpoint, ServerId target = {});
 

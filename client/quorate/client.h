@@ -131,7 +131,8 @@ class Client {
   // Part of the children, in the order of creation. A child that is there from the first page to the last is
   // in one of them, and in no other. Errors: kNoNode.
   Result<ChildrenPage> children_page(std::string_view path, const ChildrenPageOptions& options = {});
-  // All of them, page by page, until `visit` returns false.
+  // All of them, page by page, until `visit` returns false. It runs on the caller's thread and may ask the
+  // client.
   Status for_each_child(std::string_view path, const std::function<bool(const std::string&)>& visit);
   // Names, not paths, in byte order. Errors: kTooLarge where they are too many for one answer: ask for pages.
   // The watch tells of children made and deleted, and of the node's own end. Errors: kNoNode (a watch is not
@@ -195,7 +196,8 @@ class Client {
 
   // The whole state, part by part: client/quorate/snapshot.h. A connection that breaks costs the part that
   // was under way. Errors: kDenied unless a super user asks; kLimitReached when the server makes as many as
-  // it may; kTimeout, kCorruption; those of `take`.
+  // it may; kTimeout, kCorruption; those of `take`, which runs on the
+  // caller's thread.
   Status read_snapshot(const OnSnapshotPart& take);
 
   // What this server sees, over a connection of its own. Errors: kUnavailable, kTimeout.

@@ -100,6 +100,16 @@ TEST_F(AsyncServer, TheOtherCallsAnswerAsThoseThatWait) {
   EXPECT_EQ(async.verify_lock(path, Token(7)).wait().code(), ErrorCode::kNotHolder);
   EXPECT_EQ((*async.session_show(*a.session()).wait())->id, *a.session());
 
+  EXPECT_GT(async.hot_paths().wait()->window.count(), 0);
+  std::string names;
+  EXPECT_TRUE(
+      async.for_each_child(path, [&](const std::string& name) { return (names += name, true); }).wait().ok());
+  EXPECT_EQ(names, "b");
+  EXPECT_EQ(async.for_each_child(path + "-missing", [](const std::string&) { return true; }).wait().code(),
+            ErrorCode::kNoNode);
+  EXPECT_EQ(async.read_snapshot([](const SnapshotPart&) { return Status(); }).wait().code(),
+            ErrorCode::kDenied);
+
   std::promise<std::string> told;
   const auto on_changes = [&, first = true](const Result<Changes>& changes) mutable {
     if (!changes.ok() || changes->events.empty() || !std::exchange(first, false)) return;
@@ -122,6 +132,19 @@ TEST_F(AsyncServer, TheOtherCallsAnswerAsThoseThatWait) {
   EXPECT_TRUE(async.break_lock(path, again->token()).wait().ok());
   EXPECT_TRUE(async.acquire_shared(path).wait().ok());
   EXPECT_TRUE(async.acquire_permit(path + "-permits", 2).wait().ok());
+  const Result<LockHistory> history = async.lock_history(path).wait();
+  ASSERT_TRUE(history.ok()) << history.error().message;
+  ASSERT_EQ(history->places.size(), 3U);
+  EXPECT_EQ(history->places[1].token, again->token());
+  for (const PastPlace& place : history->places) {
+    EXPECT_EQ(place.state, PlaceState::kLeft);
+    ASSERT_TRUE(place.contender);
+    EXPECT_EQ(place.contender->session, *a.session());
+    EXPECT_GT(place.until_ms, 0);
+    EXPECT_GE(place.until_ms, place.first_ms);
+    EXPECT_GE(place.first_ms, place.contender->since_ms);
+  }
+  EXPECT_EQ(history->places[2].contender->mode, LockMode::kShared);
 }
 
 }  // namespace

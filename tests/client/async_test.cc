@@ -175,6 +175,117 @@ TEST(Async, PagesEndWithTheClient) {
   EXPECT_EQ(told.codes(), std::vector<ErrorCode>(3, ErrorCode::kShuttingDown));
 }
 
+// Children a to e, two a page; a page behind one that begins with "silent" is never answered.
+FakeServer::Script children_in_pages(std::string silent = "") {
+  return [silent = std::move(silent)](const api::ClientFrame& frame) {
+    if (!frame.has_children_page()) return friendly(frame);
+    FakeServer::Answer answer;
+    const std::string& after = frame.children_page().after().name();
+    if (!silent.empty() && after == silent) return answer;
+    api::ServerFrame out = ok(frame);
+    api::ChildrenPageReply& page = *out.mutable_reply()->mutable_children_page();
+    const char first = after.empty() ? 'a' : static_cast<char>(after[0] + 1);
+    for (char name = first; name < first + 2 && name <= 'e'; ++name) page.add_names(std::string(1, name));
+    if (first < 'e') page.mutable_next()->set_name(page.names(page.names_size() - 1));
+    answer.frames = {out};
+    return answer;
+  };
+}
+
+TEST(Async, ChildrenAreHandedOnPageByPageUntilNoMoreAreWanted) {
+  FakeServer server(children_in_pages());
+  Client client(options_for(server));
+  const auto until = [&client](char last) {
+    std::string names;
+    std::thread::id visited;
+    std::promise<std::thread::id> told;
+    client.async()
+        .for_each_child("/p",
+                        [&, last](const std::string& name) {
+                          visited = std::this_thread::get_id();
+                          names += name;
+                          return name[0] != last;
+                        })
+        .begin([&](const Status& done) {
+          EXPECT_TRUE(done.ok());
+          told.set_value(std::this_thread::get_id());
+        });
+    EXPECT_EQ(told.get_future().get(), visited) << "on the client's thread";
+    return names;
+  };
+  EXPECT_EQ(until('z'), "abcde");
+  EXPECT_EQ(until('c'), "abc");
+  EXPECT_EQ(server.count([](const auto& f) { return f.children_page().after().name() == "d"; }), 1U);
+  EXPECT_EQ(client.async().for_each_child("nonsense", [](const std::string&) { return true; }).wait().code(),
+            ErrorCode::kBadPath);
+  // The one that waits hands on where it waits, and asks again from there.
+  std::string names;
+  const Status done = client.for_each_child("/p", [&](const std::string& name) {
+    EXPECT_TRUE(client.get("/a").ok());
+    names += name;
+    return true;
+  });
+  EXPECT_TRUE(done.ok());
+  EXPECT_EQ(names, "abcde");
+}
+
+TEST(Async, PartsEndWithTheClientToo) {
+  FakeServer server(children_in_pages("d"));
+  Told told;
+  {
+    Client client(options_for(server));
+    client.async()
+        .for_each_child("/p", [](const std::string&) { return true; })
+        .begin(told.handler<Status>());
+    server.wait_for([](const auto& f) { return f.children_page().after().name() == "d"; });
+  }
+  EXPECT_EQ(told.codes(), std::vector<ErrorCode>{ErrorCode::kShuttingDown});
+}
+
+// A lock that was released twice, of whose history `gone` beginnings are forgotten before they are read.
+FakeServer::Script past_lock(std::shared_ptr<std::atomic<int>> gone) {
+  return [gone = std::move(gone)](const api::ClientFrame& frame) {
+    const api::WatchSince& asked = frame.watch_since();
+    if (!frame.has_watch_since() && !frame.has_lock_show()) return friendly(frame);
+    api::ServerFrame out = ok(frame);
+    const bool read = asked.since() != 0;
+    const bool forgotten = read && (*gone)-- > 0;
+    if (frame.has_lock_show()) out.mutable_reply()->set_code(static_cast<uint32_t>(ErrorCode::kNoNode));
+    if (forgotten) out.mutable_reply()->set_code(static_cast<uint32_t>(ErrorCode::kHistoryGone));
+    if (frame.has_lock_show() || forgotten) return FakeServer::Answer{{out}, "", false};
+    api::Changes& changes = *out.mutable_reply()->mutable_changes();
+    changes.set_floor(5);
+    changes.set_up_to(read ? asked.since() + 10 : 24);
+    if (read && asked.past()) {
+      api::Change& left = *changes.add_changes();
+      left.set_kind(static_cast<uint32_t>(EventKind::kDeleted));
+      left.set_path("/l/lock-" + std::to_string(asked.since()));
+      left.set_zxid(asked.since() + 9);
+      left.mutable_left()->set_session(77);
+      left.set_left_ms(1'000);
+    }
+    return FakeServer::Answer{{out}, "", false};
+  };
+}
+
+TEST(Async, TheHistoryOfALockIsReadAnewWhereItIsForgotten) {
+  const auto gone = std::make_shared<std::atomic<int>>(2);
+  FakeServer server(past_lock(gone));
+  Client client(options_for(server));
+  const Result<LockHistory> history = client.async().lock_history("/l").future().get();
+  ASSERT_TRUE(history.ok()) << history.error().message;
+  EXPECT_EQ(history->since, Zxid(5));
+  EXPECT_EQ(history->complete, Zxid(24));
+  ASSERT_EQ(history->places.size(), 2U);
+  EXPECT_EQ(history->places[1].node, "/l/lock-15");
+  EXPECT_EQ(history->places[1].until, Zxid(24));
+  EXPECT_EQ(history->places[1].contender->session, SessionId(77));
+  EXPECT_EQ(server.count([](const auto& f) { return f.has_lock_show(); }), 3U);
+  *gone = 1'000;
+  EXPECT_EQ(client.lock_history("/l").code(), ErrorCode::kHistoryGone);
+  EXPECT_EQ(client.async().lock_history("l").wait().code(), ErrorCode::kBadPath);
+}
+
 TEST(Async, ManyThreadsHaveManyUnderWay) {
   FakeServer server(friendly);
   Client client(options_for(server));

@@ -2,8 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
+#include <thread>
 
 #include "base/checksum.h"
+#include "client/quorate/async.h"
 #include "client/quorate/client.h"
 #include "tests/client/fake_server.h"
 
@@ -131,6 +134,40 @@ TEST(ReadSnapshot, EndsWithTheErrorOfWhoeverTakesIt) {
     return Error{ErrorCode::kNoSpace, "full"};
   });
   EXPECT_EQ(done.code(), ErrorCode::kNoSpace);
+}
+
+TEST(ReadSnapshot, WithoutWaitingIsHandedOnOnTheClientsThread) {
+  std::atomic<int> damages = 1, gone = 1;
+  FakeServer server([&](const api::ClientFrame& f) {
+    api::ServerFrame out = part_of(f);
+    if (f.read_snapshot().snapshot() != 0 && damages-- > 0)
+      out.mutable_reply()->mutable_snapshot_part()->set_records("X");
+    const bool lost = f.read_snapshot().after() == "a" && gone-- > 0;
+    return FakeServer::Answer{{lost ? refusal(f, ErrorCode::kSnapshotGone) : out}, "", false};
+  });
+  Client client(options_for(server));
+  Taken taken;
+  std::thread::id thread;
+  std::promise<std::pair<Status, std::thread::id>> told;
+  client.async()
+      .read_snapshot([&](const SnapshotPart& part) {
+        thread = std::this_thread::get_id();
+        return taken(part);
+      })
+      .begin([&](const Status& done) {
+        told.set_value({done, std::this_thread::get_id()});
+      });
+  const auto [done, same] = told.get_future().get();
+  EXPECT_TRUE(done.ok());
+  EXPECT_EQ(taken.text, "[name]A[name]AB!");
+  EXPECT_EQ(thread, same);
+  const Status full = client.async()
+                          .read_snapshot([](const SnapshotPart&) {
+                            return Error{ErrorCode::kNoSpace, "full"};
+                          })
+                          .future()
+                          .get();
+  EXPECT_EQ(full.code(), ErrorCode::kNoSpace);
 }
 
 TEST(ReadSnapshot, WhatTheServerRefusesIsTheAnswer) {
