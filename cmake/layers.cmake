@@ -59,21 +59,22 @@ endfunction()
 
 # One test program, registered with CTest as a whole. A header of the project that all its files include can be precompiled with the
 # test libraries': worth its seconds from about ten files on. BUSY: one that runs for seconds, and so is to be optimised.
-# Four files are compiled at a time, so what their unnamed namespaces hold needs names of its own, or a header that they share. APART: one
-# by one, for files that have the same names by design.
+# Four files are compiled at a time, so what their unnamed namespaces hold needs names of its own, or a header that they share.
 #
-#   quorate_test(NAME [BUSY] [APART] SOURCES a_test.cc LINKS quorate_raft ... [HEADERS server/replica.h])
+#   quorate_test(NAME [BUSY] SOURCES a_test.cc LINKS quorate_raft ... [HEADERS server/replica.h])
 function(quorate_test name)
-  cmake_parse_arguments(ARG "BUSY;APART" "" "SOURCES;LINKS;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "BUSY" "" "SOURCES;LINKS;HEADERS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINKS} rapidcheck GTest::gtest GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE QUORATE_TEST_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
   # The code under test is built as it ships; the tests around it build in two thirds of the time with less.
   set(level $<$<CONFIG:Release>:-O0>)
   set(set quorate_test_headers)
   if(ARG_BUSY)
     set(level $<$<CONFIG:Release>:-O1>)
     set(set quorate_busy_test_headers)
+  endif()
+  if(QUORATE_FUZZ)
+    list(APPEND level -fno-sanitize=fuzzer-no-link)  # what is tested is followed, not the tests
   endif()
   target_compile_options(${name} PRIVATE ${level})
   if(ARG_HEADERS)
@@ -85,8 +86,6 @@ function(quorate_test name)
     HEADERS <gtest/gtest.h> <rapidcheck/gtest.h> <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory> <optional> <set>
             <string> <string_view> <unordered_map> <variant> <vector> ${ARG_HEADERS})
   quorate_precompile(${name} ${set})
-  if(NOT ARG_APART)
-    set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
-  endif()
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 4)
   add_test(NAME ${name} COMMAND ${name})
 endfunction()

@@ -7,7 +7,7 @@
 //   const Target kTarget("command", run, seeds);
 //
 // Two programs link all of them. quorate-fuzz (preset fuzz: clang, libFuzzer) looks for bytes that break one;
-// fuzz_test (every other preset) gives each its seeds and bytes near to them, so that what was found once
+// fuzz_test (the same preset) gives each its seeds and bytes near to them, so that what was found once
 // stays found: such bytes are added to the seeds.
 //
 // Thread safety: none.

@@ -15,7 +15,7 @@ namespace {
 std::vector<std::filesystem::path> scenario_files() {
   std::vector<std::filesystem::path> files;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(QUORATE_TEST_DIR) + "/scenarios")) {
+       std::filesystem::directory_iterator(std::filesystem::path(__FILE__).parent_path() / "scenarios")) {
     if (entry.path().extension() == ".txt") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());

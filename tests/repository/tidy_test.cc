@@ -4,12 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 namespace quorate::tidy {
 namespace {
 
-constexpr const char* kRoot = QUORATE_TEST_DIR "/../..";
+const std::string kRoot = std::filesystem::path(__FILE__).parent_path().parent_path().parent_path();
 
 template <typename Check>
 std::string broken_by_the_project(Check check) {

@@ -4,11 +4,9 @@
 #include <utility>
 
 #include "base/check.h"
+#include "server/storage/leveldb_store.h"
 #include "tests/sim/oracle.h"
 #include "tests/sim/sim_server.h"
-#if QUORATE_SIM_LEVELDB
-#include "server/storage/leveldb_store.h"
-#endif
 
 namespace quorate::sim {
 namespace {
@@ -16,19 +14,16 @@ namespace {
 
 }  // namespace
 
-// A build of what is pure has no LevelDB: there its seeds run on the twin.
 void SimServer::make_stores() {
   auto in_memory = std::make_unique<server::MemoryStores>();
   memory_stores_ = in_memory.get();
   stores_ = std::move(in_memory);
-#if QUORATE_SIM_LEVELDB
   // Small, so that a short story has flushes and compactions in it.
   const server::LevelDbOptions small{64 << 10, 64 << 10, true};
   if (context_.plan.leveldb) {
     stores_ = std::make_unique<server::LevelDbStores>(*disk_, small);
     memory_stores_ = nullptr;
   }
-#endif
 }
 
 void SimServer::fail_store_write() {

@@ -68,7 +68,6 @@ void World::add_clients() {
   add(static_cast<ZookeeperClient*>(nullptr), plan.zookeeper_clients);
   add(static_cast<LockKindsClient*>(nullptr), plan.lock_kind_clients);
   add(static_cast<OperatorClient*>(nullptr), plan.operators);
-#if QUORATE_SIM_RECIPES
   for (size_t recipe = 0; recipe < kRecipeCount; ++recipe) {
     for (uint32_t i = 0; i < plan.recipe_clients[recipe]; ++i) {
       const auto number = static_cast<uint32_t>(clients_.size());
@@ -76,7 +75,6 @@ void World::add_clients() {
                                             plan.servers, histories_));
     }
   }
-#endif
 }
 
 ClientMachine* World::client(Node node) {

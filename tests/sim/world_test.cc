@@ -80,7 +80,6 @@ TEST(World, SomeSeedsCrashAtEachKindOfStepOfADisk) {
   EXPECT_TRUE(reached());
 }
 
-#if QUORATE_SIM_RECIPES
 // Each of the library's recipes in times of trouble: programs that are killed, sessions that run out in the
 // middle of all.
 TEST(World, EveryRecipeOfTheLibraryIsRunInTrouble) {
@@ -103,7 +102,6 @@ TEST(World, EveryRecipeOfTheLibraryIsRunInTrouble) {
   }
   EXPECT_GT(all.counter_changes, 0u);
 }
-#endif
 
 // A holder that slept through the end of its lease writes with a token that was overtaken: rare, and the
 // point of tokens.
