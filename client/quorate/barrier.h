@@ -33,8 +33,8 @@ class Barrier {
 // comes while the others still leave waits for the next round. Who dies meanwhile counts as one that has
 // left.
 //
-// Below its path: `members`, with an ephemeral node for each, and `ready` from when enough have come until
-// all have left.
+// Below its path: `members`, with an ephemeral node for each (who comes sets its data, too, so that its
+// version counts them), and `ready` from when enough have come until all have left.
 class DoubleBarrier {
  public:
   // `count` from 1 on, the same for all.
@@ -42,10 +42,10 @@ class DoubleBarrier {
       : client_(client), path_(std::move(path)), count_(count) {}
 
   // Until `count` are there. Errors: kTimeout (then it is not among them), kInvalidArgument when it has
-  // entered already.
+  // entered already; kOutcomeUnknown: it may be among them, until leave() or the end of its session.
   Status enter(std::optional<milliseconds> wait = {});
   // Until all have left. Errors: kTimeout (it has left all the same), kInvalidArgument when it has not
-  // entered.
+  // entered; after those of reads and writes it can be called again.
   Status leave(std::optional<milliseconds> wait = {});
 
  private:

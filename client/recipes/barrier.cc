@@ -40,23 +40,33 @@ std::string ready(const std::string& path) { return path + "/ready"; }
 // The last one of a round takes the mark away, or, where all of them died, whoever comes next. Whether there
 // is a round that goes on.
 Result<bool> DoubleBarrier::forget_finished_round() {
-  const Result<std::vector<std::string>> there = client_.children(members(path_));
-  if (!there.ok() && there.code() != ErrorCode::kNoNode) return there.error();
-  if (there.ok() && !there->empty()) return true;
-  // Nobody can have come meanwhile: they do not while the mark is there.
-  const Status removed = client_.remove(ready(path_));
-  if (!removed.ok() && removed.code() != ErrorCode::kNoNode) return removed.error();
-  return false;
+  const Result<std::optional<Stat>> there = client_.exists(members(path_));
+  if (!there.ok()) return there.error();
+  if (*there && (*there)->children > 0) return true;
+  // Others may have taken it away meanwhile, and the next round have begun: then somebody came, which changes
+  // the version.
+  Multi multi;
+  if (*there) multi.check(members(path_), (*there)->version);
+  multi.remove(ready(path_));
+  const MultiResult removed = client_.run(multi);
+  if (removed.ok() || removed.error.code == ErrorCode::kNoNode) return false;
+  if (removed.error.code == ErrorCode::kBadVersion) return true;
+  return removed.error;
 }
 
 Result<std::optional<bool>> DoubleBarrier::come() {
   Multi multi;
-  multi.check_absent(ready(path_));
-  multi.create(members(path_) + "/m-", {}, {.ephemeral = true, .sequential = true, .parents = true});
+  multi.check_absent(ready(path_)).set(members(path_), {});
+  multi.create(members(path_) + "/m-", {}, {.ephemeral = true, .sequential = true});
   const MultiResult come = client_.run(multi);
   if (come.ok()) {
     mine_ = come.results.back().path;
     return std::optional<bool>(true);
+  }
+  if (come.error.code == ErrorCode::kNoNode) {
+    const Result<Created> made = client_.create(members(path_), {}, {.parents = true});
+    if (!made.ok() && made.code() != ErrorCode::kNodeExists) return made.error();
+    return this->come();
   }
   if (come.error.code != ErrorCode::kNodeExists) return come.error;
   const Result<bool> busy = forget_finished_round();
@@ -92,18 +102,37 @@ Status DoubleBarrier::enter(std::optional<milliseconds> wait) {
   Multi multi;
   multi.check_absent(ready(path_)).remove(mine_);
   const MultiResult gone = client_.run(multi);
-  if (gone.error.code == ErrorCode::kNodeExists) return {};
-  mine_.clear();
-  return begun.error();
+  switch (gone.error.code) {
+    case ErrorCode::kNodeExists:
+      return {};
+    case ErrorCode::kOk:
+    case ErrorCode::kNoNode:
+    case ErrorCode::kSessionExpired:
+      mine_.clear();
+      return begun.error();
+    default:
+      return Error{ErrorCode::kOutcomeUnknown,
+                   "not enough came to the barrier, and it may still be among them: leave it (" +
+                       gone.error.message + ")"};
+  }
 }
+
+namespace {
+
+// kTimeout is told of who has left.
+Error not_left(const Error& error) {
+  return error.code == ErrorCode::kTimeout ? Error{ErrorCode::kUnavailable, error.message} : error;
+}
+
+}  // namespace
 
 Status DoubleBarrier::leave(std::optional<milliseconds> wait) {
   if (mine_.empty()) return Error{ErrorCode::kInvalidArgument, "it has not entered this barrier"};
   // The mark is that of our round for as long as we are there.
   const Result<std::optional<Stat>> round = client_.exists(ready(path_));
-  if (!round.ok()) return round.error();
+  if (!round.ok()) return not_left(round.error());
   const Status removed = client_.remove(mine_);
-  if (!removed.ok() && removed.code() != ErrorCode::kNoNode) return removed;
+  if (!removed.ok() && removed.code() != ErrorCode::kNoNode) return not_left(removed.error());
   mine_.clear();
   if (!*round) return {};
   const Result<bool> left = wait_for<bool>(client_, path_, wait, "not all have left the barrier in time",

@@ -1,12 +1,19 @@
 #include "tests/sim/recipe_clients.h"
 
 #include "base/check.h"
+#include "client/quorate/barrier.h"
 #include "client/quorate/counter.h"
 #include "tests/sim/library_client.h"
 #include "tests/sim/workloads.h"
 
 namespace quorate::sim {
 namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kLongPatience(15'000);
+constexpr Duration kSeenIn = seconds(8);
 
 class RecipeClient : public LibraryClient {
  public:
@@ -23,7 +30,18 @@ class RecipeClient : public LibraryClient {
       act(client);
     }
   }
-  virtual void act(client::Client& client) = 0;
+  // Once, of a program that does one thing after the other.
+  virtual void act(client::Client&) {}
+  // How long it waits for others: when all is healed, longer than anything takes.
+  milliseconds patience() {
+    return context_.healed ? kLongPatience : milliseconds(random_.between(int64_t{100}, int64_t{8'000}));
+  }
+  // What was so ever since had time enough to be seen. None: it was broken meanwhile, or not waited for long.
+  std::optional<Zxid> able_since(Duration asked) const {
+    const Duration since = context_.now() - kSeenIn;
+    if (!context_.healed || asked > since) return std::nullopt;
+    return past_.by(since);
+  }
   // A number that no other operation of this run has.
   int64_t unique() { return static_cast<int64_t>(number()) * 1'000'000 + ++last_unique_; }
 
@@ -87,6 +105,72 @@ class CounterClient final : public RecipeClient {
   int64_t known_ = 0;
 };
 
+// ---- barriers
+
+class BarrierClient final : public RecipeClient {
+ public:
+  using RecipeClient::RecipeClient;
+
+ private:
+  void act(client::Client& client) override {
+    client::Barrier barrier(client, kBarrierPath);
+    const Zxid from = past_.now();
+    const uint64_t dice = random_.below(10);
+    if (dice < 5) {
+      const Duration asked = context_.now();
+      const Status passed = barrier.wait(patience());
+      if (served(passed)) {
+        ++context_.statistics.barriers_passed;
+        check(histories_.barrier.passes(from));
+      } else if (passed.code() == ErrorCode::kTimeout) {
+        done_one();
+        if (const auto able = able_since(asked)) check(histories_.barrier.gives_up(*able));
+      }
+    } else {
+      const bool open = dice < 8;
+      const Result<bool> changed = open ? barrier.open() : barrier.close();
+      if (served(changed)) check(histories_.barrier.told(from, open, *changed));
+    }
+  }
+};
+
+class DoubleBarrierClient final : public RecipeClient {
+ public:
+  using RecipeClient::RecipeClient;
+
+ private:
+  void live(client::Client& client) override {
+    client::DoubleBarrier barrier(client, kDoubleBarrierPath, kDoubleBarrierCount);
+    DoubleBarrierHistory& history = histories_.double_barrier;
+    while (goes_on(client)) {
+      think();
+      const Zxid from = past_.now();
+      const Status entered = barrier.enter(patience());
+      const SessionId session = client.session().value_or(SessionId());
+      if (entered.code() == ErrorCode::kTimeout && goes_on(client)) check(history.too_late(session));
+      if (!served(entered)) {
+        if (entered.code() == ErrorCode::kTimeout) continue;
+        // Nobody knows whether it is there: its session's end takes it away.
+        return;
+      }
+      if (!goes_on(client)) return;
+      ++context_.statistics.double_barriers_entered;
+      check(history.enters(session, from));
+      think();
+      const Status left = barrier.leave(patience());
+      if (killed() || client.session_lost()) ++context_.statistics.double_barriers_died_in;
+      if (!goes_on(client)) return;
+      if (left.code() == ErrorCode::kTimeout) check(history.too_late(session));
+      if (served(left)) {
+        ++context_.statistics.double_barriers_left;
+        check(history.goes_on(session));
+      } else if (left.code() != ErrorCode::kTimeout) {
+        return;
+      }
+    }
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<ClientMachine> make_recipe_client(Recipe recipe, Context& context, Connections& connections,
@@ -97,6 +181,10 @@ std::unique_ptr<ClientMachine> make_recipe_client(Recipe recipe, Context& contex
   switch (recipe) {
     case Recipe::kCounter:
       return make(static_cast<CounterClient*>(nullptr));
+    case Recipe::kBarrier:
+      return make(static_cast<BarrierClient*>(nullptr));
+    case Recipe::kDoubleBarrier:
+      return make(static_cast<DoubleBarrierClient*>(nullptr));
     case Recipe::kCount:
       break;
   }

@@ -2,8 +2,8 @@
 
 namespace quorate::sim {
 
-Verdict RecipeHistories::committed(const kv::Applied& applied, const kv::StateMachine& state) {
-  past.reached(state.zxid());
+Verdict RecipeHistories::committed(const kv::Applied& applied, const kv::StateMachine& state, Duration time) {
+  past.reached(state.zxid(), time);
   bool counted = false;
   for (const kv::Change& change : applied.changes) {
     if (!change.path.starts_with(kRecipesPath)) continue;

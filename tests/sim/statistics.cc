@@ -97,9 +97,12 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
   lines += text;
   std::snprintf(
       text, sizeof(text),
-      "the client library     %llu programs started, %llu killed, %llu sessions lost; %llu changes of "
-      "counters\n",
-      u(s.programs_started), u(s.programs_killed), u(s.library_sessions_lost), u(s.counter_changes));
+      "the client library     %llu programs started, %llu killed, %llu sessions lost\n"
+      "its recipes            %llu changes of counters; %llu barriers passed; double barriers: %llu "
+      "entered, %llu left, %llu left by dying\n",
+      u(s.programs_started), u(s.programs_killed), u(s.library_sessions_lost), u(s.counter_changes),
+      u(s.barriers_passed), u(s.double_barriers_entered), u(s.double_barriers_left),
+      u(s.double_barriers_died_in));
   lines += text;
   lines += disk_lines(s);
   if (s.graphs_with_leader + s.graphs_without_leader > 0) {

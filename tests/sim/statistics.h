@@ -32,7 +32,9 @@ struct Statistics {
            tokens_verified = 0, tokens_not_verified = 0;
   uint64_t lags = 0, lags_cut_off = 0, store_write_faults = 0;
   // Of the programs that use the client library.
-  uint64_t programs_started = 0, programs_killed = 0, library_sessions_lost = 0, counter_changes = 0;
+  uint64_t programs_started = 0, programs_killed = 0, library_sessions_lost = 0, counter_changes = 0,
+           barriers_passed = 0, double_barriers_entered = 0, double_barriers_left = 0,
+           double_barriers_died_in = 0;
   SimStepCounts disk_steps{}, disk_crashes{}, disk_failures{};
 
   void add(const Statistics& other);

@@ -20,6 +20,17 @@ void TreePast::note(const std::string& path, Node node) {
   states.push_back(std::move(node));
 }
 
+void TreePast::reached(Zxid zxid, Duration time) {
+  now_ = zxid;
+  times_.emplace_back(time, zxid);
+}
+
+Zxid TreePast::by(Duration time) const {
+  const auto behind = std::upper_bound(times_.begin(), times_.end(), time,
+                                       [](Duration t, const auto& each) { return t < each.first; });
+  return behind == times_.begin() ? Zxid() : std::prev(behind)->second;
+}
+
 const TreePast::Node& TreePast::at(const std::string& path, Zxid zxid) const {
   static const Node kNone{};
   const std::vector<Node>& all = states(path);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/time.h"
 
 namespace quorate::sim {
 
@@ -29,9 +30,11 @@ class TreePast {
 
   // An entry was committed, and made of the node what is given. In the order of the log.
   void note(const std::string& path, Node node);
-  // An entry was committed.
-  void reached(Zxid zxid) { now_ = zxid; }
+  // An entry was committed, at that time.
+  void reached(Zxid zxid, Duration time);
   Zxid now() const { return now_; }
+  // The last entry that was committed by then.
+  Zxid by(Duration time) const;
 
   // As it was behind that entry.
   const Node& at(const std::string& path, Zxid zxid) const;
@@ -49,6 +52,7 @@ class TreePast {
 
  private:
   Zxid now_;
+  std::vector<std::pair<Duration, Zxid>> times_;  // in order
   std::map<std::string, std::vector<Node>> nodes_;
   std::vector<std::pair<Zxid, std::string>> changes_;  // in order
 };

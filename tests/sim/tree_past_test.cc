@@ -44,6 +44,15 @@ TEST_F(TreePastTest, LooksAtEachStateInBetween) {
   EXPECT_FALSE(past.always("/a", Zxid(6), Zxid(8), two));
 }
 
+TEST_F(TreePastTest, KnowsWhatWasReachedByATime) {
+  past.reached(Zxid(20), std::chrono::seconds(2));
+  past.reached(Zxid(21), std::chrono::seconds(3));
+  EXPECT_EQ(past.by(std::chrono::seconds(1)), Zxid());
+  EXPECT_EQ(past.by(std::chrono::seconds(2)), Zxid(20));
+  EXPECT_EQ(past.by(std::chrono::milliseconds(2'999)), Zxid(20));
+  EXPECT_EQ(past.by(std::chrono::seconds(9)), Zxid(21));
+}
+
 TEST_F(TreePastTest, OfOneEntryTheLastStateCounts) {
   past.note("/a", {Zxid(9), false});
   past.note("/a", {Zxid(9), true, "again", Zxid(9)});

@@ -111,7 +111,7 @@ Oracle::Hooks World::hooks() {
   };
   hooks.committed = [this](const kv::Applied& applied, int64_t cluster_ms) {
     require(histories_.places.committed(applied, cluster_ms));
-    require(histories_.recipes.committed(applied, context_.model.state()));
+    require(histories_.recipes.committed(applied, context_.model.state(), context_.now()));
   };
   hooks.expiry_committed = [this](SessionId session) { expiry_committed(session); };
   hooks.process_ended = [this](SimServer& server, bool machine_up) { process_ended(server, machine_up); };

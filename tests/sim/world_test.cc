@@ -101,6 +101,9 @@ TEST(World, EveryRecipeOfTheLibraryIsRunInTrouble) {
     all.add(its);
   }
   EXPECT_GT(all.counter_changes, 0u);
+  EXPECT_GT(all.barriers_passed, 0u);
+  EXPECT_GT(all.double_barriers_left, 0u);
+  EXPECT_GT(all.double_barriers_died_in, 0u);
 }
 
 // A holder that slept through the end of its lease writes with a token that was overtaken: rare, and the
