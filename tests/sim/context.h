@@ -54,6 +54,7 @@ struct Context {
   std::set<SessionId> endings_asked, endings_answered;
   Zxid acknowledged;    // of the writes that any client of the native protocol was told are done, the last
   bool healed = false;  // nothing is broken any more, and everybody must be served
+  SimTime healed_at{0};
 };
 
 }  // namespace quorate::sim

@@ -350,6 +350,7 @@ void Nemesis::strike_client(Fault fault) {
 
 void Nemesis::heal() {
   healed_ = context_.healed = true;
+  context_.healed_at = context_.now();
   kept_away_ = nullptr;
   context_.say("nemesis", [] { return std::string("mends everything"); });
   context_.plan.loss = context_.plan.duplication = context_.plan.slow = 0;

@@ -1,8 +1,14 @@
 #include "tests/sim/recipe_clients.h"
 
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
 #include "base/check.h"
 #include "client/quorate/barrier.h"
 #include "client/quorate/counter.h"
+#include "client/quorate/queue.h"
 #include "tests/sim/library_client.h"
 #include "tests/sim/workloads.h"
 
@@ -39,7 +45,7 @@ class RecipeClient : public LibraryClient {
   // What was so ever since had time enough to be seen. None: it was broken meanwhile, or not waited for long.
   std::optional<Zxid> able_since(Duration asked) const {
     const Duration since = context_.now() - kSeenIn;
-    if (!context_.healed || asked > since) return std::nullopt;
+    if (!context_.healed || since < std::max(asked, context_.healed_at)) return std::nullopt;
     return past_.by(since);
   }
   // A number that no other operation of this run has.
@@ -171,6 +177,87 @@ class DoubleBarrierClient final : public RecipeClient {
   }
 };
 
+// ---- queue
+
+class QueueClient final : public RecipeClient {
+ public:
+  using RecipeClient::RecipeClient;
+
+ private:
+  static constexpr size_t kMessagesMax = 8;
+  static constexpr uint64_t kIds = 60;
+
+  void live(client::Client& client) override {
+    RecipeClient::live(client);
+    histories_.queue.ends(number());
+  }
+
+  void act(client::Client& client) override {
+    client::Queue queue(client, kQueuePath, {.tries_max = kQueueTries});
+    const Zxid from = past_.now();
+    const Result<size_t> size = queue.size();
+    if (served(size)) check(histories_.queue.size_is(from, *size));
+    if (size.ok() && *size < kMessagesMax) push(queue);
+    take(client, queue);
+  }
+
+  void push(client::Queue& queue) {
+    const std::string data = "q" + std::to_string(unique());
+    client::PushOptions options;
+    if (random_.chance(0.5)) options.id = "i" + std::to_string(random_.below(kIds));
+    histories_.queue.begin_push(data, options.id);
+    const Result<bool> kept = queue.push(data, options);
+    if (served(kept)) {
+      ++context_.statistics.messages_pushed;
+      check(histories_.queue.pushed(data, *kept));
+    } else if (kept.code() != ErrorCode::kOutcomeUnknown) {
+      check(histories_.queue.not_pushed(data));
+    }
+  }
+
+  void take(client::Client& client, client::Queue& queue) {
+    const Zxid from = past_.now();
+    const Duration asked = context_.now();
+    Result<client::Delivery> got = queue.take(patience());
+    if (!served(got)) {
+      if (got.code() != ErrorCode::kTimeout) return;
+      done_one();
+      if (const auto able = able_since(asked)) check(histories_.queue.gives_up(*able));
+      return;
+    }
+    if (!goes_on(client)) return;
+    ++context_.statistics.messages_taken;
+    const SessionId session = client.session().value_or(SessionId());
+    client::Delivery delivery = std::move(*got);
+    check(
+        histories_.queue.took(number(), session, from, {delivery.node(), delivery.data(), delivery.tries()}));
+    think();
+    if (random_.chance(0.6)) {
+      acknowledge(session, delivery);
+    } else {
+      histories_.queue.let_go(number(), delivery.node());
+      // Or the end of the guard does.
+      if (random_.chance(0.5)) served(gone(delivery.give_back()));
+    }
+  }
+
+  void acknowledge(SessionId session, client::Delivery& delivery) {
+    const std::string item = delivery.node();
+    const Zxid from = past_.now();
+    histories_.queue.acknowledges(item);
+    const Status done = delivery.acknowledge();
+    if (done.code() == ErrorCode::kNoNode) check(histories_.queue.not_its_own(session, item, from));
+    if (served(gone(done)) && done.ok()) {
+      ++context_.statistics.messages_acknowledged;
+      check(histories_.queue.acknowledged(item));
+    }
+    histories_.queue.let_go(number(), item);
+  }
+
+  // What is somebody else's by now is gone.
+  static Status gone(const Status& status) { return status.code() == ErrorCode::kNoNode ? Status() : status; }
+};
+
 }  // namespace
 
 std::unique_ptr<ClientMachine> make_recipe_client(Recipe recipe, Context& context, Connections& connections,
@@ -185,6 +272,8 @@ std::unique_ptr<ClientMachine> make_recipe_client(Recipe recipe, Context& contex
       return make(static_cast<BarrierClient*>(nullptr));
     case Recipe::kDoubleBarrier:
       return make(static_cast<DoubleBarrierClient*>(nullptr));
+    case Recipe::kQueue:
+      return make(static_cast<QueueClient*>(nullptr));
     case Recipe::kCount:
       break;
   }

@@ -4,7 +4,7 @@ namespace quorate::sim {
 
 Verdict RecipeHistories::committed(const kv::Applied& applied, const kv::StateMachine& state, Duration time) {
   past.reached(state.zxid(), time);
-  bool counted = false;
+  std::vector<std::string> touched;
   for (const kv::Change& change : applied.changes) {
     if (!change.path.starts_with(kRecipesPath)) continue;
     TreePast::Node node{applied.zxid};
@@ -16,9 +16,16 @@ Verdict RecipeHistories::committed(const kv::Applied& applied, const kv::StateMa
       node.owner = view->stat.ephemeral_owner;
     }
     past.note(change.path, std::move(node));
-    counted = counted || change.path == kCounterPath;
+    touched.push_back(change.path);
   }
-  return counted ? counter.committed() : std::nullopt;
+  const std::string items = std::string(kQueuePath) + "/items/";
+  for (const std::string& path : touched) {
+    Verdict verdict;
+    if (path == kCounterPath) verdict = counter.committed();
+    if (path.starts_with(items)) verdict = queue.committed(path);
+    if (verdict) return verdict;
+  }
+  return std::nullopt;
 }
 
 }  // namespace quorate::sim

@@ -3,11 +3,14 @@
 // Thread safety: none.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "kv/state_machine.h"
 #include "tests/sim/barrier_history.h"
 #include "tests/sim/counter_history.h"
+#include "tests/sim/queue_history.h"
 #include "tests/sim/tree_past.h"
 
 namespace quorate::sim {
@@ -18,8 +21,14 @@ inline constexpr const char* kCounterPath = "/r/counter";
 inline constexpr const char* kBarrierPath = "/r/barrier";
 inline constexpr const char* kDoubleBarrierPath = "/r/double";
 inline constexpr uint32_t kDoubleBarrierCount = 2;
+inline constexpr const char* kQueuePath = "/r/queue";
+inline constexpr uint32_t kQueueTries = 3;
 
 struct RecipeHistories {
+  // As LockHistory has them.
+  RecipeHistories(std::function<bool(uint32_t)> lease_valid, bool leases_count)
+      : queue(past, kQueuePath, kQueueTries, std::move(lease_valid), leases_count) {}
+
   // An entry was committed; `state`: behind it.
   Verdict committed(const kv::Applied& applied, const kv::StateMachine& state, Duration time);
 
@@ -27,6 +36,7 @@ struct RecipeHistories {
   CounterHistory counter{past, kCounterPath};
   BarrierHistory barrier{past, kBarrierPath};
   DoubleBarrierHistory double_barrier{past, kDoubleBarrierPath, kDoubleBarrierCount};
+  QueueHistory queue;
 };
 
 }  // namespace quorate::sim

@@ -25,8 +25,11 @@ inline constexpr const char* kLockPrefix = "/l";
 
 // What all clients of a run write their observations into.
 struct Histories {
-  Histories(std::function<bool(uint32_t)> lease_valid, bool leases_count)
-      : registers(order), locks(std::move(lease_valid), leases_count), sequences(order) {}
+  Histories(const std::function<bool(uint32_t)>& lease_valid, bool leases_count)
+      : registers(order),
+        locks(lease_valid, leases_count),
+        sequences(order),
+        recipes(lease_valid, leases_count) {}
 
   RealTimeOrder order;
   RegisterHistory registers;

@@ -301,6 +301,8 @@ RunResult World::run() {
   context_.statistics.seeds_on_leveldb = context_.plan.leveldb ? 1 : 0;
   context_.statistics.places_kept = histories_.places.kept();
   context_.statistics.waiters_expired = histories_.places.expired_between();
+  context_.statistics.messages_taken_from_others = histories_.recipes.queue.taken_from_the_dead();
+  context_.statistics.messages_put_aside = histories_.recipes.queue.put_aside();
   context_.statistics.nodes_reaped = context_.model.nodes_reaped();
   for (const auto& server : servers_) server->count_disk();
   context_.statistics.simulated_ms = static_cast<uint64_t>(to_ms(context_.now()));

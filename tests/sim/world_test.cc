@@ -104,6 +104,9 @@ TEST(World, EveryRecipeOfTheLibraryIsRunInTrouble) {
   EXPECT_GT(all.barriers_passed, 0u);
   EXPECT_GT(all.double_barriers_left, 0u);
   EXPECT_GT(all.double_barriers_died_in, 0u);
+  EXPECT_GT(all.messages_acknowledged, 0u);
+  EXPECT_GT(all.messages_taken_from_others, 0u);
+  EXPECT_GT(all.messages_put_aside, 0u);
 }
 
 // A holder that slept through the end of its lease writes with a token that was overtaken: rare, and the
