@@ -53,6 +53,7 @@ TEST(Fiber, WhatItThrowsComesOutOfResume) {
 }
 
 TEST(Fiber, WhenItFailsNothingIsUnwound) {
+  const std::string what = "a rule is broken";  // not on the stack that is given up
   bool destroyed = false;
   struct Guard {
     bool& gone;
@@ -60,7 +61,7 @@ TEST(Fiber, WhenItFailsNothingIsUnwound) {
   };
   Fiber fiber([&] {
     const Guard guard{destroyed};
-    Fiber::current()->fail("a rule is broken");
+    Fiber::current()->fail(what);
   });
   EXPECT_THROW(fiber.resume(), Violation);
   EXPECT_TRUE(fiber.ended());
