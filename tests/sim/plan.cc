@@ -144,6 +144,10 @@ Plan draw_plan(uint64_t seed) {
   // Half of the seeds keep the rules about leases without an exception.
   plan.operators = static_cast<uint32_t>(random.below(2));
   draw_recipe(random, plan);
+  // Half of the seeds; they stand in for as many native ones.
+  plan.zookeeper_lock_clients = random.chance(0.5) ? 1 + static_cast<uint32_t>(random.below(2)) : 0;
+  plan.lock_clients -= plan.zookeeper_lock_clients / 2;
+  plan.refuse_mixed_locks = random.chance(0.5);
   return plan;
 }
 
@@ -158,7 +162,8 @@ std::string describe(const Plan& plan) {
       << plan.lock_kind_clients << " all kinds of them, " << plan.sequence_clients << " sequences, "
       << plan.watch_clients << " watches, " << plan.churn_clients << " coming and going, "
       << plan.tree_clients << " trees, " << plan.feed_clients << " feeds, " << plan.zookeeper_clients
-      << " of ZooKeeper's, " << plan.operators << " operators; checkpoints "
+      << " of ZooKeeper's, " << plan.zookeeper_lock_clients << " with locks"
+      << (plan.refuse_mixed_locks ? " kept apart, " : ", ") << plan.operators << " operators; checkpoints "
       << (plan.leveldb ? "on LevelDB" : "in memory") << " from " << plan.checkpoint_dirty_bytes
       << " bytes of changes or " << plan.checkpoint_log_bytes << " of log, of which " << plan.log_kept_bytes
       << " are kept";

@@ -86,8 +86,10 @@ struct Plan {
   size_t dirty_bytes_max = 64 << 10, capture_slice_bytes = 1 << 10, snapshot_chunk_bytes = 2 << 10;
 
   uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1, churn_clients = 1,
-           tree_clients = 1, feed_clients = 1, zookeeper_clients = 1, lock_kind_clients = 0, operators = 0;
+           tree_clients = 1, feed_clients = 1, zookeeper_clients = 1, lock_kind_clients = 0, operators = 0,
+           zookeeper_lock_clients = 0;
   uint32_t keys = 3, locks = 1;
+  bool refuse_mixed_locks = false;  // the servers keep names of several recipes out of one queue
   std::array<uint32_t, kRecipeCount> recipe_clients{};  // by Recipe
   Duration think_max = std::chrono::milliseconds(300);
 

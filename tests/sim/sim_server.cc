@@ -59,6 +59,7 @@ void SimServer::start() {
   options.raft.boot = BootNonce(context_.random.next() | 1);
   options.plan = members_;
   options.kv = context_.plan.kv;
+  options.refuse_mixed_locks = context_.plan.refuse_mixed_locks;
   options.super_digest = kv::digest_id(kSuperProof).value();
   options.checkpoint_dirty_bytes = context_.plan.checkpoint_dirty_bytes;
   options.checkpoint_log_bytes = context_.plan.checkpoint_log_bytes;

@@ -97,6 +97,13 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
   lines += text;
   std::snprintf(
       text, sizeof(text),
+      "ZooKeeper's recipe     %llu grants, %llu waiters woken by a watch, %llu places found again whose "
+      "answer was lost, %llu refused beside another recipe, %llu waiters whose session ended\n",
+      u(s.foreign_grants), u(s.foreign_wakes), u(s.foreign_places_found), u(s.foreign_places_refused),
+      u(s.foreign_waiters_over));
+  lines += text;
+  std::snprintf(
+      text, sizeof(text),
       "the client library     %llu programs started, %llu killed, %llu sessions lost\n"
       "its recipes            %llu changes of counters; %llu barriers passed; double barriers: %llu "
       "entered, %llu left, %llu left by dying; messages: %llu pushed, %llu taken, %llu of these from others, "

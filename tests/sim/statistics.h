@@ -30,6 +30,9 @@ struct Statistics {
   uint64_t shared_grants = 0, permit_grants = 0, upgrades = 0, downgrades = 0, locks_contended = 0,
            locks_taken_away = 0, writes_under_lock = 0, places_kept = 0, waiters_expired = 0,
            tokens_verified = 0, tokens_not_verified = 0;
+  // Of ZooKeeper's lock recipe.
+  uint64_t foreign_grants = 0, foreign_wakes = 0, foreign_places_found = 0, foreign_places_refused = 0,
+           foreign_waiters_over = 0;
   uint64_t lags = 0, lags_cut_off = 0, store_write_faults = 0;
   // Of the programs that use the client library.
   uint64_t programs_started = 0, programs_killed = 0, library_sessions_lost = 0, counter_changes = 0,

@@ -8,6 +8,7 @@
 #include "tests/sim/recipe_clients.h"
 #include "tests/sim/tree_clients.h"
 #include "tests/sim/zookeeper_client.h"
+#include "tests/sim/zookeeper_lock_client.h"
 
 namespace quorate::sim {
 
@@ -68,6 +69,7 @@ void World::add_clients() {
   add(static_cast<ZookeeperClient*>(nullptr), plan.zookeeper_clients);
   add(static_cast<LockKindsClient*>(nullptr), plan.lock_kind_clients);
   add(static_cast<OperatorClient*>(nullptr), plan.operators);
+  add(static_cast<ZookeeperLockClient*>(nullptr), plan.zookeeper_lock_clients);
   for (size_t recipe = 0; recipe < kRecipeCount; ++recipe) {
     for (uint32_t i = 0; i < plan.recipe_clients[recipe]; ++i) {
       const auto number = static_cast<uint32_t>(clients_.size());

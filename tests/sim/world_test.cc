@@ -56,6 +56,12 @@ TEST(World, TheFirstSeedsPassAndAreHard) {
   EXPECT_GT(all.waiters_expired, 0u);
   EXPECT_GT(all.tokens_verified, 0u);
   EXPECT_GT(all.tokens_not_verified, 0u);
+  // ZooKeeper's recipe beside native clients.
+  EXPECT_GT(all.foreign_grants, 0u);
+  EXPECT_GT(all.foreign_wakes, 0u);
+  EXPECT_GT(all.foreign_places_found, 0u);
+  EXPECT_GT(all.foreign_places_refused, 0u);
+  EXPECT_GT(all.foreign_waiters_over, 0u);
 }
 
 // In seeds that have no other fault, so that a few are enough.
