@@ -105,7 +105,8 @@ void draw_recipe(Random& random, Plan& plan) {
 }  // namespace
 
 std::string_view recipe_name(Recipe recipe) {
-  constexpr std::string_view kNames[] = {"counter", "barrier", "double barrier", "queue"};
+  constexpr std::string_view kNames[] = {"counter",  "barrier", "double barrier", "queue",
+                                         "election", "group",   "registry"};
   static_assert(std::size(kNames) == kRecipeCount);
   return kNames[static_cast<size_t>(recipe)];
 }

@@ -48,7 +48,16 @@ inline constexpr size_t kFaultCount = static_cast<size_t>(Fault::kCount);
 std::string_view fault_name(Fault fault);
 
 // What the programs that use the client library do.
-enum class Recipe : uint8_t { kCounter, kBarrier, kDoubleBarrier, kQueue, kCount };
+enum class Recipe : uint8_t {
+  kCounter,
+  kBarrier,
+  kDoubleBarrier,
+  kQueue,
+  kElection,
+  kGroup,
+  kRegistry,
+  kCount
+};
 inline constexpr size_t kRecipeCount = static_cast<size_t>(Recipe::kCount);
 std::string_view recipe_name(Recipe recipe);
 

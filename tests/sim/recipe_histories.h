@@ -10,8 +10,10 @@
 #include "kv/state_machine.h"
 #include "tests/sim/barrier_history.h"
 #include "tests/sim/counter_history.h"
+#include "tests/sim/election_history.h"
 #include "tests/sim/queue_history.h"
 #include "tests/sim/tree_past.h"
+#include "tests/sim/view_history.h"
 
 namespace quorate::sim {
 
@@ -23,6 +25,11 @@ inline constexpr const char* kDoubleBarrierPath = "/r/double";
 inline constexpr uint32_t kDoubleBarrierCount = 2;
 inline constexpr const char* kQueuePath = "/r/queue";
 inline constexpr uint32_t kQueueTries = 3;
+inline constexpr const char* kElectionPath = "/r/lead";
+inline constexpr const char* kGroupPath = "/r/group";
+inline constexpr const char* kServicesPath = "/r/services";
+inline constexpr const char* kService = "search";
+inline constexpr const char* kServicePath = "/r/services/search";
 
 struct RecipeHistories {
   // As LockHistory has them.
@@ -37,6 +44,10 @@ struct RecipeHistories {
   BarrierHistory barrier{past, kBarrierPath};
   DoubleBarrierHistory double_barrier{past, kDoubleBarrierPath, kDoubleBarrierCount};
   QueueHistory queue;
+  ElectionHistory election{past, kElectionPath};
+  ViewHistory group{past, kGroupPath};
+  CopyHistory copy{past, kGroupPath};
+  ViewHistory services{past, kServicePath};
 };
 
 }  // namespace quorate::sim

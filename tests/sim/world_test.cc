@@ -113,6 +113,12 @@ TEST(World, EveryRecipeOfTheLibraryIsRunInTrouble) {
   EXPECT_GT(all.messages_acknowledged, 0u);
   EXPECT_GT(all.messages_taken_from_others, 0u);
   EXPECT_GT(all.messages_put_aside, 0u);
+  EXPECT_GT(all.leaders, 0u);
+  EXPECT_GT(all.leaders_deposed, 0u);
+  EXPECT_GT(all.members_joined, 0u);
+  EXPECT_GT(all.views_checked, 0u);
+  EXPECT_GT(all.copies_checked, 0u);
+  EXPECT_GT(all.caches_checked, 0u);
 }
 
 // A holder that slept through the end of its lease writes with a token that was overtaken: rare, and the
