@@ -22,7 +22,7 @@ constexpr uint64_t kSettleNs = 200'000'000;      // behind anything else that we
 constexpr uint64_t kPlainMinNs = 600'000'000;    // of a pair
 constexpr uint64_t kPlainMaxNs = 2'000'000'000;  // the latest of it counts
 constexpr uint64_t kDuringMinSamples = 1'000;
-constexpr uint64_t kWaitMaxNs = 120'000'000'000U;
+constexpr uint64_t kLagMaxNs = 120'000'000'000U;
 constexpr int kRunsMax = 4;
 constexpr Shape kHalfShape{64, 16};
 
@@ -285,7 +285,7 @@ Status play_snapshot(Scene& scene, size_t follower, uint64_t& free_from_ns) {
   };
   // `condition` holds, for as long as that.
   const auto wait = [&](auto condition, uint64_t for_ns) {
-    const uint64_t until = now_ns() + kWaitMaxNs;
+    const uint64_t until = now_ns() + kLagMaxNs;
     for (uint64_t since = now_ns(); now_ns() < until;) {
       scene.look(receiving, other);
       if (!condition()) {
@@ -338,14 +338,14 @@ Result<Disturbance> measure_checkpoints(const std::string& quorated, const std::
       const size_t leader = scene.leader();
       scene.look([] { return false; }, [] { return true; });
       uint64_t seen = scene.view(leader).checkpoint;
-      uint64_t until = now_ns() + kWaitMaxNs;
+      uint64_t until = now_ns() + kLagMaxNs;
       // The first one has no plain time before it, and the last is cut.
       for (size_t count = 0; count < scene.missing() + 2;) {
         if (now_ns() > until) return too_slow("no checkpoint was made");
         scene.look([&] { return scene.any_checkpointing(); }, [&] { return !scene.all_there(); });
         if (scene.view(leader).checkpoint == seen) continue;
         seen = scene.view(leader).checkpoint;
-        until = now_ns() + kWaitMaxNs;
+        until = now_ns() + kLagMaxNs;
         ++count;
       }
       return {};

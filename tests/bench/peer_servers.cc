@@ -11,7 +11,7 @@
 namespace quorate::bench {
 namespace {
 
-constexpr uint64_t kWaitMaxNs = 60'000'000'000U;
+constexpr uint64_t kPeerStartMaxNs = 60'000'000'000U;
 constexpr useconds_t kAskEveryUs = 100'000;
 constexpr size_t kAnswerBytesMax = 64U << 10;
 
@@ -135,7 +135,7 @@ Result<PeerServers> PeerServers::start_etcd(const std::string& etcd, const std::
 }
 
 Result<size_t> PeerServers::wait_for_leader() const {
-  const uint64_t until = now_ns() + kWaitMaxNs;
+  const uint64_t until = now_ns() + kPeerStartMaxNs;
   while (now_ns() < until) {
     std::optional<size_t> leader;
     size_t ready = 0;

@@ -13,7 +13,7 @@
 namespace quorate::bench {
 namespace {
 
-constexpr uint64_t kWaitMaxNs = 30'000'000'000U;
+constexpr uint64_t kLevelMaxNs = 30'000'000'000U;
 constexpr useconds_t kAskEveryUs = 20'000;
 constexpr int kStopMs = 10'000;
 constexpr uint32_t kFrameBytesMax = 1U << 20;
@@ -122,7 +122,7 @@ std::optional<size_t> QuorateCluster::level_leader() const {
 }
 
 Result<size_t> QuorateCluster::wait_until_level() const {
-  const uint64_t until = now_ns() + kWaitMaxNs;
+  const uint64_t until = now_ns() + kLevelMaxNs;
   while (now_ns() < until) {
     if (const auto leader = level_leader()) return *leader;
     for (size_t i = 0; i < kServers; ++i) {

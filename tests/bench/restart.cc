@@ -16,8 +16,8 @@ namespace quorate::bench {
 namespace {
 
 constexpr int kRounds = 3;
-constexpr int kStopMs = 60'000;
-constexpr uint64_t kWaitMaxNs = 120'000'000'000U;
+constexpr int kFollowerStopMs = 60'000;
+constexpr uint64_t kRestartMaxNs = 120'000'000'000U;
 constexpr useconds_t kLookEveryUs = 1'000;
 constexpr Shape kManyOutstanding{64, 16};
 
@@ -64,7 +64,7 @@ bool reads(Port port, uint32_t key) {
 
 // No server writes a checkpoint.
 Status wait_for_rest(const QuorateCluster& cluster) {
-  const uint64_t until = now_ns() + kWaitMaxNs;
+  const uint64_t until = now_ns() + kRestartMaxNs;
   while (now_ns() < until) {
     bool rests = true;
     for (size_t i = 0; i < QuorateCluster::kServers; ++i) {
@@ -82,13 +82,13 @@ Status round(QuorateCluster& cluster, Restarts& found) {
   auto leader = cluster.wait_until_level();
   if (!leader.ok()) return leader.error();
   const size_t follower = (*leader + 1) % QuorateCluster::kServers;
-  if (!cluster.process(follower).stop(kStopMs)) return Error{ErrorCode::kIo, "a server did not end cleanly"};
+  if (!cluster.process(follower).stop(kFollowerStopMs)) return Error{ErrorCode::kIo, "a server did not end cleanly"};
   auto scanned = scan(cluster.folder() + "/" + std::to_string(follower + 1));
   if (!scanned.ok()) return scanned.error();
   const uint64_t from = now_ns();
   if (Status status = cluster.restart(follower); !status.ok()) return status;
   while (!reads(cluster.port(follower), found.nodes - 1)) {
-    if (now_ns() - from > kWaitMaxNs)
+    if (now_ns() - from > kRestartMaxNs)
       return Error{ErrorCode::kTimeout, "a server did not come back within two minutes"};
     ::usleep(kLookEveryUs);
   }

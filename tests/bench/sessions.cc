@@ -19,7 +19,7 @@ namespace {
 
 constexpr uint32_t kStep = 10'000;
 constexpr uint32_t kOpenedAhead = 200;  // opened without waiting for an answer
-constexpr uint64_t kWaitMaxNs = 60'000'000'000U;
+constexpr uint64_t kSessionsMaxNs = 60'000'000'000U;
 constexpr uint64_t kPingEveryNs = uint64_t{kIdleSessionTimeoutMs} * 1'000'000 / 3;
 constexpr uint32_t kWriters = 4;
 constexpr Duration kWriteTime = std::chrono::seconds(6);
@@ -84,7 +84,7 @@ class Herd {
     for (Member& member : members_) {
       if (Status status = ping(member); !status.ok()) return status;
     }
-    const uint64_t until = now_ns() + kWaitMaxNs;
+    const uint64_t until = now_ns() + kSessionsMaxNs;
     while (unanswered_ > 0 && now_ns() < until) {
       if (Status status = turn(100); !status.ok()) return status;
     }
@@ -177,7 +177,7 @@ Status measure_expiry(const QuorateCluster& cluster, Herd& herd, size_t leader, 
   Result<double> during = 0.0;
   std::thread writer([&] { during = p99_of_writes(cluster, leader); });
   uint64_t first_gone = 0, all_gone = 0;
-  const uint64_t until = now_ns() + kWaitMaxNs;
+  const uint64_t until = now_ns() + kSessionsMaxNs;
   while (all_gone == 0 && now_ns() < until) {
     auto view = ask_status(cluster.port(leader));
     if (!view.ok()) break;

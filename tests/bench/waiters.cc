@@ -13,7 +13,7 @@
 namespace quorate::bench {
 namespace {
 
-constexpr uint64_t kWaitMaxNs = 30'000'000'000U;
+constexpr uint64_t kGrantsMaxNs = 30'000'000'000U;
 constexpr uint32_t kPatientTimeoutMs = 30'000;  // of those who wait, who say nothing meanwhile
 constexpr uint32_t kKilledTimeoutMs = 1'000;    // of those who are killed: the shortest that a server grants
 constexpr uint64_t kSignsOfLifeNs = 300'000'000;
@@ -127,7 +127,7 @@ class Line {
   Status await_grant(size_t at) {
     ++found_.hand_overs;
     due_ = at;
-    const uint64_t until = now_ns() + kWaitMaxNs;
+    const uint64_t until = now_ns() + kGrantsMaxNs;
     while (contenders_[at].granted_ns == 0) {
       if (now_ns() > until) return Error{ErrorCode::kTimeout, "a lock was not handed over"};
       if (Status status = turn(); !status.ok()) return status;
@@ -136,7 +136,7 @@ class Line {
   }
 
   Status await_reply(Contender& contender) {
-    const uint64_t until = now_ns() + kWaitMaxNs;
+    const uint64_t until = now_ns() + kGrantsMaxNs;
     while (contender.replies == 0) {
       if (now_ns() > until) return Error{ErrorCode::kTimeout, "a request was not answered"};
       if (Status status = turn(); !status.ok()) return status;
