@@ -95,10 +95,10 @@ void draw_faults(Random& random, Plan& plan) {
   plan.gap_max = random.between(milliseconds(800), seconds(6));
 }
 
-// Of half of the seeds, one recipe, run by several programs.
+// Of two thirds of the seeds, one recipe, run by several programs.
 void draw_recipe(Random& random, Plan& plan) {
-  const uint32_t programs = 2 + static_cast<uint32_t>(random.below(3));
-  const uint64_t recipe = random.below(2 * kRecipeCount);
+  const uint32_t programs = 2 + static_cast<uint32_t>(random.below(4));
+  const uint64_t recipe = random.below(kRecipeCount + kRecipeCount / 2);
   if (recipe < kRecipeCount) plan.recipe_clients[recipe] = programs;
 }
 
