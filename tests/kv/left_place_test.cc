@@ -33,7 +33,7 @@ class LeftPlaces : public ::testing::Test {
   }
 
   Machine machine;
-  const Credentials nobody;
+  const Credentials nobody{};
   SessionId session = machine.open();
 };
 
