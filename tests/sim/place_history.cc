@@ -101,6 +101,10 @@ Verdict PlaceHistory::take(Queue& queue, const kv::Change& change, const kv::App
   place.until = applied.zxid;
   place.taken = !place.mode.gone && !asked(applied, place.session) && !ended(applied, place.session, false);
   const bool last = std::next(at) == queue.present.end();
+  // Sessions that expire by one entry do so one after the other: who comes to hold in its middle holds.
+  std::vector<kv::PlaceMode> before;
+  for (auto each = queue.present.begin(); each != at; ++each) before.push_back(queue.all[*each].mode);
+  const bool held = place.held_from.value() != 0 || may_hold(place.mode, before);
   queue.present.erase(at);
   if (place.mode.gone) {
     const int64_t kept_ms = cluster_ms - place.kept_since_ms;
@@ -109,8 +113,7 @@ Verdict PlaceHistory::take(Queue& queue, const kv::Change& change, const kv::App
            std::to_string(kept_ms);
   }
   if (place.held_from.value() == 0 && !last && ended(applied, place.session, true)) ++expired_between_;
-  const bool keep =
-      place.held_from.value() != 0 && place.mode.delay_ms > 0 && ended(applied, place.session, true);
+  const bool keep = held && place.mode.delay_ms > 0 && ended(applied, place.session, true);
   const bool kept = std::any_of(applied.changes.begin(), applied.changes.end(), [&](const auto& each) {
     return each.kind == kv::Change::Kind::kCreated && each.path == place.node && each.place.gone;
   });

@@ -145,6 +145,29 @@ TEST_F(PlaceTest, WhatIsKeptThoughNobodyAskedIsFound) {
               "nobody asked");
 }
 
+TEST_F(PlaceTest, SessionsThatExpireByOneEntryDoSoOneAfterTheOther) {
+  join(4, 1);
+  join(5, 2, delayed());
+  kv::PlaceMode gone = delayed();
+  gone.gone = true;
+  const std::vector<kv::Change> second = {change(Kind::kDeleted, 2, 5, delayed()),
+                                          change(Kind::kCreated, 2, 6, gone)};
+  std::vector<kv::Change> both = {change(Kind::kDeleted, 1, 4)};
+  both.insert(both.end(), second.begin(), second.end());
+  applied.sessions_ended = {{SessionId(1), true}, {SessionId(2), true}};
+  EXPECT_FALSE(apply(6, both)) << "the second came to hold when the first was gone";
+}
+
+TEST_F(PlaceTest, AWaitersPlaceThatIsKeptIsFound) {
+  join(4, 1);
+  join(5, 2, delayed());
+  kv::PlaceMode gone = delayed();
+  gone.gone = true;
+  applied.sessions_ended = {{SessionId(2), true}};
+  expect_says(apply(6, {change(Kind::kDeleted, 2, 5, delayed()), change(Kind::kCreated, 2, 6, gone)}),
+              "nobody asked");
+}
+
 TEST_F(PlaceTest, WhoTookAPlaceAwayIsKnown) {
   join(4, 1);
   join(5, 2);
