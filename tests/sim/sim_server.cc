@@ -95,7 +95,7 @@ void SimServer::end_process() {
   inbox_.clear();
   paused_until_ = context_.now();
   pause_armed_.reset();
-  stale_now_.reset();
+  interrupted_.reset();
   held_.reset();
   drain_scheduled_ = false;
   tick_at_.reset();
@@ -219,17 +219,20 @@ void SimServer::drain() {
     schedule_drain();
     return;
   }
-  const Now now = stale_now_ ? *stale_now_ : clock_.sample(context_.now());
-  stale_now_.reset();
+  if (interrupted_) {
+    for (server::Input& input : interrupted_->inputs) step(interrupted_->now, std::move(input));
+    interrupted_.reset();
+  }
+  const Now now = clock_.sample(context_.now());
+  std::deque<server::Input> inputs;
+  inputs.swap(inbox_);
   if (pause_armed_ && pause_armed_->second == PauseAt::kAfterClock) {
     const Duration length = pause_armed_->first;
     pause_armed_.reset();
-    stale_now_ = now;
+    interrupted_ = Interrupted{now, std::move(inputs)};
     pause(length, PauseAt::kNow);
     return;
   }
-  std::deque<server::Input> inputs;
-  inputs.swap(inbox_);
   for (server::Input& input : inputs) step(now, std::move(input));
   // Last: a session is expired only when all that arrived was seen.
   if (replica_->deadline() <= now.instant) step(now, server::Tick{});

@@ -149,7 +149,13 @@ class SimServer {
   std::deque<server::Input> inbox_;
   SimTime paused_until_{0};
   std::optional<std::pair<Duration, PauseAt>> pause_armed_;
-  std::optional<Now> stale_now_;
+  // Inputs that were there when the clock was looked at; then came a pause. The clock is never older than an
+  // input: the driver looks at it when it has read one.
+  struct Interrupted {
+    Now now;
+    std::deque<server::Input> inputs;
+  };
+  std::optional<Interrupted> interrupted_;
   std::optional<server::Output> held_;  // taken before a pause, to be sent after it
   bool drain_scheduled_ = false;
   std::optional<SimTime> tick_at_;
