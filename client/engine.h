@@ -168,7 +168,7 @@ class Engine {
     Instant deadline = kNever;
     uint64_t acquire = 0;     // what acquire() answered; several of a group have it
     uint64_t write = 0;       // the id of the request
-    uint64_t asked_link = 0;  // the link it was first asked on, or an earlier one
+    uint64_t asked_link = 0;  // the link it, or its last change, was first asked on, or an earlier one
     OnAcquired on_acquired;   // empty: the caller has gone, leave the queue when we have joined it
     std::function<void()> on_lost;
     bool changing = false;  // an upgrade or downgrade is on its way

@@ -72,15 +72,19 @@ void Engine::on_joined(Instant now, uint64_t lock, const Result<api::Reply>& rep
     return on_joined_many(now, joining, reply->outcome());
   }
   entry.node = reply->outcome().path();
+  // An outcome of an earlier connection is as old as that: a grant, or the loss, may have been told since.
   if (!entry.on_acquired) return leave_queue(now, it, nullptr);
-  if (reply->outcome().held()) return grant(it, Token(reply->outcome().token()));
+  if (reply->outcome().held()) {
+    grant(it, Token(reply->outcome().token()));
+    if (entry.asked_link != link_number_) ask_place(now, lock);
+    return;
+  }
   if (entry.wait && *entry.wait == Duration(0)) {
     answer_acquire(entry, Error{ErrorCode::kTimeout, "the lock " + entry.path + " is held by somebody else"});
     return leave_queue(now, it, nullptr);
   }
   entry.state = LockState::kWaiting;
   entry.deadline = entry.wait ? entry.started + *entry.wait : kNever;
-  // An outcome of an earlier connection is as old as that; the grant may have come in between.
   if (entry.asked_link != link_number_) ask_place(now, lock);
 }
 
@@ -112,11 +116,8 @@ void Engine::on_joined_many(Instant now, const LockEntry& joining, const api::Ou
     entry.group = joining.group;
     entry.index = i;
     entry.on_lost = [told = joining.group->on_lost, i] { told(i); };
-    if (result.held()) {
-      held.push_back(lock);
-    } else if (joining.asked_link != link_number_) {
-      ask_place(now, lock);
-    }
+    if (result.held()) held.push_back(lock);
+    if (joining.asked_link != link_number_) ask_place(now, lock);
   }
   for (const uint64_t lock : held) grant(locks_.find(lock), Token(outcome.token()));
 }
@@ -132,6 +133,7 @@ void Engine::change(Instant now, uint64_t lock, api::Write operation, OnAcquired
     return;
   }
   it->second.changing = true;
+  it->second.asked_link = link_number_;
   writes_.add(ids_, std::move(operation), kNever, options_.request_timeout,
               [this, lock, on_done, on_lost](Instant at, const Result<api::Reply>& reply) {
                 on_changed(at, lock, reply, on_done, on_lost);
@@ -165,6 +167,8 @@ void Engine::on_changed(Instant now, uint64_t lock, const Result<api::Reply>& re
   entry.token = Token(reply->outcome().token());
   entry.on_lost = std::move(on_lost);
   answer(GrantedLock{lock, entry.path, entry.node, entry.token, session_});
+  // As old as the connection that it was asked over.
+  if (entry.asked_link != link_number_) ask_place(now, lock);
 }
 
 void Engine::ask_places(Instant now) {

@@ -146,7 +146,7 @@ class Client {
 
   // An exclusive lock. Makes the path where it is missing. Errors: kTimeout when it was not obtained in time
   // (it is then not in the queue any more, or leaves it as soon as a server is reached), kBadQueue,
-  // kSessionExpired.
+  // kSessionExpired; kNoNode when somebody took the place away before it was told to hold.
   Result<Lock> acquire(std::string_view path, AcquireOptions options = {});
   // Shared with all others that ask for it so; in the order of arrival, so that a later one does not overtake
   // an exclusive one that waits. Clients of ZooKeeper's recipes take it for exclusive. Errors: as above.

@@ -94,6 +94,11 @@ TEST_F(Change, AnUpgradeWhoseAnswerWasLostGoesOnOverTheNextConnection) {
   answer_upgrade(again);
   ASSERT_TRUE(changed && changed->ok());
   EXPECT_EQ((*changed)->node, "/l/lock-2");
+  // As it was when it was done; since then it may have been taken away.
+  const Frame place = h.expect(Frame::kLockPlace);
+  EXPECT_EQ(place.lock_place().node(), "/l/lock-2");
+  h.answer(place, ErrorCode::kNoNode);
+  EXPECT_TRUE(changed_lost);
 }
 
 TEST_F(Change, WhatIsReleasedMeanwhileIsReleasedUnderItsNewName) {
@@ -199,6 +204,19 @@ TEST_F(Several, AreHeldOnceTheLastIs) {
   EXPECT_EQ((**got)[1].node, "/b/lock-1");
   EXPECT_EQ((**got)[1].token, Token(5));
   h.receive(lost("/b/lock-1"));
+  EXPECT_EQ(lost_ones, std::vector<size_t>{1});
+}
+
+TEST_F(Several, WhatWasHeldOnAnEarlierConnectionIsAskedFor) {
+  ask(std::nullopt);
+  h.reset();
+  h.advance(kBackOffMin);
+  h.attach();
+  asked = h.expect(Frame::kWrite);
+  answer(true, true);
+  ASSERT_TRUE(got && got->ok());
+  EXPECT_EQ(h.expect(Frame::kLockPlace).lock_place().node(), "/a/lock-1");
+  h.answer(h.expect(Frame::kLockPlace), ErrorCode::kNoNode);
   EXPECT_EQ(lost_ones, std::vector<size_t>{1});
 }
 

@@ -117,6 +117,21 @@ TEST(EngineLocks, AStoredOutcomeIsNotTakenForTheStateOfNow) {
   ASSERT_TRUE(lock->result && lock->result->ok());
 }
 
+TEST(EngineLocks, AStoredOutcomeThatSaysHeldIsNotTakenForTheStateOfNowEither) {
+  EngineHarness h;
+  const auto lock = h.acquire("/l");
+  h.open_session();
+  h.expect(Frame::kWrite);
+  h.reset();
+  h.advance(kBackOffMin);
+  h.attach();
+  // Held before the connection broke, taken away since: whoever was told of that is not here any more.
+  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-2", true, 6);
+  ASSERT_TRUE(lock->result && lock->result->ok());
+  h.answer(h.expect(Frame::kLockPlace), ErrorCode::kNoNode);
+  EXPECT_TRUE(lock->lost);
+}
+
 TEST(EngineLocks, NotWaitingLeavesTheQueue) {
   EngineHarness h;
   const auto lock = h.acquire("/l", Duration(0));

@@ -172,6 +172,7 @@ class LibraryClient::MachineLoop final : public client::Loop {
 
   void connect(size_t endpoint) {
     drop();
+    ++machine_.links_;
     ++machine_.context_.statistics.reconnects;
     const ServerId server = machine_.endpoints_.at(endpoint);
     connection_ = machine_.connections_.connect(machine_.node(), server);

@@ -59,6 +59,8 @@ class LibraryClient : public ClientMachine {
   uint32_t timeout_ms() const { return timeout_ms_; }
   // Of this machine, since the run began: no two programs on it have the same.
   uint64_t life() const { return life_; }
+  // Connections that it tried.
+  uint64_t links() const { return links_; }
 
  private:
   class MachineHost;
@@ -78,7 +80,7 @@ class LibraryClient : public ClientMachine {
   std::vector<std::shared_ptr<Fiber>> fibers_;  // those that have not ended
   std::vector<Waiter*> waiters_;
   MachineLoop* loop_ = nullptr;  // of the client that runs, if one does
-  uint64_t life_ = 0;
+  uint64_t life_ = 0, links_ = 0;
   bool killed_ = false, ended_ = true;
 };
 

@@ -9,14 +9,13 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr Duration kTryAgain = milliseconds(50);
-constexpr uint32_t kPermits = 2;
-constexpr const char* kWrittenInside = "/inside";
-
-std::string shared_lock() { return std::string(kLockPrefix) + "-shared"; }
-std::string semaphore() { return std::string(kLockPrefix) + "-permits"; }
-std::string one_of_several(uint64_t i) { return std::string(kLockPrefix) + "-several" + std::to_string(i); }
-
 }  // namespace
+
+std::string shared_lock_path() { return std::string(kLockPrefix) + "-shared"; }
+std::string semaphore_path() { return std::string(kLockPrefix) + "-permits"; }
+std::string one_of_several_path(uint64_t i) {
+  return std::string(kLockPrefix) + "-several" + std::to_string(i);
+}
 
 LockKindsClient::Place* LockKindsClient::place_of(const std::string& node) {
   const auto at =
@@ -47,15 +46,16 @@ void LockKindsClient::draw_places() {
   };
   const uint64_t dice = random_.below(100);
   if (dice < 45) {
-    places_.push_back({shared_lock(), "", mode(0.6)});
+    places_.push_back({shared_lock_path(), "", mode(0.6)});
   } else if (dice < 70) {
     kv::PlaceMode permit = mode(0);
     permit.mode = kv::Mode::kPermit;
     permit.permits = kPermits;
-    places_.push_back({semaphore(), "", permit});
+    places_.push_back({semaphore_path(), "", permit});
   } else {
-    const uint64_t first = random_.below(3), count = 2 + random_.below(2);
-    for (uint64_t i = 0; i < count; ++i) places_.push_back({one_of_several((first + i) % 3), "", mode(0.4)});
+    const uint64_t first = random_.below(kSeveral), count = 2 + random_.below(kSeveral - 1);
+    for (uint64_t i = 0; i < count; ++i)
+      places_.push_back({one_of_several_path((first + i) % kSeveral), "", mode(0.4)});
     patient_ = random_.chance(0.75);
   }
 }
@@ -257,7 +257,7 @@ void LockKindsClient::write_outside(uint64_t round, uint32_t left) {
 void LockKindsClient::write_inside(uint64_t round, uint32_t left) {
   const std::string lock = places_[random_.below(places_.size())].lock;
   kv::CreateOp create;
-  create.path = std::string(kWrittenInside) + "/n-";
+  create.path = kWrittenInside;
   create.ttl_ms = 500;
   create.sequential = create.parents = true;
   write(kv::MultiOp{{kv::CheckHeldOp{lock, token_}, create}},
@@ -370,7 +370,7 @@ void LockKindsClient::release(uint64_t round) {
 void LockKindsClient::take_from_somebody() {
   state_ = State::kAsking;
   ++round_;
-  const std::string lock = random_.chance(0.5) ? shared_lock() : semaphore();
+  const std::string lock = random_.chance(0.5) ? shared_lock_path() : semaphore_path();
   read(server::LockShowRequest{lock}, [this, lock, round = round_](const server::ClientReply& reply) {
     const auto* view = std::get_if<lock::LockView>(&reply.body);
     if (view != nullptr) require(histories_.places.told_queue(*view));

@@ -18,6 +18,15 @@
 
 namespace quorate::sim {
 
+// Where locks of all kinds are.
+std::string shared_lock_path();
+std::string semaphore_path();
+inline constexpr uint32_t kPermits = 2;
+std::string one_of_several_path(uint64_t i);
+inline constexpr uint64_t kSeveral = 3;
+// What is written to the tree while a lock is held.
+inline constexpr const char* kWrittenInside = "/inside/n-";
+
 class LockKindsClient final : public PeriodicClient {
  public:
   using PeriodicClient::PeriodicClient;

@@ -179,6 +179,15 @@ Verdict PlaceHistory::told_taken(const std::string& node, Zxid zxid) const {
   return place->taken ? Verdict() : what + ", and its own session did so";
 }
 
+Verdict PlaceHistory::told_taken_since(SessionId session, Zxid from) const {
+  for (const auto& [lock, queue] : queues_) {
+    for (const Place& place : queue.all) {
+      if (place.session == session && place.from > from && place.taken) return std::nullopt;
+    }
+  }
+  return "was told that its place was taken away since zxid " + n(from) + ", and none was";
+}
+
 Verdict PlaceHistory::told_held(const std::string& lock, Token token, bool held, Zxid zxid) const {
   bool truly = false;
   if (const auto queue = queues_.find(lock); queue != queues_.end()) {
@@ -188,6 +197,32 @@ Verdict PlaceHistory::told_held(const std::string& lock, Token token, bool held,
   if (truly == held) return std::nullopt;
   return lock + " is said to be " + (held ? "held" : "not held") + " with token " + n(token) + " at zxid " +
          n(zxid) + ", and that is not so";
+}
+
+Verdict PlaceHistory::told_held_since(const std::string& lock, Token token, bool held, Zxid from) const {
+  bool ever = false, always = false;
+  if (const auto queue = queues_.find(lock); queue != queues_.end()) {
+    for (const Place& place : queue->second.all) {
+      if (place.mode.gone || place.token != token || place.held_from.value() == 0) continue;
+      const bool left = place.until.value() != 0;
+      ever = ever || !left || place.until > from;
+      always = always || (!left && place.held_from <= from);
+    }
+  }
+  if (held ? ever : !always) return std::nullopt;
+  return lock + " is said to be " + (held ? "held" : "not held") + " with token " + n(token) +
+         " at some zxid from " + n(from) + " on, and at none it was";
+}
+
+Verdict PlaceHistory::told_too_late(const std::string& lock, SessionId session, Zxid from, Zxid able) const {
+  const auto queue = queues_.find(lock);
+  if (queue == queues_.end()) return std::nullopt;
+  for (const Place& place : queue->second.all) {
+    if (place.session == session && !place.mode.gone && place.from > from && place.holds(able))
+      return "gave up waiting for " + lock + ", and " + place.node + " has held it since zxid " +
+             n(place.held_from);
+  }
+  return std::nullopt;
 }
 
 Verdict PlaceHistory::told_contended(const std::string& node, Zxid zxid) const {

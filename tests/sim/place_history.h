@@ -37,8 +37,14 @@ class PlaceHistory {
   Verdict told_gone(const std::string& node, Zxid zxid) const;
   // Somebody else took the place away by that entry.
   Verdict told_taken(const std::string& node, Zxid zxid) const;
+  // ... a place of this session, which it took behind `from`.
+  Verdict told_taken_since(SessionId session, Zxid from) const;
   // The lock is, or is not, held with that token behind that entry.
   Verdict told_held(const std::string& lock, Token token, bool held, Zxid zxid) const;
+  // The same behind some entry from this one on.
+  Verdict told_held_since(const std::string& lock, Token token, bool held, Zxid from) const;
+  // A session gave up waiting in this queue, which it joined behind `from`: by `able` it did not hold yet.
+  Verdict told_too_late(const std::string& lock, SessionId session, Zxid from, Zxid able) const;
   // Others hold or wait beside this place, so that it could not be upgraded.
   Verdict told_contended(const std::string& node, Zxid zxid) const;
   // Who holds and who waits.

@@ -110,6 +110,32 @@ TEST_F(PlaceTest, AnUpgradeBesideNobodyMustNotBeRefused) {
   EXPECT_FALSE(places.told_contended("/l/1", Zxid(5)));
 }
 
+// A client library says no zxid: its answer must have been true at some time since it was asked.
+TEST_F(PlaceTest, WhatWasHeldSinceIsKnown) {
+  join(4, 1);
+  join(5, 2);
+  leave(7, 1, 4);
+  EXPECT_FALSE(places.told_held_since("/l", Token(4), true, Zxid(6)));
+  EXPECT_FALSE(places.told_held_since("/l", Token(4), false, Zxid(6)));
+  EXPECT_FALSE(places.told_held_since("/l", Token(4), false, Zxid(3)));
+  EXPECT_FALSE(places.told_held_since("/l", Token(5), false, Zxid(5)));
+  EXPECT_FALSE(places.told_held_since("/l", Token(5), true, Zxid(5)));
+  EXPECT_FALSE(places.told_held_since("/l", Token(9), false, Zxid(5)));
+  expect_says(places.told_held_since("/l", Token(4), true, Zxid(7)), "at none it was");
+  expect_says(places.told_held_since("/l", Token(5), false, Zxid(7)), "at none it was");
+  expect_says(places.told_held_since("/l", Token(9), true, Zxid(4)), "at none it was");
+}
+
+TEST_F(PlaceTest, WhoGivesUpAlthoughItHoldsIsFound) {
+  join(4, 1);
+  join(5, 2);
+  EXPECT_FALSE(places.told_too_late("/l", SessionId(2), Zxid(4), Zxid(5)));
+  leave(7, 1, 4);
+  EXPECT_FALSE(places.told_too_late("/l", SessionId(2), Zxid(4), Zxid(6)));
+  EXPECT_FALSE(places.told_too_late("/l", SessionId(2), Zxid(5), Zxid(7)));
+  expect_says(places.told_too_late("/l", SessionId(2), Zxid(4), Zxid(7)), "has held it since zxid 7");
+}
+
 TEST_F(PlaceTest, ADeadWaiterThatStaysIsFound) {
   join(4, 1);
   join(5, 2);
@@ -177,6 +203,9 @@ TEST_F(PlaceTest, WhoTookAPlaceAwayIsKnown) {
   EXPECT_TRUE(places.was_taken("/l/1"));
   EXPECT_FALSE(places.was_taken("/l/2"));
   EXPECT_FALSE(places.told_taken("/l/1", Zxid(6)));
+  EXPECT_FALSE(places.told_taken_since(SessionId(1), Zxid(3)));
+  expect_says(places.told_taken_since(SessionId(1), Zxid(4)), "and none was");
+  expect_says(places.told_taken_since(SessionId(2), Zxid(3)), "and none was");
   expect_says(places.told_taken("/l/2", Zxid(7)), "its own session");
   expect_says(places.told_taken("/l/1", Zxid(7)), "that did not");
 }

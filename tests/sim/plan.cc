@@ -106,7 +106,7 @@ void draw_recipe(Random& random, Plan& plan) {
 
 std::string_view recipe_name(Recipe recipe) {
   constexpr std::string_view kNames[] = {"counter",  "barrier", "double barrier", "queue",
-                                         "election", "group",   "registry"};
+                                         "election", "group",   "registry",       "locks"};
   static_assert(std::size(kNames) == kRecipeCount);
   return kNames[static_cast<size_t>(recipe)];
 }

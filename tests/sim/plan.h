@@ -56,6 +56,7 @@ enum class Recipe : uint8_t {
   kElection,
   kGroup,
   kRegistry,
+  kLocks,
   kCount
 };
 inline constexpr size_t kRecipeCount = static_cast<size_t>(Recipe::kCount);

@@ -13,56 +13,14 @@
 #include "client/quorate/group.h"
 #include "client/quorate/queue.h"
 #include "client/quorate/service.h"
-#include "tests/sim/library_client.h"
-#include "tests/sim/workloads.h"
+#include "tests/sim/library_locks_client.h"
+#include "tests/sim/recipe_client.h"
 
 namespace quorate::sim {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-constexpr milliseconds kLongPatience(10'000);
-constexpr Duration kSeenIn = seconds(6);
-
-class RecipeClient : public LibraryClient {
- public:
-  RecipeClient(Context& context, Connections& connections, uint32_t number, uint32_t servers,
-               Histories& histories)
-      : LibraryClient(context, connections, number, servers),
-        all_(histories),
-        histories_(histories.recipes),
-        past_(histories_.past) {}
-
- protected:
-  void live(client::Client& client) override {
-    while (goes_on(client)) {
-      think();
-      act(client);
-    }
-  }
-  // Once, of a program that does one thing after the other.
-  virtual void act(client::Client&) {}
-  // How long it waits for others: when all is healed, longer than anything takes.
-  milliseconds patience() {
-    return context_.healed ? kLongPatience : milliseconds(random_.between(int64_t{100}, int64_t{8'000}));
-  }
-  // What was so ever since had time enough to be seen. None: it was broken meanwhile, or not waited for long.
-  std::optional<Zxid> able_since(Duration asked) const {
-    const Duration since = context_.now() - kSeenIn;
-    if (!context_.healed || since < std::max(asked, context_.healed_at)) return std::nullopt;
-    return past_.by(since);
-  }
-  // A number that no other operation of this run has.
-  int64_t unique() { return static_cast<int64_t>(number()) * 1'000'000 + ++last_unique_; }
-
-  Histories& all_;
-  RecipeHistories& histories_;
-  const TreePast& past_;
-
- private:
-  int64_t last_unique_ = 0;
-};
 
 // ---- counter
 
@@ -539,6 +497,8 @@ std::unique_ptr<ClientMachine> make_recipe_client(Recipe recipe, Context& contex
       return make(static_cast<GroupClient*>(nullptr));
     case Recipe::kRegistry:
       return make(static_cast<RegistryClient*>(nullptr));
+    case Recipe::kLocks:
+      return make(static_cast<LibraryLocksClient*>(nullptr));
     case Recipe::kCount:
       break;
   }

@@ -119,6 +119,9 @@ TEST(World, EveryRecipeOfTheLibraryIsRunInTrouble) {
   EXPECT_GT(all.views_checked, 0u);
   EXPECT_GT(all.copies_checked, 0u);
   EXPECT_GT(all.caches_checked, 0u);
+  EXPECT_GT(all.guards, 0u);
+  EXPECT_GT(all.guards_handed_on, 0u);
+  EXPECT_GT(all.guards_lost, 0u);
 }
 
 // A holder that slept through the end of its lease writes with a token that was overtaken: rare, and the
