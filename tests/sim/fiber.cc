@@ -7,7 +7,15 @@
 #include "base/check.h"
 #include "tests/sim/context.h"
 
+// g++ and clang say it each in its own way.
 #if defined(__SANITIZE_ADDRESS__)
+#define QUORATE_ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define QUORATE_ADDRESS_SANITIZER
+#endif
+#endif
+#ifdef QUORATE_ADDRESS_SANITIZER
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -22,14 +30,14 @@ Fiber* g_current = nullptr;
 
 void start_switch([[maybe_unused]] void** fake, [[maybe_unused]] const void* stack,
                   [[maybe_unused]] size_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef QUORATE_ADDRESS_SANITIZER
   __sanitizer_start_switch_fiber(fake, stack, bytes);
 #endif
 }
 
 void finish_switch([[maybe_unused]] void* fake, [[maybe_unused]] const void** stack,
                    [[maybe_unused]] size_t* bytes) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef QUORATE_ADDRESS_SANITIZER
   __sanitizer_finish_switch_fiber(fake, stack, bytes);
 #endif
 }
