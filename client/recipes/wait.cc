@@ -5,6 +5,8 @@ namespace quorate::client {
 Result<Bell> Bell::hang(Client& client, const std::string& root) {
   auto state = std::make_shared<State>();
   Result<ChangeFeed> feed = client.watch_changes(root, {}, [state](const Result<Changes>& changes) {
+    // That nothing has changed up to some zxid is told as well, about once a second.
+    if (changes.ok() && changes->events.empty()) return;
     const std::lock_guard lock(state->mutex);
     state->broken = state->broken || !changes.ok();
     state->ringing = true;
