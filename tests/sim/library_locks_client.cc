@@ -305,13 +305,6 @@ void LibraryLocksClient::write_inside(client::Client& client, const client::Held
   told_held(client, guard, !refused, from);
 }
 
-void LibraryLocksClient::write_outside(const std::string& lock, Token token) {
-  sleep(random_.between(milliseconds(0), milliseconds(20)));
-  const bool accepted = all_.resources[lock].write(token);
-  if (!accepted) ++context_.statistics.stale_tokens_refused;
-  check(all_.locks.resource_written(lock, number(), token, accepted));
-}
-
 // ---- others' locks
 
 void LibraryLocksClient::take_from_somebody(client::Client& client) {

@@ -67,7 +67,6 @@ class LibraryLocksClient final : public RecipeClient {
   void write_inside(client::Client& client, const client::HeldLock& guard);
   void must_be_lost(client::Client& client, const client::HeldLock& guard);
   void told_held(client::Client& client, const client::HeldLock& guard, bool held, Zxid from);
-  void write_outside(const std::string& lock, Token token);
   void look_at_heard();
 
   std::vector<std::shared_ptr<Heard>> heard_;  // of the guards since it last looked

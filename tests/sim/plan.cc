@@ -105,8 +105,8 @@ void draw_recipe(Random& random, Plan& plan) {
 }  // namespace
 
 std::string_view recipe_name(Recipe recipe) {
-  constexpr std::string_view kNames[] = {"counter",  "barrier", "double barrier", "queue",
-                                         "election", "group",   "registry",       "locks"};
+  constexpr std::string_view kNames[] = {"counter", "barrier",  "double barrier", "queue",  "election",
+                                         "group",   "registry", "locks",          "watches"};
   static_assert(std::size(kNames) == kRecipeCount);
   return kNames[static_cast<size_t>(recipe)];
 }

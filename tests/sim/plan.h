@@ -57,6 +57,7 @@ enum class Recipe : uint8_t {
   kGroup,
   kRegistry,
   kLocks,
+  kWatches,
   kCount
 };
 inline constexpr size_t kRecipeCount = static_cast<size_t>(Recipe::kCount);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 
 #include "tests/sim/library_client.h"
 #include "tests/sim/workloads.h"
@@ -42,6 +43,14 @@ class RecipeClient : public LibraryClient {
     const Duration since = context_.now() - kSeenIn;
     if (!context_.healed || since < std::max(asked, context_.healed_at)) return std::nullopt;
     return past_.by(since);
+  }
+  // To what the lock protects. As programs do, it comes a little later than the look whether the lock is
+  // held.
+  void write_outside(const std::string& lock, Token token) {
+    sleep(random_.between(std::chrono::milliseconds(0), std::chrono::milliseconds(20)));
+    const bool accepted = all_.resources[lock].write(token);
+    if (!accepted) ++context_.statistics.stale_tokens_refused;
+    check(all_.locks.resource_written(lock, number(), token, accepted));
   }
   // A number that no other operation of this run has.
   int64_t unique() { return static_cast<int64_t>(number()) * 1'000'000 + ++last_unique_; }

@@ -14,6 +14,7 @@
 #include "client/quorate/queue.h"
 #include "client/quorate/service.h"
 #include "tests/sim/library_locks_client.h"
+#include "tests/sim/library_watches_client.h"
 #include "tests/sim/recipe_client.h"
 
 namespace quorate::sim {
@@ -294,18 +295,11 @@ class ElectionClient final : public RecipeClient {
       // As programs do: first one looks whether it leads, then one works.
       if (leading.lost()) return;
       if (random_.chance(0.5)) {
-        write(leading.token());
+        write_outside(kElectionPath, leading.token());
       } else {
         proclaim(leading);
       }
     }
-  }
-
-  void write(Token token) {
-    sleep(random_.between(milliseconds(0), milliseconds(20)));
-    const bool accepted = all_.resources[kElectionPath].write(token);
-    if (!accepted) ++context_.statistics.stale_tokens_refused;
-    check(all_.locks.resource_written(kElectionPath, number(), token, accepted));
   }
 
   void proclaim(client::Leadership& leading) {
@@ -499,6 +493,8 @@ std::unique_ptr<ClientMachine> make_recipe_client(Recipe recipe, Context& contex
       return make(static_cast<RegistryClient*>(nullptr));
     case Recipe::kLocks:
       return make(static_cast<LibraryLocksClient*>(nullptr));
+    case Recipe::kWatches:
+      return make(static_cast<LibraryWatchesClient*>(nullptr));
     case Recipe::kCount:
       break;
   }

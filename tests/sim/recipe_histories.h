@@ -14,6 +14,7 @@
 #include "tests/sim/queue_history.h"
 #include "tests/sim/tree_past.h"
 #include "tests/sim/view_history.h"
+#include "tests/sim/watched_history.h"
 
 namespace quorate::sim {
 
@@ -29,6 +30,7 @@ inline constexpr const char* kElectionPath = "/r/lead";
 inline constexpr const char* kGroupPath = "/r/group";
 inline constexpr const char* kServicesPath = "/r/services";
 inline constexpr const char* kService = "search";
+inline constexpr const char* kWatchedPath = "/r/watched";
 inline constexpr const char* kServicePath = "/r/services/search";
 
 struct RecipeHistories {
@@ -48,6 +50,7 @@ struct RecipeHistories {
   ViewHistory group{past, kGroupPath};
   CopyHistory copy{past, kGroupPath};
   ViewHistory services{past, kServicePath};
+  WatchedHistory watched{past};
 };
 
 }  // namespace quorate::sim

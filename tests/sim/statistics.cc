@@ -109,13 +109,13 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       "entered, %llu left, %llu left by dying; messages: %llu pushed, %llu taken, %llu of these from others, "
       "%llu acknowledged, %llu put aside; %llu leaders, %llu deposed; %llu members joined; shown: %llu "
       "views, %llu copies of subtrees, %llu caches of services; guards of locks: %llu, %llu handed on, %llu "
-      "lost\n",
+      "lost; %llu watches fired\n",
       u(s.programs_started), u(s.programs_killed), u(s.library_sessions_lost), u(s.counter_changes),
       u(s.barriers_passed), u(s.double_barriers_entered), u(s.double_barriers_left),
       u(s.double_barriers_died_in), u(s.messages_pushed), u(s.messages_taken),
       u(s.messages_taken_from_others), u(s.messages_acknowledged), u(s.messages_put_aside), u(s.leaders),
       u(s.leaders_deposed), u(s.members_joined), u(s.views_checked), u(s.copies_checked), u(s.caches_checked),
-      u(s.guards), u(s.guards_handed_on), u(s.guards_lost));
+      u(s.guards), u(s.guards_handed_on), u(s.guards_lost), u(s.library_watches_fired));
   lines += text;
   lines += disk_lines(s);
   if (s.graphs_with_leader + s.graphs_without_leader > 0) {

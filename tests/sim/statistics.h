@@ -40,7 +40,7 @@ struct Statistics {
            double_barriers_died_in = 0, messages_pushed = 0, messages_taken = 0, messages_acknowledged = 0,
            messages_taken_from_others = 0, messages_put_aside = 0, leaders = 0, leaders_deposed = 0,
            members_joined = 0, views_checked = 0, copies_checked = 0, caches_checked = 0, guards = 0,
-           guards_handed_on = 0, guards_lost = 0;
+           guards_handed_on = 0, guards_lost = 0, library_watches_fired = 0;
   SimStepCounts disk_steps{}, disk_crashes{}, disk_failures{};
 
   void add(const Statistics& other);

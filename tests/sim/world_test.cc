@@ -122,6 +122,7 @@ TEST(World, EveryRecipeOfTheLibraryIsRunInTrouble) {
   EXPECT_GT(all.guards, 0u);
   EXPECT_GT(all.guards_handed_on, 0u);
   EXPECT_GT(all.guards_lost, 0u);
+  EXPECT_GT(all.library_watches_fired, 0u);
 }
 
 // A holder that slept through the end of its lease writes with a token that was overtaken: rare, and the
