@@ -146,6 +146,12 @@ class EngineHarness {
     out.mutable_reply()->mutable_outcome()->set_timeout_ms(timeout_ms);
     receive(out);
   }
+  // The connection is lost, and there is another one.
+  void reconnect() {
+    reset();
+    advance(kBackOffMin);
+    attach();
+  }
   // Connects again and attaches to the session.
   void attach() {
     accept();

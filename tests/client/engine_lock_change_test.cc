@@ -84,9 +84,7 @@ TEST_F(Change, AnUpgradeOfAPlaceThatWasTakenAwayFindsItLost) {
 
 TEST_F(Change, AnUpgradeWhoseAnswerWasLostGoesOnOverTheNextConnection) {
   upgrade();
-  h.reset();
-  h.advance(kBackOffMin);
-  h.attach();
+  h.reconnect();
   const Frame again = h.expect(Frame::kWrite);
   // The place of before is gone because the upgrade was done.
   h.answer(h.expect(Frame::kLockPlace), ErrorCode::kNoNode);
@@ -209,9 +207,7 @@ TEST_F(Several, AreHeldOnceTheLastIs) {
 
 TEST_F(Several, WhatWasHeldOnAnEarlierConnectionIsAskedFor) {
   ask(std::nullopt);
-  h.reset();
-  h.advance(kBackOffMin);
-  h.attach();
+  h.reconnect();
   asked = h.expect(Frame::kWrite);
   answer(true, true);
   ASSERT_TRUE(got && got->ok());

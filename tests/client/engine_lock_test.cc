@@ -94,9 +94,7 @@ TEST(EngineLocks, AGrantThatCameWhileAwayIsFound) {
   const auto lock = h.acquire("/l");
   h.open_session();
   h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-2", false, 6);
-  h.reset();
-  h.advance(kBackOffMin);
-  h.attach();
+  h.reconnect();
   const Frame ask = h.expect(Frame::kLockPlace);
   EXPECT_EQ(ask.lock_place().node(), "/l/lock-2");
   h.receive(place(ask, true, 6));
@@ -108,9 +106,7 @@ TEST(EngineLocks, AStoredOutcomeIsNotTakenForTheStateOfNow) {
   const auto lock = h.acquire("/l");
   h.open_session();
   h.expect(Frame::kWrite);
-  h.reset();
-  h.advance(kBackOffMin);
-  h.attach();
+  h.reconnect();
   // Joined before the connection broke, granted since: the outcome is the one of then.
   h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-2", false, 6);
   h.receive(place(h.expect(Frame::kLockPlace), true, 6));
@@ -122,9 +118,7 @@ TEST(EngineLocks, AStoredOutcomeThatSaysHeldIsNotTakenForTheStateOfNowEither) {
   const auto lock = h.acquire("/l");
   h.open_session();
   h.expect(Frame::kWrite);
-  h.reset();
-  h.advance(kBackOffMin);
-  h.attach();
+  h.reconnect();
   // Held before the connection broke, taken away since: whoever was told of that is not here any more.
   h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-2", true, 6);
   ASSERT_TRUE(lock->result && lock->result->ok());

@@ -117,9 +117,7 @@ TEST(EngineWrites, AnUnansweredWriteIsOutcomeUnknownAndStillBroughtToItsEnd) {
   EXPECT_EQ(a->calls, 0);
   h.advance(milliseconds(1));
   EXPECT_EQ(a->code(), ErrorCode::kOutcomeUnknown);
-  h.reset();
-  h.advance(kBackOffMin);
-  h.attach();
+  h.reconnect();
   const Frame again = h.expect(Frame::kWrite);
   EXPECT_EQ(again.write().number(), 1U) << "its number stays its own";
   EXPECT_EQ(again.write().acked_below(), 1U);

@@ -32,24 +32,17 @@ void Client::connect_soon(Duration after) {
 }
 
 void Client::connect() {
-  ++context_.statistics.reconnects;
   ++connection_generation_;
   phase_ = Phase::kConnecting;
   server_ = any_server();
-  connection_ = connections_.connect(node(), server_);
-  context_.say(name(), [&] {
-    return "connects to " + std::to_string(server_.value()) + " as connection " +
-           std::to_string(connection_.value());
-  });
+  connection_ = connect_to(server_);
   last_heard_ = local_now();
   watchdog();
 }
 
 void Client::disconnect(std::string_view why) {
   if (phase_ == Phase::kDisconnected) return;
-  context_.say(name(),
-               [&] { return "leaves server " + std::to_string(server_.value()) + ": " + std::string(why); });
-  connections_.client_close(connection_);
+  leave(connection_, server_, why);
   connection_ = ConnectionId();
   ++connection_generation_;
   asked_.clear();

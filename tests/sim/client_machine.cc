@@ -20,6 +20,22 @@ void ClientMachine::when_awake(std::function<void()> action) {
   deferred_.push_back(std::move(action));
 }
 
+ConnectionId ClientMachine::connect_to(ServerId server) {
+  ++context_.statistics.reconnects;
+  const ConnectionId connection = connections_.connect(node(), server);
+  context_.say(name(), [&] {
+    return "connects to " + std::to_string(server.value()) + " as connection " +
+           std::to_string(connection.value());
+  });
+  return connection;
+}
+
+void ClientMachine::leave(ConnectionId connection, ServerId server, std::string_view why) {
+  context_.say(name(),
+               [&] { return "leaves server " + std::to_string(server.value()) + ": " + std::string(why); });
+  connections_.client_close(connection);
+}
+
 void ClientMachine::wake() {
   while (!paused() && !deferred_.empty()) {
     const std::function<void()> action = std::move(deferred_.front());

@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "server/client_message.h"
 #include "tests/sim/clock.h"
@@ -57,6 +58,8 @@ class ClientMachine {
   Instant local_now() const { return clock_.read(context_.now()); }
   bool winding_down() const { return winding_down_; }
   void done_one() { ++operations_done_; }
+  ConnectionId connect_to(ServerId server);
+  void leave(ConnectionId connection, ServerId server, std::string_view why);
   ServerId any_server() { return ServerId(1 + static_cast<uint32_t>(random_.below(servers_))); }
 
   Context& context_;

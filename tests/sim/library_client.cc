@@ -173,13 +173,7 @@ class LibraryClient::MachineLoop final : public client::Loop {
   void connect(size_t endpoint) {
     drop();
     ++machine_.links_;
-    ++machine_.context_.statistics.reconnects;
-    const ServerId server = machine_.endpoints_.at(endpoint);
-    connection_ = machine_.connections_.connect(machine_.node(), server);
-    machine_.context_.say(machine_.name(), [&] {
-      return "connects to " + std::to_string(server.value()) + " as connection " +
-             std::to_string(connection_.value());
-    });
+    connection_ = machine_.connect_to(machine_.endpoints_.at(endpoint));
   }
 
   void send(const api::ClientFrame& frame) {

@@ -40,24 +40,17 @@ void ZookeeperSession::start() {
 }
 
 void ZookeeperSession::connect() {
-  ++context_.statistics.reconnects;
   ++generation_;
   phase_ = Phase::kConnecting;
   server_ = any_server();
-  connection_ = connections_.connect(node(), server_);
-  context_.say(name(), [&] {
-    return "connects to " + std::to_string(server_.value()) + " as connection " +
-           std::to_string(connection_.value());
-  });
+  connection_ = connect_to(server_);
   last_heard_ = local_now();
   watchdog();
 }
 
 void ZookeeperSession::disconnect(std::string_view why, Duration away) {
   if (phase_ == Phase::kDisconnected) return;
-  context_.say(name(),
-               [&] { return "leaves server " + std::to_string(server_.value()) + ": " + std::string(why); });
-  connections_.client_close(connection_);
+  leave(connection_, server_, why);
   connection_ = ConnectionId();
   phase_ = Phase::kDisconnected;
   for (const Asked& asked : queue_) {
