@@ -48,60 +48,54 @@ client::AcquireOptions LibraryLocksClient::draw_options() {
 
 // Who gives up waiting for one lock does not hold it, and has not for long.
 template <class R>
-bool LibraryLocksClient::obtained(client::Client& client, const R& result, const std::string& lock, Zxid from,
-                                  Duration asked) {
+bool LibraryLocksClient::obtained(client::Client& client, const R& result, const Asked& asked) {
   if (result.code() == ErrorCode::kTimeout || result.code() == ErrorCode::kContended) {
     done_one();
     ++context_.statistics.locks_contended;
     const std::optional<SessionId> session = client.session();
-    if (const auto able = able_since(asked); able && !lock.empty() && session && goes_on(client))
-      check(all_.places.told_too_late(lock, *session, from, *able));
+    if (const auto able = able_since(asked.at); able && !asked.lock.empty() && session && goes_on(client))
+      check(all_.places.told_too_late(asked.lock, *session, asked.from, *able));
     return false;
   }
   if (result.code() == ErrorCode::kNoNode) {
     done_one();
     const std::optional<SessionId> session = client.session();
-    if (session && goes_on(client)) check(all_.places.told_taken_since(*session, from));
+    if (session && goes_on(client)) check(all_.places.told_taken_since(*session, asked.from));
     return false;
   }
   return served(result) && goes_on(client);
 }
 
 void LibraryLocksClient::take_shared_lock(client::Client& client) {
-  const std::string lock = shared_lock_path();
-  const Zxid from = past_.now();
-  const Duration asked = context_.now();
+  const Asked asked{shared_lock_path(), past_.now(), context_.now()};
   if (random_.chance(0.6)) {
-    Result<SharedLock> got = client.acquire_shared(lock, draw_options());
-    if (!obtained(client, got, lock, from, asked)) return;
-    Held<SharedLock> held = listen(std::move(*got), shared());
-    if (begins(held, from)) use(client, std::move(held), random_.below(kStepsMax));
+    use_if_obtained(client, client.acquire_shared(asked.lock, draw_options()), shared(), asked);
   } else {
-    Result<Lock> got = client.acquire(lock, draw_options());
-    if (!obtained(client, got, lock, from, asked)) return;
-    Held<Lock> held = listen(std::move(*got), {});
-    if (begins(held, from)) use(client, std::move(held), random_.below(kStepsMax));
+    use_if_obtained(client, client.acquire(asked.lock, draw_options()), {}, asked);
   }
 }
 
 void LibraryLocksClient::take_permit(client::Client& client) {
-  const std::string lock = semaphore_path();
-  const Zxid from = past_.now();
-  const Duration asked = context_.now();
-  Result<Permit> got = client.acquire_permit(lock, kPermits, draw_options());
-  if (!obtained(client, got, lock, from, asked)) return;
-  Held<Permit> held = listen(std::move(*got), {kv::Mode::kPermit, kPermits});
-  if (begins(held, from)) use(client, std::move(held), random_.below(kStepsMax));
+  const Asked asked{semaphore_path(), past_.now(), context_.now()};
+  use_if_obtained(client, client.acquire_permit(asked.lock, kPermits, draw_options()),
+                  {kv::Mode::kPermit, kPermits}, asked);
+}
+
+template <class Guard>
+void LibraryLocksClient::use_if_obtained(client::Client& client, Result<Guard> got, kv::PlaceMode mode,
+                                         const Asked& asked) {
+  if (!obtained(client, got, asked)) return;
+  Held<Guard> held = listen(std::move(*got), mode);
+  if (begins(held, asked.from)) use(client, std::move(held), random_.below(kStepsMax));
 }
 
 void LibraryLocksClient::take_several(client::Client& client) {
   std::vector<std::string> locks;
   const uint64_t first = random_.below(kSeveral), count = 2 + random_.below(kSeveral - 1);
   for (uint64_t i = 0; i < count; ++i) locks.push_back(one_of_several_path((first + i) % kSeveral));
-  const Zxid from = past_.now();
-  const Duration asked = context_.now();
+  const Asked asked{"", past_.now(), context_.now()};
   Result<std::vector<Lock>> got = client.acquire_all(locks, draw_options());
-  if (!obtained(client, got, "", from, asked)) return;
+  if (!obtained(client, got, asked)) return;
   if (got->size() != locks.size()) return check(std::string("has not as many locks as it asked for"));
   const Token token = got->front().token();
   std::vector<Held<Lock>> all;
@@ -112,7 +106,7 @@ void LibraryLocksClient::take_several(client::Client& client) {
   }
   const auto relied_on = [](const Held<Lock>& held) { return !held.guard.lost(); };
   bool held_all = true;
-  for (const Held<Lock>& held : all) held_all = begins(held, from) && held_all;
+  for (const Held<Lock>& held : all) held_all = begins(held, asked.from) && held_all;
   for (uint64_t left = random_.below(kStepsMax); held_all && left > 0; --left) {
     think();
     if (!goes_on(client) || !std::all_of(all.begin(), all.end(), relied_on)) break;
@@ -193,7 +187,6 @@ void LibraryLocksClient::hand_on(Held<Guard>& held) {
   ++context_.statistics.guards_handed_on;
   if (another->token() != held.guard.token() || another->node() != held.guard.node())
     check(std::string("was given a guard of another place"));
-  const std::shared_ptr<Heard> first = held.heard;
   Held<Guard> second = listen(std::move(*another), held.mode);
   if (random_.chance(0.5)) std::swap(held, second);
   second.heard->released = true;

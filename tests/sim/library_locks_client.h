@@ -25,6 +25,11 @@ class LibraryLocksClient final : public RecipeClient {
   using RecipeClient::RecipeClient;
 
  private:
+  struct Asked {
+    std::string lock;  // if it is one
+    Zxid from;
+    Duration at;
+  };
   // What a guard's callback was told.
   struct Heard {
     uint64_t losses = 0;
@@ -46,9 +51,10 @@ class LibraryLocksClient final : public RecipeClient {
   void take_from_somebody(client::Client& client);
 
   client::AcquireOptions draw_options();
-  // `lock`: if it is one.
   template <class R>
-  bool obtained(client::Client& client, const R& result, const std::string& lock, Zxid from, Duration asked);
+  bool obtained(client::Client& client, const R& result, const Asked& asked);
+  template <class Guard>
+  void use_if_obtained(client::Client& client, Result<Guard> got, kv::PlaceMode mode, const Asked& asked);
   template <class Guard>
   Held<Guard> listen(Guard guard, kv::PlaceMode mode);
   template <class Guard>
