@@ -241,6 +241,8 @@ class Engine {
   void give_back_failed(Instant now);
   void send_release(Instant now, const std::string& node, OnReply on_reply);
   void ask_places(Instant now);
+  // The first that can take what is asked now.
+  uint64_t next_link() const { return link_number_ + (link_ == Link::kIdle || link_ == Link::kPausing); }
   void ask_place(Instant now, uint64_t lock);
   void on_place(Instant now, uint64_t lock, const Result<api::Reply>& reply);
   void grant(std::map<uint64_t, LockEntry>::iterator it, Token token);

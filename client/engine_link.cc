@@ -120,8 +120,6 @@ void Engine::open_or_ping(Instant now) {
     open->set_password(options_.password);
   } else if (session_state_ == SessionState::kLive && ping_id_ == 0 && now >= ping_sent_ + ping_interval()) {
     send_control(now, ping_id_, ping_sent_).mutable_ping();
-    // A queue node may have been deleted by somebody else, which nobody else would tell us.
-    ask_places(now);
   }
 }
 

@@ -42,7 +42,7 @@ uint64_t Engine::join(Instant now, api::Write operation, LockEntry joining, std:
   // To join the queue takes no longer than other requests; then the wait for the lock itself begins.
   const bool short_wait = wait && *wait > Duration(0) && *wait < options_.request_timeout;
   entry.deadline = now + (short_wait ? *wait : options_.request_timeout);
-  entry.asked_link = link_number_;
+  entry.asked_link = next_link();
   if (session_state_ == SessionState::kLost || session_state_ == SessionState::kClosed) {
     answer_acquire(entry, session_over());
     locks_.erase(lock);
@@ -133,7 +133,7 @@ void Engine::change(Instant now, uint64_t lock, api::Write operation, OnAcquired
     return;
   }
   it->second.changing = true;
-  it->second.asked_link = link_number_;
+  it->second.asked_link = next_link();
   writes_.add(ids_, std::move(operation), kNever, options_.request_timeout,
               [this, lock, on_done, on_lost](Instant at, const Result<api::Reply>& reply) {
                 on_changed(at, lock, reply, on_done, on_lost);

@@ -30,6 +30,11 @@ inline api::ServerFrame granted(const std::string& node, uint64_t token) {
   frame.mutable_granted()->set_token(token);
   return frame;
 }
+inline api::ServerFrame lost(const std::string& node) {
+  api::ServerFrame frame;
+  frame.mutable_lost()->set_node(node);
+  return frame;
+}
 
 class EngineHarness {
  public:

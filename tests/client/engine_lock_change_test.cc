@@ -8,12 +8,6 @@ namespace {
 
 using Frame = api::ClientFrame;
 
-api::ServerFrame lost(const std::string& node) {
-  api::ServerFrame frame;
-  frame.mutable_lost()->set_node(node);
-  return frame;
-}
-
 class Change : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -72,6 +72,7 @@ TEST(EngineLocks, HeldAtOnce) {
   h.open_session();
   h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-1", true, 5);
   ASSERT_TRUE(lock->result && lock->result->ok());
+  EXPECT_FALSE(h.take(Frame::kLockPlace)) << "what was asked over this connection is true of now";
   EXPECT_EQ((*lock->result)->token, Token(5));
   EXPECT_EQ((*lock->result)->session, SessionId(77));
 }
@@ -261,8 +262,9 @@ TEST(EngineLocks, ADeletedNodeIsALostLock) {
   h.open_session();
   h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-1", true, 5);
   h.advance(seconds(3));
-  h.expect(Frame::kPing);
-  h.answer(h.expect(Frame::kLockPlace), ErrorCode::kNoNode);
+  h.answer(h.expect(Frame::kPing));
+  EXPECT_FALSE(h.take(Frame::kLockPlace)) << "over the same connection it is told";
+  h.receive(lost("/l/lock-1"));
   EXPECT_TRUE(lock->lost);
   EXPECT_FALSE(h.engine.session_lost());
 }
