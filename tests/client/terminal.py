@@ -75,7 +75,8 @@ class Server:
         self.folder = folder
         peer, client = free_ports(2)
         self.endpoint = f"127.0.0.1:{client}"
-        self.environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "QUORATE_ENDPOINTS": self.endpoint}
+        sanitizers = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+        self.environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "QUORATE_ENDPOINTS": self.endpoint, **sanitizers}
         with open(folder / "server.log", "wb") as log:
             self.server = subprocess.Popen(
                 [str(binaries / "quorated"), "--id", "1", "--data", str(folder / "data"), "--cluster",
