@@ -180,7 +180,7 @@ Start start_exchange(std::shared_ptr<Client::Impl> impl, api::ClientFrame first,
   return [&impl = *impl, first = std::move(first), take = std::move(take)](
              Engine& engine, Instant now, const std::stop_token&, Done done) mutable {
     ask_next(engine, now,
-             std::make_shared<Exchange>(impl, std::move(first), std::move(take), std::move(done)));
+             std::make_shared<Exchange>(Exchange{impl, std::move(first), std::move(take), std::move(done)}));
   };
 }
 

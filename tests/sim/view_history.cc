@@ -11,10 +11,10 @@ bool ViewHistory::is_so(const std::string& path, const Shown& shown, Zxid at) co
 }
 
 Verdict ViewHistory::shows(Zxid from, const View& view) const {
-  for (const auto& [name, shown] : view) {
-    const std::string path = parent_ + "/" + name;
-    if (!past_.ever(path, from, past_.now(), [&](Zxid at) { return is_so(path, shown, at); }))
-      return "is shown " + path + " with " + shown.text + ", which was not there so";
+  for (const View::value_type& each : view) {
+    const std::string path = parent_ + "/" + each.first;
+    if (!past_.ever(path, from, past_.now(), [&](Zxid at) { return is_so(path, each.second, at); }))
+      return "is shown " + path + " with " + each.second.text + ", which was not there so";
   }
   for (const std::string& path : past_.children(parent_, from)) {
     if (view.contains(path.substr(parent_.size() + 1))) continue;

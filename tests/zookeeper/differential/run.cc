@@ -170,7 +170,7 @@ Run::Replies Run::ask(Pair& pair, const RequestBody& body) {
   tell_own(pair);
   pair.own.answered(body, right);
   for_each_acl(body, [&](const std::string& path, const Acl& acl) {
-    if (acl != kOpen && changed(body, right)) missed_.hide(path);
+    if (acl != kOpen && changed(body, replies.second)) missed_.hide(path);
   });
   std::string difference = comparison_.replies(left, right);
   if (difference.empty() && changed(body, left)) difference = comparison_.changes(left, right);
