@@ -102,27 +102,29 @@ TEST(EngineLocks, AGrantThatCameWhileAwayIsFound) {
   ASSERT_TRUE(lock->result && lock->result->ok());
 }
 
-TEST(EngineLocks, AStoredOutcomeIsNotTakenForTheStateOfNow) {
-  EngineHarness h;
-  const auto lock = h.acquire("/l");
+// An acquire that was done on the connection before, and is answered on this one.
+std::shared_ptr<EngineHarness::PendingLock> acquire_answered_late(EngineHarness& h, bool held) {
+  auto lock = h.acquire("/l");
   h.open_session();
   h.expect(Frame::kWrite);
   h.reconnect();
-  // Joined before the connection broke, granted since: the outcome is the one of then.
-  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-2", false, 6);
+  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-2", held, 6);
+  return lock;
+}
+
+TEST(EngineLocks, AStoredOutcomeIsNotTakenForTheStateOfNow) {
+  EngineHarness h;
+  const auto lock = acquire_answered_late(h, false);
+  // Granted since.
   h.receive(place(h.expect(Frame::kLockPlace), true, 6));
   ASSERT_TRUE(lock->result && lock->result->ok());
 }
 
 TEST(EngineLocks, AStoredOutcomeThatSaysHeldIsNotTakenForTheStateOfNowEither) {
   EngineHarness h;
-  const auto lock = h.acquire("/l");
-  h.open_session();
-  h.expect(Frame::kWrite);
-  h.reconnect();
-  // Held before the connection broke, taken away since: whoever was told of that is not here any more.
-  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-2", true, 6);
+  const auto lock = acquire_answered_late(h, true);
   ASSERT_TRUE(lock->result && lock->result->ok());
+  // Taken away since: whoever was told of that is not here any more.
   h.answer(h.expect(Frame::kLockPlace), ErrorCode::kNoNode);
   EXPECT_TRUE(lock->lost);
 }
