@@ -138,12 +138,11 @@ class Scene {
   // Makes the nodes, and finds what half load is.
   Status prepare(uint32_t nodes) {
     progress_("making " + std::to_string(nodes) + " nodes");
-    auto leader = cluster_.wait_until_level();
-    if (!leader.ok()) return leader.error();
-    leader_ = *leader;
+    if (Status found = find_leader(); !found.ok()) return found;
     figures_.nodes = nodes;
     LoadOptions load = options(Work::kPrepare, kHalfShape);
     if (auto made = run_load(load); !made.ok()) return made.error();
+    if (Status found = find_leader(); !found.ok()) return found;
     load = options(Work::kSweep, shape_of(256));
     load.warm_up = std::chrono::seconds(1);
     load.measure = std::chrono::seconds(4);
@@ -157,6 +156,7 @@ class Scene {
   // Half load while `play` looks on and does what it does; what it found is added to the figures.
   template <class Play>
   Status run(Play play) {
+    if (Status found = find_leader(); !found.ok()) return found;
     LoadOptions load = options(Work::kSweep, kHalfShape);
     std::atomic<bool> stop = false;
     load.rate = figures_.rate;
@@ -230,6 +230,14 @@ class Scene {
       return going == Going::kMeasured ? 2 : going == Going::kOther ? 1 : 0;
     };
     return rank(a) < rank(b);
+  }
+
+  // Anew before each load: a disk that stood still may have deposed the one before.
+  Status find_leader() {
+    auto leader = cluster_.wait_until_level();
+    if (!leader.ok()) return leader.error();
+    leader_ = *leader;
+    return {};
   }
 
   LoadOptions options(Work work, Shape shape) const {
