@@ -2,7 +2,9 @@
 // writes and syncs the log in place, hands "durable" back in, and flushes the answers of clients, one write
 // for each connection. Checkpoints are written by a thread beside it (store_thread.h).
 //
-// Why the log is synced in place: with two cores the hand-over to a thread costs more than it hides.
+// Why the log is synced in place: with two cores the hand-over to a thread costs more than it hides. Measured
+// with a thread for syncs that keep 16 requests or more waiting, all inputs taken in meanwhile: 64 clients
+// made 17 % more writes, 256 made 6 % fewer, and the p99 at half load went from 2.3 to 3.5 ms.
 //
 // Thread safety: none. Everything else runs on the thread that calls run().
 #pragma once
