@@ -5,7 +5,8 @@
 //   Result<Event> event = watch.wait();      // or: Watch watch([](const Event& e) { ... });
 //
 // A read of a node that does not exist answers kNoNode, and sets the watch all the same: it fires when the
-// node is made.
+// node is made. One that is made and deleted again while the connection is down is not told of: a feed
+// (changes.h) tells that, too.
 //
 // Thread safety: all members. Dropping a Watch ends it; so does the end of its Client.
 #pragma once

@@ -46,6 +46,9 @@ Verdict WatchedHistory::fires(const std::string& path, Zxid from, const Seen& se
 
 Verdict WatchedHistory::is_silent(const std::string& path, Zxid able, const Seen& seen) const {
   if (is_so(path, seen, able)) return std::nullopt;
+  // It may have come and gone behind `able`, before the watch was set again.
+  const auto gone = [&](Zxid at) { return !past_.at(path, at).exists; };
+  if (!seen.exists && past_.ever(path, able, past_.now(), gone)) return std::nullopt;
   return "waits for a change of " + path + ", which has been so since before zxid " +
          std::to_string(able.value());
 }

@@ -28,7 +28,8 @@ class WatchedHistory {
   Verdict shows(const std::string& path, Zxid from, const Seen& seen) const;
   // The watch that it set told such a change.
   Verdict fires(const std::string& path, Zxid from, const Seen& seen, client::EventKind kind) const;
-  // It told nothing, and of what was so by `able` it could have.
+  // It told nothing, and of what was so by `able` it could have. Nobody is told of a node that came and went
+  // while the connection was down.
   Verdict is_silent(const std::string& path, Zxid able, const Seen& seen) const;
 
   // The same of a node's children: their names, in byte order.

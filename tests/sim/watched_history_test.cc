@@ -36,6 +36,7 @@ TEST_F(WatchedTest, WhatHappenedPasses) {
   EXPECT_FALSE(watched.fires("/w", Zxid(1), made, EventKind::kDataChanged));
   EXPECT_FALSE(watched.fires("/w", Zxid(3), made, EventKind::kDeleted));
   EXPECT_FALSE(watched.is_silent("/w", Zxid(3), made));
+  EXPECT_FALSE(watched.is_silent("/w", Zxid(2), none)) << "it came and went";
   EXPECT_FALSE(watched.lists("/w", Zxid(1), {"a"}));
   EXPECT_FALSE(watched.lists("/w", Zxid(4), {}));
   EXPECT_FALSE(watched.list_fires("/w", Zxid(4), {"a"}, EventKind::kChildrenChanged));
@@ -64,7 +65,7 @@ TEST_F(WatchedTest, AnEventWithoutItsChangeIsFound) {
 TEST_F(WatchedTest, AMissedChangeIsFound) {
   expect_says(watched.is_silent("/w", Zxid(4), made), "since before zxid 4");
   expect_says(watched.is_silent("/w", Zxid(6), set), "since before zxid 6");
-  expect_says(watched.is_silent("/w", Zxid(2), none), "since before zxid 2");
+  expect_says(watched.is_silent("/v", Zxid(1), none), "since before zxid 1");
   expect_says(watched.list_is_silent("/w", Zxid(5), {"a"}), "since before zxid 5");
   expect_says(watched.list_is_silent("/w", Zxid(6), {}), "since before zxid 6");
 }
