@@ -5,9 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "base/check.h"
 
@@ -74,7 +76,15 @@ Result<Child> Child::start(const ChildStart& start, Guardian& guardian) {
   arguments.push_back(nullptr);
   std::vector<char*> environment;
   for (const std::string& each : start.environment) environment.push_back(const_cast<char*>(each.c_str()));
-  for (char** each = environ; *each != nullptr; ++each) environment.push_back(*each);
+  // A name that stands there already, of a command of ours that we run in, goes: of two values many programs,
+  // shells among them, take the second.
+  for (char** each = environ; *each != nullptr; ++each) {
+    const std::string_view inherited(*each);
+    const bool replaced = std::any_of(
+        start.environment.begin(), start.environment.end(),
+        [&](std::string_view own) { return inherited.starts_with(own.substr(0, own.find('=') + 1)); });
+    if (!replaced) environment.push_back(*each);
+  }
   environment.push_back(nullptr);
 
   // Closed by a successful exec; otherwise it brings the reason. A second one holds the child back until the

@@ -33,7 +33,7 @@ class Guardian {
 
 struct ChildStart {
   std::vector<std::string> command;
-  std::vector<std::string> environment;  // NAME=VALUE, added to our own
+  std::vector<std::string> environment;  // NAME=VALUE, each in place of ours of that name
   sigset_t signal_mask{};                // the child's
 };
 
