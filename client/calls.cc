@@ -44,25 +44,26 @@ Status Client::Impl::refusal(const How& how) const {
   return {};
 }
 
-void Client::Impl::begin(Proof proof, const How& how, Start start, Done done) {
-  if (!how.waits) return begin_at_once(proof, how, std::move(start), std::move(done));
+void Client::Impl::begin(Proof proof, const How& how, Start start, Done done, Room room) {
+  if (!how.waits) return begin_at_once(proof, how, std::move(start), std::move(done), room);
   const auto told = std::make_shared<Told>();
-  begin_at_once(proof, how, std::move(start), [told, done = std::move(done)](Outcome& outcome) {
+  const auto tell = [told, done = std::move(done)](Outcome& outcome) {
     done(outcome);
     told->tell();
-  });
+  };
+  begin_at_once(proof, how, std::move(start), tell, room);
   told->wait(host, kNever);
 }
 
-void Client::Impl::begin_at_once(Proof proof, const How& how, Start start, Done done) {
-  const bool room = outstanding.fetch_add(1) < options.outstanding_calls_max;
+void Client::Impl::begin_at_once(Proof proof, const How& how, Start start, Done done, Room room) {
+  const bool admitted = outstanding.fetch_add(1) < options.outstanding_calls_max || room == Room::kAlways;
   if (Status status = refusal(how); !status.ok()) {
     Outcome outcome(status.error());
     return done(outcome);
   }
-  const bool posted = loop->post([this, proof, room, stop = how.stop, start = std::move(start), done](
+  const bool posted = loop->post([this, proof, admitted, stop = how.stop, start = std::move(start), done](
                                      Engine& engine, Instant now) mutable {
-    if (!room) {
+    if (!admitted) {
       return refuse(engine, std::move(done),
                     {ErrorCode::kLimitReached,
                      "more than " + std::to_string(options.outstanding_calls_max) +

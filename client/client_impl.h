@@ -29,6 +29,8 @@ using Done = std::function<void(Outcome&)>;
 // On the loop's thread.
 using Start = std::function<void(Engine&, Instant, const std::stop_token&, Done)>;
 enum class Proof { kFirst, kNotNeeded };
+// Whether a call is refused while Options::outstanding_calls_max are under way.
+enum class Room { kLimited, kAlways };
 // Looks at the answer of a read, which may be an error, and says in the frame what is to be asked next;
 // false: that was the last, and it is told as it is left here.
 using Take = std::function<bool(Outcome& reply, api::ClientFrame& next)>;
@@ -57,7 +59,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   Impl(Options options, Host& host);
 
   // Tells `done` what `start` brings about, or why it was not started; if `how` says so, before it returns.
-  void begin(Proof proof, const How& how, Start start, Done done);
+  void begin(Proof proof, const How& how, Start start, Done done, Room room = Room::kLimited);
   // Why a call cannot even be begun on this thread.
   Status refusal(const How& how) const;
   // A read, waited for.
@@ -76,7 +78,7 @@ struct Client::Impl : std::enable_shared_from_this<Client::Impl> {
   std::vector<std::weak_ptr<WatchState>> watches;  // guarded by mutex; to be told of the end
 
  private:
-  void begin_at_once(Proof proof, const How& how, Start start, Done done);
+  void begin_at_once(Proof proof, const How& how, Start start, Done done, Room room);
   // Options::credentials go before all else that is asked. On the loop's thread, as all below.
   using Proven = std::function<void(Engine&, Instant, const Status&)>;
   void prove(Engine& engine, Instant now);

@@ -154,7 +154,9 @@ Call<Status> HeldLock::async_release() {
         return answered(now, Error{ErrorCode::kNoNode, "the lock was not held any more"});
       engine.release(now, id, answered);
     };
-    client->begin(Proof::kNotNeeded, how, start, told_to(*client, std::move(handler), status_in));
+    // Refused, it could not be asked for again; and who holds what the others wait for makes room.
+    client->begin(Proof::kNotNeeded, how, start, told_to(*client, std::move(handler), status_in),
+                  Room::kAlways);
   });
 }
 

@@ -62,7 +62,8 @@ struct Options {
   // in its turn; it is told once, until it works again. That is told with kOk, and so is the first one that
   // works. Not told: a server that has no quorum, and what status() and transfer() find.
   std::function<void(const std::string& endpoint, const Error& trouble)> on_endpoint{};
-  // How many calls may be under way at once, those that wait for a lock too; one more: kLimitReached.
+  // How many calls may be under way at once, those that wait for a lock too; one more: kLimitReached. A
+  // release is never refused so.
   size_t outstanding_calls_max = 10'000;
 };
 

@@ -371,6 +371,21 @@ TEST(Async, MoreThanTheLimitAtOnceAreRefused) {
   EXPECT_EQ(second.get().code(), ErrorCode::kShuttingDown);
 }
 
+TEST(Async, AReleaseIsNeverOneTooMany) {
+  FakeServer server(sometimes_silent);
+  Options options = options_for(server);
+  options.outstanding_calls_max = 1;
+  Client client(options);
+  Result<Lock> lock = client.acquire("/l");
+  ASSERT_TRUE(lock.ok());
+  std::future<Result<Lock>> waits = client.async().acquire("/taken").future();
+  EXPECT_EQ(client.get("/a").code(), ErrorCode::kLimitReached);
+  EXPECT_TRUE(lock->release().ok());
+  EXPECT_EQ(server.count([](const auto& f) { return f.write().has_release(); }), 1U);
+  client.close();
+  EXPECT_EQ(waits.get().code(), ErrorCode::kShuttingDown);
+}
+
 TEST(Async, EveryHandlerIsCalledOnceWhenTheClientGoes) {
   FakeServer server(sometimes_silent);
   Told told;
