@@ -17,9 +17,6 @@ namespace quorate::client {
 
 namespace {
 
-// Longer than anybody waits. Beyond, the sum with a time now might not fit.
-constexpr auto kForEver = std::chrono::hours(24 * 365 * 100);
-
 class RealHost final : public Host {
  public:
   Instant now() const override { return boot_time(); }

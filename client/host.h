@@ -6,6 +6,7 @@
 // Thread safety: all members, of the real one. It outlives its Clients.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -19,6 +20,9 @@
 #include "client/quorate/client.h"
 
 namespace quorate::client {
+
+// Longer than anybody waits: who says more waits for ever. Beyond, the sum with a time now might not fit.
+inline constexpr auto kForEver = std::chrono::hours(24 * 365 * 100);
 
 class Host {
  public:

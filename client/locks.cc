@@ -35,7 +35,8 @@ Status validate_options(const AcquireOptions& options) {
 }
 
 std::optional<Duration> wait_of(const AcquireOptions& options) {
-  return options.wait ? std::optional<Duration>(*options.wait) : std::nullopt;
+  if (!options.wait || *options.wait >= kForEver) return std::nullopt;
+  return Duration(*options.wait);
 }
 
 Status validate_all(const kv::Operation& operation, const AcquireOptions& options) {

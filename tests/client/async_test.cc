@@ -371,6 +371,22 @@ TEST(Async, MoreThanTheLimitAtOnceAreRefused) {
   EXPECT_EQ(second.get().code(), ErrorCode::kShuttingDown);
 }
 
+TEST(Async, AVeryLongWaitForALockIsOneForEver) {
+  FakeServer server(sometimes_silent);
+  Client client(options_for(server));
+  for (const milliseconds wait : {milliseconds::max(), milliseconds(std::chrono::hours(2'600'000))}) {
+    std::stop_source stop;
+    std::future<Result<Lock>> lock =
+        client.async().acquire("/taken", {.wait = wait}).future(stop.get_token());
+    // Behind its answer, which says that somebody else holds the lock.
+    ASSERT_TRUE(client.set("/a", "x").ok());
+    ASSERT_TRUE(client.get("/a").ok());
+    EXPECT_EQ(lock.wait_for(milliseconds(0)), std::future_status::timeout) << "it was given up at once";
+    stop.request_stop();
+    EXPECT_EQ(lock.get().code(), ErrorCode::kTimeout);
+  }
+}
+
 TEST(Async, AReleaseIsNeverOneTooMany) {
   FakeServer server(sometimes_silent);
   Options options = options_for(server);
