@@ -214,6 +214,7 @@ Start start_read(std::shared_ptr<Client::Impl> impl, api::ClientFrame frame,
       if (!reply.ok() && !(reply.code() == ErrorCode::kNoNode && of_missing)) {
         const std::lock_guard lock(watch->mutex);
         watch->armed = false;
+        watch->changed.notify_all();
       }
       done(reply);
     };

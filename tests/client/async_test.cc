@@ -530,6 +530,23 @@ TEST(Async, AnErrorOfTheProofIsTheAnswerOfAllThatWaitForIt) {
   EXPECT_EQ(second.get().code(), ErrorCode::kInvalidArgument);
 }
 
+TEST(Async, WhoWaitsForAWatchIsWokenWhenItsReadFails) {
+  FakeServer server(sometimes_silent);
+  Client client(options_for(server));
+  Watch watch;
+  std::future<Result<Node>> node = client.async().get("/silent", &watch).future();
+  const api::ClientFrame asked = server.wait_for([](const auto& f) { return f.has_get(); });
+  std::future<ErrorCode> waits = std::async(std::launch::async, [&] { return watch.wait().code(); });
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(client.get("/a").ok());  // by now it waits
+  api::ServerFrame denied = ok(asked);
+  denied.mutable_reply()->set_code(static_cast<uint32_t>(ErrorCode::kDenied));
+  server.push(denied);
+  EXPECT_EQ(node.get().code(), ErrorCode::kDenied);
+  EXPECT_EQ(waits.wait_for(std::chrono::seconds(20)), std::future_status::ready) << "it waits for ever";
+  client.close();
+  EXPECT_EQ(waits.get(), ErrorCode::kInvalidArgument);
+}
+
 TEST(Async, AWatchThatIsDroppedMeanwhileIsNotSet) {
   FakeServer server(friendly);
   Client client(options_for(server));
