@@ -54,7 +54,9 @@ GivenUp give_up(LockState& state) {
 }
 
 // From here on there are no more guards, until end_change().
-Status begin_change(const LockState& state) {
+Status begin_change(LockState& state) {
+  const std::lock_guard state_lock(state.mutex);
+  if (state.released) return Error{ErrorCode::kNoNode, "the lock was released by this guard"};
   const std::lock_guard lock(state.place->mutex);
   if (state.place->changing) return Error{ErrorCode::kNoNode, "the lock is being changed"};
   if (state.place->guards > 1)

@@ -108,6 +108,21 @@ TEST_F(LockAgain, WhatSeveralHoldIsNotChanged) {
   EXPECT_TRUE(is_free());
 }
 
+TEST_F(LockAgain, AGuardThatWasReleasedDoesNotChangeThePlaceOfAnother) {
+  Result<Lock> lock = a.acquire(path);
+  ASSERT_TRUE(lock.ok());
+  Result<Lock> second = lock->again();
+  EXPECT_TRUE(lock->release().ok());
+  EXPECT_EQ(lock->downgrade().code(), ErrorCode::kNoNode);
+  EXPECT_EQ(b.acquire_shared(path, {.wait = 0ms}).code(), ErrorCode::kTimeout) << "it is held exclusively";
+  Result<SharedLock> shared = second->downgrade();
+  ASSERT_TRUE(shared.ok()) << shared.error().message;
+  Result<SharedLock> reader = shared->again();
+  EXPECT_TRUE(shared->release().ok());
+  EXPECT_EQ(shared->upgrade().code(), ErrorCode::kNoNode);
+  EXPECT_TRUE(b.acquire_shared(path, {.wait = 0ms}).ok());
+}
+
 TEST_F(LockAgain, ManyThreadsHoldOnePlace) {
   Result<Lock> lock = a.acquire(path);
   ASSERT_TRUE(lock.ok());
