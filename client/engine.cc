@@ -101,7 +101,8 @@ void Engine::stop(Instant now) {
   writes_.fail(now, error);
   std::map<uint64_t, Read> reads = std::exchange(reads_, {});
   unsent_reads_.clear();
-  for (auto& [id, read] : reads) read.on_reply(now, error);
+  for (auto& [id, read] : reads)
+    read.on_reply(now, may_be_done(read) ? outcome_unknown(now - read.started) : error);
   watches_.clear();
   end_feeds(error);
   link_ = Link::kIdle;
@@ -152,9 +153,10 @@ void Engine::probe(Instant now) {
 
 void Engine::send_reads(Instant now) {
   for (auto it = unsent_reads_.begin(); it != unsent_reads_.end();) {
-    const Read& read = reads_.at(*it);
+    Read& read = reads_.at(*it);
     const bool due = now >= read.not_before;
     if (due) sink_.frames.push_back(read.frame);
+    read.sent = read.sent || due;
     it = due ? unsent_reads_.erase(it) : std::next(it);
   }
 }
@@ -208,7 +210,9 @@ void Engine::on_reply(Instant now, const api::Reply& reply) {
     if (verdict == Verdict::kFinal && reply.code() == 0) endpoint_works();
   } else if (const auto it = reads_.find(reply.id());
              it != reads_.end() && !unsent_reads_.contains(it->first)) {
-    verdict = judge(error_of(reply).code);
+    const ErrorCode code = error_of(reply).code;
+    verdict = judge(code);
+    if (code == ErrorCode::kNotLeader) it->second.sent = false;  // refused before anything was done
     if (verdict == Verdict::kFinal || verdict == Verdict::kRetryHere) return on_read_reply(now, it, reply);
   }
   if (verdict == Verdict::kSessionLost) {
@@ -258,7 +262,7 @@ void Engine::expire_requests(Instant now) {
     silent = silent || (outstanding && last_heard_ <= read.started);
     for (const uint64_t watch : {read.frame.get().watch(), read.frame.children().watch()})
       if (watch != 0) watches_.erase(watch);
-    read.on_reply(now, not_done(now, read.started));
+    read.on_reply(now, may_be_done(read) ? outcome_unknown(now - read.started) : not_done(now, read.started));
   }
   writes_.expire(now, not_done(now, now - options_.request_timeout));
   for (auto it = locks_.begin(); it != locks_.end();) {

@@ -138,6 +138,7 @@ class Engine {
     Instant not_before{};  // after a refusal
     OnReply on_reply;
     bool made_by_engine = false;  // made anew for each connection
+    bool sent = false;            // and not refused, over any connection
     size_t refusals = 0;
   };
   struct WatchEntry {
@@ -191,6 +192,8 @@ class Engine {
   void expire_requests(Instant now);
   uint64_t ask(Instant now, api::ClientFrame frame, Instant deadline, OnReply on_reply, bool made_by_engine);
   Error not_done(Instant now, Instant started) const;
+  // Of what has no number and is asked as a read: the end of another's session alone changes anything.
+  static bool may_be_done(const Read& read) { return read.sent && read.frame.has_end_session(); }
   // What is answered to whoever needs the session. REQUIRES: it is lost or closed.
   Error session_over() const;
 

@@ -16,12 +16,6 @@ Error outcome_late(Duration timeout) {
               ": it will be done as soon as one is, or with the end of the session"};
 }
 
-Error outcome_unknown(Duration timeout) {
-  return {ErrorCode::kOutcomeUnknown,
-          "sent, but not answered in " + seconds_text(timeout) +
-              ": it may have been applied, or may yet be; read before doing it again"};
-}
-
 // What a server refuses by itself with these has used no number: an outcome would say that it was applied.
 bool refused_unnumbered(ErrorCode code) {
   switch (code) {
@@ -36,6 +30,12 @@ bool refused_unnumbered(ErrorCode code) {
 }
 
 }  // namespace
+
+Error outcome_unknown(Duration waited) {
+  return {ErrorCode::kOutcomeUnknown,
+          "sent, but not answered in " + seconds_text(waited) +
+              ": it may have been applied, or may yet be; read before doing it again"};
+}
 
 uint64_t WriteQueue::add(RequestIds& ids, Request request, Instant deadline, Duration timeout,
                          OnReply on_reply, IfLate if_late) {

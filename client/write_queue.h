@@ -26,6 +26,9 @@ inline constexpr size_t kWritesInFlightMax = 32;
 // after this often, the session is of no use.
 inline constexpr size_t kGapsMax = 10;
 
+// What is answered for what was sent `waited` ago, or longer.
+Error outcome_unknown(Duration waited);
+
 class WriteQueue {
  public:
   enum class IfLate { kTakeBack, kSendStill };

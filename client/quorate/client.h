@@ -192,7 +192,8 @@ class Client {
 
   // Ends the session of somebody else, as if it had run out: its client is told, its ephemeral nodes and
   // locks go (those acquired with a delay stay as long). Done as well where it is over already. Only for a
-  // super user, and by the leader, which must be one of Options::endpoints. Errors: kDenied.
+  // super user, and by the leader, which must be one of Options::endpoints. Errors: kDenied; kOutcomeUnknown,
+  // as of a write: ask again.
   Status end_session(SessionId id);
 
   // The whole state, part by part: client/quorate/snapshot.h. A connection that breaks costs the part that

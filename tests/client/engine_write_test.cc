@@ -373,5 +373,51 @@ TEST(EngineLink, PausesGrowToTheirLimitAndNoFurther) {
   EXPECT_GE(longest, kBackOffMax / 2);
 }
 
+// It has no number, and is asked as reads are; but it is none.
+class EngineEndOfASession : public testing::Test {
+ protected:
+  void ask() {
+    Frame frame;
+    frame.mutable_end_session()->set_session(9);
+    h.engine.read(h.now, frame,
+                  [this](Instant, const Result<api::Reply>& reply) { codes.push_back(reply.code()); });
+    h.obey();
+  }
+  using Codes = std::vector<ErrorCode>;
+  EngineHarness h{test_options(2)};
+  Codes codes;
+};
+
+TEST_F(EngineEndOfASession, ThatWasSentMayHaveBeen) {
+  ask();
+  h.accept();
+  h.expect(Frame::kEndSession);
+  h.reset();
+  h.refuse();  // and nobody else answers
+  h.advance(seconds(6));
+  EXPECT_EQ(codes, Codes{ErrorCode::kOutcomeUnknown});
+}
+
+TEST_F(EngineEndOfASession, ThatIsSentWhenTheClientGoesMayHaveBeen) {
+  ask();
+  h.accept();
+  h.expect(Frame::kEndSession);
+  h.engine.stop(h.now);
+  EXPECT_EQ(codes, Codes{ErrorCode::kOutcomeUnknown});
+}
+
+TEST_F(EngineEndOfASession, ThatWasNeverSentOrRefusedByEachWasNot) {
+  ask();
+  h.refuse();
+  h.refuse();
+  h.advance(seconds(6));
+  EXPECT_EQ(codes, Codes{ErrorCode::kUnavailable});
+  ask();
+  h.accept();
+  h.answer(h.expect(Frame::kEndSession), ErrorCode::kNotLeader);
+  h.advance(seconds(6));
+  EXPECT_EQ(codes, (Codes{ErrorCode::kUnavailable, ErrorCode::kNoQuorum}));
+}
+
 }  // namespace
 }  // namespace quorate::client
