@@ -105,6 +105,7 @@ Result<Child> Child::start(const ChildStart& start, Guardian& guardian) {
     close(go[1]);
     char byte = 0;
     if (!read_all(go[0], &byte, 1)) _exit(1);
+    if (terminal) std::signal(SIGTTOU, SIG_DFL);  // what a TerminalLoan ignores, an exec would hand on
     sigprocmask(SIG_SETMASK, &start.signal_mask, nullptr);
     execvpe(arguments[0], arguments.data(), environment.data());
     const int reason = errno;

@@ -103,12 +103,14 @@ int register_service(const Globals& globals, const ServiceWish& wish,
                      const std::vector<std::string>& command) {
   Guardian guardian;  // before any thread
   Signals signals;
+  std::optional<TerminalLoan> loan;
   std::optional<Child> child;
   if (!command.empty()) {
     ChildStart start;
     start.command = command;
     start.environment = {"QUORATE_SERVICE=" + wish.instance.name, "QUORATE_INSTANCE=" + wish.instance.id};
     start.signal_mask = signals.original_mask();
+    loan.emplace();
     Result<Child> started = Child::start(start, guardian);
     if (started.code() == ErrorCode::kNoNode)
       return fail(kExitNotFound, started.error().message + " (the command)");

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import termios
 
-from terminal import Server, free_ports
+from terminal import Server, Terminal, free_ports
 
 
 class Test(Server):
@@ -186,9 +186,20 @@ class Test(Server):
         assert code == 128 + signal.SIGINT, (code, shown)
         assert self.in_pipe("lock", "show", "/l")[1] == b"free\n"
 
+    def lent(self):
+        """The terminal is the command's while it runs, and again of whoever started us when it has ended."""
+        for words in "lock run /l", "elect run /l", "service register search":
+            script = f"{self.quorate} {words} -- grep SigIgn /proc/self/status; read line; echo \"read $line\""
+            shell = Terminal(["/bin/sh", "-c", script], self.environment)
+            shell.type("what is typed\n")
+            _, shown = shell.end()
+            assert shown.endswith(b"read what is typed\r\n"), (words, shown)
+            ignored = int(re.search(rb"SigIgn:\s*([0-9a-f]+)", shown)[1], 16)
+            assert not ignored >> (signal.SIGTTOU - 1) & 1, (words, shown)
+
     def run(self):
         try:
-            for part in (self.headings, self.errors, self.data, self.progress, self.waiting, self.no_answer, self.passwords, self.interrupted, self.files):
+            for part in (self.headings, self.errors, self.data, self.progress, self.waiting, self.no_answer, self.passwords, self.interrupted, self.lent, self.files):
                 part()
                 print(f"{part.__name__}: as it should be", flush=True)
         finally:
