@@ -128,10 +128,16 @@ Status try_command(const std::string& command, Clock::time_point until, const si
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
   posix_spawnattr_setsigmask(&attributes, &mask);
+  // Our standard input and output are those of the registered command, or of whoever reads what we print.
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
   std::string shell = "/bin/sh", option = "-c", text = command;
   char* arguments[] = {shell.data(), option.data(), text.data(), nullptr};
   pid_t pid = -1;
-  const int error = posix_spawn(&pid, "/bin/sh", nullptr, &attributes, arguments, environ);
+  const int error = posix_spawn(&pid, "/bin/sh", &files, &attributes, arguments, environ);
+  posix_spawn_file_actions_destroy(&files);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) return failed(std::string("/bin/sh: ") + std::strerror(error));
   // Debian 12's <sys/pidfd.h> does not say that its functions are C's.
