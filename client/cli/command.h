@@ -175,7 +175,7 @@ class ErrorForm {
   const bool before_;
 };
 
-// A line on stdout, at once. Errors of stdout end the program as a closed pipe does others.
+// A line on stdout, at once. A closed pipe ends the program; of other errors the exit code tells at the end.
 void print_line(std::string_view line);
 void print_json(const nlohmann::json& value);
 // Whether colours may be written there: a terminal that has them, whose user did not set NO_COLOR.

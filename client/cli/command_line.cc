@@ -1,5 +1,6 @@
 #include "client/cli/command_line.h"
 
+#include <iostream>
 #include <optional>
 
 #include "client/cli/shell_path.h"
@@ -179,7 +180,12 @@ int CommandLine::run(std::vector<std::string> arguments) {
   }
   const ErrorForm form(globals_.json);
   if (const int code = take_globals(); code != kDone) return code;
-  return action_();
+  const int code = action_();
+  std::cout.flush();
+  if (std::cout || code != kDone) return code;
+  std::cout.clear();  // for the next line of a shell
+  return fail(kWrongUsage, ErrorCode::kIo,
+              "cannot write to standard output: what was printed is not all there");
 }
 
 }  // namespace quorate::cli
