@@ -1,13 +1,9 @@
 #include "client/quorate/group.h"
 
+#include "client/recipes/reads.h"
 #include "client/recipes/wait.h"
 
 namespace quorate::client {
-namespace {
-// Read in one request.
-constexpr size_t kMembersAtOnce = 500;
-}  // namespace
-
 Membership& Membership::operator=(Membership&& other) noexcept {
   if (this != &other) {
     if (client_ != nullptr) (void)leave();
@@ -46,19 +42,14 @@ Result<std::vector<Member>> Group::members() {
   std::vector<Member> all;
   if (names.code() == ErrorCode::kNoNode) return all;
   if (!names.ok()) return names.error();
-  for (size_t begin = 0; begin < names->size(); begin += kMembersAtOnce) {
-    const size_t end = std::min(names->size(), begin + kMembersAtOnce);
-    std::vector<ReadRequest> reads;
-    for (size_t i = begin; i < end; ++i) reads.push_back({path_ + "/" + (*names)[i]});
-    const Result<std::vector<ReadResult>> nodes = client_.read_many(reads);
-    if (!nodes.ok()) return nodes.error();
-    for (size_t i = begin; i < end; ++i) {
-      const ReadResult& node = (*nodes)[i - begin];
-      // Gone meanwhile, or nobody's member.
-      if (!node.error.ok() || node.stat.ephemeral_owner.value() == 0) continue;
-      all.push_back({(*names)[i], node.data, node.stat.ephemeral_owner});
-    }
-  }
+  std::vector<ReadRequest> reads;
+  for (const std::string& name : *names) reads.push_back({path_ + "/" + name});
+  const Status read = read_each(client_, reads, [&](const ReadRequest& asked, const ReadResult& node) {
+    // Gone meanwhile, or nobody's member.
+    if (!node.error.ok() || node.stat.ephemeral_owner.value() == 0) return;
+    all.push_back({asked.path.substr(path_.size() + 1), node.data, node.stat.ephemeral_owner});
+  });
+  if (!read.ok()) return read.error();
   return all;
 }
 

@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "client/host.h"
+#include "client/recipes/reads.h"
 #include "client/recipes/service_json.h"
 #include "client/recipes/wait.h"
 
 namespace quorate::client {
 namespace {
 
-constexpr size_t kInstancesAtOnce = 500;
 constexpr milliseconds kTryAgain(200);
 
 bool is_part_of_path(const std::string& name) {
@@ -104,18 +104,14 @@ Result<std::vector<ServiceInstance>> Registry::instances(std::string_view name) 
   std::vector<ServiceInstance> all;
   if (ids.code() == ErrorCode::kNoNode) return all;
   if (!ids.ok()) return ids.error();
-  for (size_t begin = 0; begin < ids->size(); begin += kInstancesAtOnce) {
-    const size_t end = std::min(ids->size(), begin + kInstancesAtOnce);
-    std::vector<ReadRequest> reads;
-    for (size_t i = begin; i < end; ++i) reads.push_back({folder(name) + "/" + (*ids)[i]});
-    const Result<std::vector<ReadResult>> nodes = client_.read_many(reads);
-    if (!nodes.ok()) return nodes.error();
-    for (const ReadResult& node : *nodes) {
-      if (!node.error.ok()) continue;
-      if (Result<ServiceInstance> instance = read_instance(node.data); instance.ok())
-        all.push_back(std::move(*instance));
-    }
-  }
+  std::vector<ReadRequest> reads;
+  for (const std::string& id : *ids) reads.push_back({folder(name) + "/" + id});
+  const Status read = read_each(client_, reads, [&](const ReadRequest&, const ReadResult& node) {
+    if (!node.error.ok()) return;
+    if (Result<ServiceInstance> instance = read_instance(node.data); instance.ok())
+      all.push_back(std::move(*instance));
+  });
+  if (!read.ok()) return read.error();
   return all;
 }
 

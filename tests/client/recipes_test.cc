@@ -10,6 +10,7 @@
 #include "client/quorate/election.h"
 #include "client/quorate/group.h"
 #include "client/quorate/queue.h"
+#include "client/quorate/service.h"
 #include "tests/client/real_server.h"
 
 namespace quorate::client {
@@ -246,6 +247,28 @@ TEST_F(Recipes, ManyConsumersDoEachMessageOnce) {
 }
 
 // ---- group
+
+TEST_F(Recipes, MembersAndInstancesThatOneAnswerHasNoRoomForAreReadInSeveral) {
+  const std::string large(900'000, 'x');
+  std::vector<Result<Membership>> members;
+  std::vector<Result<Registration>> instances;
+  for (const char* id : {"a", "b", "c", "d", "e", "f"}) {
+    members.push_back(Group(a, path + "/group").join(id, large));
+    ASSERT_TRUE(members.back().ok()) << members.back().error().message;
+    instances.push_back(
+        Registry(a, path).add({.name = "s", .id = id, .address = "h", .payload = "\"" + large + "\""}));
+    ASSERT_TRUE(instances.back().ok()) << instances.back().error().message;
+  }
+  const Result<std::vector<Member>> there = Group(b, path + "/group").members();
+  ASSERT_TRUE(there.ok()) << there.error().message;
+  ASSERT_EQ(there->size(), 6U);
+  EXPECT_EQ(there->back().id, "f");
+  EXPECT_EQ(there->back().data, large);
+  const Result<std::vector<ServiceInstance>> all = Registry(b, path).instances("s");
+  ASSERT_TRUE(all.ok()) << all.error().message;
+  ASSERT_EQ(all->size(), 6U);
+  EXPECT_EQ(all->back().id, "f");
+}
 
 TEST_F(Recipes, AGroupKnowsItsMembers) {
   Group group(a, path);
