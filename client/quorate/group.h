@@ -35,6 +35,7 @@ class Membership {
   const std::string& node() const { return node_; }
   // What the others see. Errors: kNoNode when the session was lost; those of writes.
   Status set_data(std::string_view data);
+  // Where an error says that nothing was done, it is there yet, and may leave again.
   Status leave();
 
  private:

@@ -55,7 +55,8 @@ class Delivery {
   // It is done: the message goes. Errors: kSessionExpired and kNoNode when it belongs to somebody else by
   // now; those of writes.
   Status acknowledge();
-  // Somebody may have it at once, this consumer too.
+  // Somebody may have it at once, this consumer too. Where an error says that nothing was done, it may be
+  // given back again.
   Status give_back();
 
  private:

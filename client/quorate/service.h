@@ -62,6 +62,7 @@ class Registration {
 
   const ServiceInstance& instance() const { return instance_; }
   const std::string& node() const { return node_; }
+  // Where an error says that nothing was done, it is there yet, and may be removed again.
   Status remove();
 
  private:

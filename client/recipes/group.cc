@@ -1,6 +1,7 @@
 #include "client/quorate/group.h"
 
 #include "client/recipes/reads.h"
+#include "client/recipes/remove_own.h"
 #include "client/recipes/wait.h"
 
 namespace quorate::client {
@@ -25,7 +26,7 @@ Status Membership::set_data(std::string_view data) {
 
 Status Membership::leave() {
   if (client_ == nullptr) return Error{ErrorCode::kNoNode, "it has left the group"};
-  return std::exchange(client_, nullptr)->remove(node_);
+  return remove_own(client_, node_);
 }
 
 Result<Membership> Group::join(std::string_view id, std::string_view data) {

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "client/recipes/remove_own.h"
 #include "client/recipes/wait.h"
 
 namespace quorate::client {
@@ -59,7 +60,7 @@ Status Delivery::acknowledge() {
 Status Delivery::give_back() {
   if (client_ == nullptr)
     return Error{ErrorCode::kNoNode, "the message was given back or acknowledged before"};
-  return std::exchange(client_, nullptr)->remove(claim_);
+  return remove_own(client_, claim_);
 }
 
 // ---- producers

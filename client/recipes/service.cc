@@ -4,6 +4,7 @@
 
 #include "client/host.h"
 #include "client/recipes/reads.h"
+#include "client/recipes/remove_own.h"
 #include "client/recipes/service_json.h"
 #include "client/recipes/wait.h"
 
@@ -60,7 +61,7 @@ Registration::~Registration() {
 
 Status Registration::remove() {
   if (client_ == nullptr) return Error{ErrorCode::kNoNode, "the instance is out of the registry already"};
-  return std::exchange(client_, nullptr)->remove(node_);
+  return remove_own(client_, node_);
 }
 
 Result<Registration> Registry::add(ServiceInstance instance) {
