@@ -14,7 +14,8 @@ namespace quorate::cli {
 namespace {
 
 constexpr const char* kFormat =
-    "A line an operation, as the commands of the same names take them; words are quoted as in a shell:\n"
+    "A line an operation, as the commands of the same names take them, but that DATA is always the bytes\n"
+    "themselves (- and @FILE mean nothing); words are quoted as in a shell:\n"
     "  create [-s] [-p] PATH [DATA]          set [-v VERSION] PATH DATA      setacl [-v VERSION] PATH "
     "ENTRY...\n"
     "  delete [-v VERSION] PATH              deleteall PATH\n"
