@@ -30,13 +30,6 @@ uint64_t random_id() {
   return id;
 }
 
-// A file that is not there is no node.
-int report_file(const std::string& name, const Error& error) {
-  if (error.code != ErrorCode::kNoNode) return report("", error);
-  return fail(kAnswerIsNo, error.code,
-              error.message.empty() ? "cannot read " + name + ": there is no such file" : error.message);
-}
-
 nlohmann::json backup_json(const std::string& file, const LoadedBackup& backup) {
   return {{"file", file},
           {"cluster", hex_id(backup.name.cluster.value())},
@@ -79,7 +72,7 @@ int save_stopped(const Globals& globals, const SnapshotArguments& args) {
   if (!loaded.ok()) return report_file(args.data, loaded.error());
   progress.say("writing " + args.file);
   const Status saved = server::save_backup(fs, args.file, loaded->name, *loaded->state);
-  if (!saved.ok()) return report("", saved.error());
+  if (!saved.ok()) return report_file(args.file, saved.error());
   progress.say("reading " + args.file);
   const auto backup = server::load_backup(fs, args.file, {});
   if (!backup.ok()) return report_file(args.file, backup.error());
@@ -126,7 +119,7 @@ int restore(const Globals& globals, const SnapshotArguments& args) {
   progress.say("writing " + args.data);
   const auto restored = server::restore_backup(
       fs, stores, {args.data, ServerId(args.id), Incarnation(random_id()), cluster}, *backup->state);
-  if (!restored.ok()) return report("", restored.error());
+  if (!restored.ok()) return report_file(args.data, restored.error());
   const std::string id = hex_id(cluster.value());
   if (globals.json) {
     print_json({{"cluster_id", id},
@@ -144,6 +137,12 @@ int restore(const Globals& globals, const SnapshotArguments& args) {
 }
 
 }  // namespace
+
+int report_file(const std::string& name, const Error& error) {
+  if (error.code != ErrorCode::kNoNode) return report("", error);
+  return fail(kAnswerIsNo, error.code,
+              error.message.empty() ? "cannot read " + name + ": there is no such file" : error.message);
+}
 
 void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* snapshot = app.add_subcommand("snapshot", "make, check and restore backups");

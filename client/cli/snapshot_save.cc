@@ -94,7 +94,7 @@ int save_running(const Globals& globals, const std::string& file) {
   const Status done = client->read_snapshot([&saver](const SnapshotPart& part) { return saver.take(part); });
   if (saver.interrupted() != 0)
     return fail(kExitSignal + saver.interrupted(), "interrupted: no backup was written");
-  if (!done.ok()) return report("", done.error());
+  if (!done.ok()) return report_file(file, done.error());
   const server::StateName& name = saver.name();
   if (globals.json) {
     print_json({{"file", file},

@@ -1,4 +1,4 @@
-// `snapshot save FILE` from a running cluster.
+// `snapshot save FILE` from a running cluster, and what it shares with the other commands of backups.
 #pragma once
 
 #include <string>
@@ -8,5 +8,8 @@
 namespace quorate::cli {
 
 int save_running(const Globals& globals, const std::string& file);
+
+// As report(), of a file or a folder: one that is not there is no node.
+int report_file(const std::string& name, const Error& error);
 
 }  // namespace quorate::cli
