@@ -143,7 +143,10 @@ void CommandLine::resolve_paths() {
     for (CLI::App* below : apps[i]->get_subcommands([](const CLI::App*) { return true; }))
       apps.push_back(below);
     for (CLI::Option* option : apps[i]->get_options()) {
-      if (!option->get_positional() || option->get_name(true) != "PATH") continue;
+      const bool names_node = option->get_positional()
+                                  ? option->get_name(true) == "PATH"
+                                  : option->get_type_name() == "PATH" && !option->check_name("--path");
+      if (!names_node) continue;  // --path of import is one of ZooKeeper's
       option->transform([this](const std::string& text) { return resolve_path(shell_->folder, text); });
     }
   }

@@ -229,6 +229,9 @@ class Test(Server):
         code, out, errors = self.in_pipe("shell", text=b"exit\nget /none\n")
         assert (code, out, errors) == (0, b"", b""), (code, out, errors)
         assert self.in_pipe("shell", text=b"cd /script\nls .")[1] == b"late\n"
+        # Options that take a path, too.
+        relative = b"create -p /below/locks\ncd /below\nlock run --with locks/b locks/a -- true\nls locks\nservice ls --base services\nservice ls --base .\n"
+        assert self.in_pipe("shell", text=relative)[:2] == (0, b"a\nb\nSERVICE  INSTANCES  DRAINED\nlocks    0          0\n")
         assert self.in_pipe("shell", text=b"shell\n")[0] == 2
         # Options of a line are that line's.
         code, out, errors = self.in_pipe("shell", text=b"--endpoints 127.0.0.1:1 --request-timeout 100ms get /script\n")
