@@ -32,9 +32,13 @@ void Backups::close_all() {
 
 Result<SnapshotPartReply> Backups::begin(Index index, Instant now) {
   if (backups_.size() >= kBackupsMax) {
-    const auto quiet = std::find_if(backups_.begin(), backups_.end(), [now](const Backup& each) {
-      return !each.asker && each.used + kBackupQuiet <= now;
-    });
+    const auto complete = [](const Backup& each) { return each.complete; };
+    auto quiet = std::find_if(backups_.begin(), backups_.end(), complete);
+    if (quiet == backups_.end()) {
+      quiet = std::find_if(backups_.begin(), backups_.end(), [now](const Backup& each) {
+        return !each.asker && each.used + kBackupQuiet <= now;
+      });
+    }
     if (quiet == backups_.end()) {
       return {ErrorCode::kLimitReached,
               "this server makes " + std::to_string(kBackupsMax) +
@@ -62,6 +66,7 @@ void Backups::ask(const Asker& asker, const SnapshotPartRequest& request, Instan
   // Its client has a new connection, and what was asked over the old one is answered to nobody.
   answer(*found,
          Error{ErrorCode::kInvalidArgument, "this snapshot was asked for again meanwhile: one at a time"});
+  found->complete = false;
   found->asker = asker;
   found->after = request.after;
   found->asked = found->used = now;
@@ -96,6 +101,7 @@ bool Backups::done(const StoreDone& done) {
   reply.checksum = checksum64(part->records.view());
   reply.last_key = part->last_key;
   reply.complete = part->complete;
+  found->complete = part->complete;
   answer(*found, std::move(reply));
   return true;
 }

@@ -28,7 +28,8 @@ namespace quorate::server {
 inline constexpr size_t kBackupsMax = 2;
 // One that nobody asked for a part of for so long is closed.
 inline constexpr Duration kBackupIdle = std::chrono::seconds(30);
-// Where there are too many, one that is quiet for so long makes room: who made it has probably given up.
+// Where there are too many, one that is complete makes room, or one that is quiet for so long: who made it
+// has probably given up.
 inline constexpr Duration kBackupQuiet = std::chrono::seconds(5);
 // What is not there after so long (the checkpoint is still being made) is answered with an empty part, and
 // asked for again: so no client has to know how long a checkpoint takes.
@@ -65,6 +66,7 @@ class Backups {
     uint64_t id = 0;
     Index index;            // it holds at least this
     bool reading = false;   // a part of it was read: the snapshot is open in the store
+    bool complete = false;  // its last part was answered: unless that is lost, nobody asks again
     uint64_t job = 0;       // reading; 0: not
     std::string job_after;  // what is being read
     std::optional<Asker> asker;

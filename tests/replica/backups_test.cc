@@ -166,6 +166,11 @@ TEST_F(BackupsOfACluster, SoManyAtOnceAndQuietOnesMakeRoom) {
   EXPECT_EQ(ask(kSaver, more).error.code, ErrorCode::kOk);
 }
 
+TEST_F(BackupsOfACluster, ThatAreCompleteMakeRoomAtOnce) {
+  for (size_t i = 0; i < 2 * kBackupsMax; ++i) expect_whole(read(kSaver, begin(kSaver)), Index(1));
+  EXPECT_LE(cluster.node(server).store.snapshots_open(), kBackupsMax);
+}
+
 TEST_F(BackupsOfACluster, ThatNobodyAsksForAreClosed) {
   const uint64_t snapshot = begin(kSaver);
   (void)ask(kSaver, snapshot);
