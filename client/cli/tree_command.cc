@@ -79,7 +79,7 @@ int tree(const Globals& globals, const TreeArguments& args) {
     print_json(tree_json(root));
     return kDone;
   }
-  print_line(args.path + (root.cut ? "/..." : ""));
+  print_line(root.cut ? kv::join_path(args.path, "...") : args.path);
   draw(root, "");
   print_line(std::to_string(grower.nodes) + (grower.nodes == 1 ? " node" : " nodes"));
   return kDone;
