@@ -44,13 +44,16 @@ std::vector<std::string> contender_row(const std::string& what, const Contender&
           contender.name};
 }
 
+// To make a node is no way to have a lock.
+int report_lock(const std::string& path, const Error& error) {
+  if (error.code != ErrorCode::kNoNode) return report(path, error);
+  return fail(kAnswerIsNo, error.code, path + ": no such lock: nobody ever took it (see: quorate lock ls)");
+}
+
 int show(const Globals& globals, const std::string& path) {
   const CommandClient client(globals);
   const Result<LockInfo> lock = client->lock_show(path);
-  if (lock.code() == ErrorCode::kNoNode)
-    return fail(kAnswerIsNo, lock.code(),
-                path + ": no such lock: nobody ever took it (see: quorate lock ls)");
-  if (!lock.ok()) return report(path, lock.error());
+  if (!lock.ok()) return report_lock(path, lock.error());
   if (globals.json) {
     print_json(lock_json(*lock));
     return lock->mixed ? kAnswerIsNo : kDone;
@@ -113,7 +116,7 @@ int verify(const Globals& globals, const std::string& path, uint64_t token) {
     print_json({{"path", path}, {"token", token}, {"held", held.ok()}});
     return held.ok() ? kDone : kAnswerIsNo;
   }
-  if (!held.ok()) return report(path, held.error());
+  if (!held.ok()) return report_lock(path, held.error());
   print_line("held");
   return kDone;
 }
@@ -121,7 +124,7 @@ int verify(const Globals& globals, const std::string& path, uint64_t token) {
 int break_lock(const Globals& globals, const std::string& path, uint64_t token) {
   const CommandClient client(globals);
   const Status broken = client->break_lock(path, Token(token));
-  if (!broken.ok()) return report(path, broken.error());
+  if (!broken.ok()) return report_lock(path, broken.error());
   if (globals.json) print_json({{"path", path}, {"token", token}, {"broken", true}});
   return kDone;
 }
