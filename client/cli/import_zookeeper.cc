@@ -29,6 +29,15 @@ struct LeftOut {
 };
 // Of them, so many are named; all are counted.
 constexpr size_t kLeftOutNamedMax = 100;
+struct LeftOuts {
+  uint64_t count = 0;
+  std::vector<LeftOut> named;
+
+  void add(const std::string& path, const std::string& why) {
+    ++count;
+    if (named.size() < kLeftOutNamedMax) named.push_back({path, why});
+  }
+};
 
 ClusterId random_cluster() {
   std::random_device device;
@@ -54,8 +63,8 @@ class Importer {
   uint64_t changed_since_start() const;
   // The file that it gives is whole, and what was read.
   Result<server::LoadedBackup> write(const std::string& file);
-  Result<Comparison> compare(const kv::StateMachine& state);
-  void leave_out(const std::string& path, const std::string& why);
+  // `left_out`: of the source, now.
+  Result<Comparison> compare(const kv::StateMachine& state, LeftOuts& left_out);
 
   int failed(const Error& error);
   int refuse_changed(const std::string& what);
@@ -77,8 +86,7 @@ class Importer {
   uint64_t ephemerals_ = 0;
   uint64_t zxid_at_start_ = 0;
   uint64_t resumed_ = 0;  // nodes of an earlier run
-  uint64_t left_out_count_ = 0;
-  std::vector<LeftOut> left_out_;
+  LeftOuts left_out_, quotas_left_out_;
 };
 
 // The server that is asked has everything that was acknowledged before.
@@ -89,11 +97,6 @@ Status Importer::sync() {
                  "the source answers a sync with error " + std::to_string(static_cast<int32_t>(reply.error))};
   });
   return reader_.run();
-}
-
-void Importer::leave_out(const std::string& path, const std::string& why) {
-  ++left_out_count_;
-  if (left_out_.size() < kLeftOutNamedMax) left_out_.push_back({path, why});
 }
 
 Status Importer::resume_or_begin(ZookeeperWalk& walk) {
@@ -130,14 +133,14 @@ Status Importer::read_all() {
                         progress_.show([this] { return "read " + std::to_string(nodes_.size()) + " nodes"; });
                         return {};
                       },
-                      [this](const std::string& path, const std::string& why) { leave_out(path, why); }});
+                      [this](const std::string& path, const std::string& why) { left_out_.add(path, why); }});
   if (Status ready = resume_or_begin(walk); !ready.ok()) return ready;
   const Status read = walk.run();
   // What was read is kept whatever came of it.
   const Status kept = journal_.flush();
   if (!read.ok()) return read;
   ephemerals_ = walk.ephemerals();
-  if (kept.ok() && left_out_count_ == 0 && !nodes_.contains(args_.path))
+  if (kept.ok() && left_out_.count == 0 && !nodes_.contains(args_.path))
     return Error{ErrorCode::kNoNode, "the source has no node " + args_.path};
   return kept;
 }
@@ -155,7 +158,7 @@ Status Importer::read_quotas() {
          if (is_wanted(of) && !limits.none()) quotas_.emplace_back(std::move(of), limits);
          return {};
        },
-       [this](const std::string& path, const std::string& why) { leave_out(path, why); }});
+       [this](const std::string& path, const std::string& why) { quotas_left_out_.add(path, why); }});
   walk.visit(std::string(kQuotaRoot));
   Status read = walk.run();
   std::sort(quotas_.begin(), quotas_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -186,7 +189,7 @@ Result<server::LoadedBackup> Importer::write(const std::string& file) {
   return server::load_backup(fs_, file, {});
 }
 
-Result<Comparison> Importer::compare(const kv::StateMachine& state) {
+Result<Comparison> Importer::compare(const kv::StateMachine& state, LeftOuts& left_out) {
   if (Status synced = sync(); !synced.ok()) return synced.error();
   Comparison comparison(state);
   ZookeeperWalk walk(reader_, args_.path,
@@ -198,7 +201,7 @@ Result<Comparison> Importer::compare(const kv::StateMachine& state) {
                         });
                         return {};
                       },
-                      [](const std::string&, const std::string&) {}});
+                      [&](const std::string& path, const std::string& why) { left_out.add(path, why); }});
   walk.visit("/");
   if (Status walked = walk.run(); !walked.ok()) return walked.error();
   comparison.finish();
@@ -233,7 +236,7 @@ int Importer::refuse_changed(const std::string& what) {
 int Importer::tell_imported(const server::LoadedBackup& backup, const Comparison& comparison) const {
   if (globals_.json) {
     nlohmann::json left_out = nlohmann::json::array();
-    for (const LeftOut& each : left_out_) left_out.push_back({{"path", each.path}, {"why", each.why}});
+    for (const LeftOut& each : left_out_.named) left_out.push_back({{"path", each.path}, {"why", each.why}});
     print_json({{"file", args_.file},
                 {"nodes", comparison.nodes},
                 {"resumed", resumed_},
@@ -241,7 +244,7 @@ int Importer::tell_imported(const server::LoadedBackup& backup, const Comparison
                 {"zxid", backup.state->zxid().value()},
                 {"quotas", quotas_.size()},
                 {"ephemerals", ephemerals_},
-                {"left_out_count", left_out_count_},
+                {"left_out_count", left_out_.count},
                 {"left_out", left_out}});
   } else {
     print_line(args_.file + " holds " + std::to_string(comparison.nodes) + " nodes and " +
@@ -251,12 +254,12 @@ int Importer::tell_imported(const server::LoadedBackup& backup, const Comparison
     if (ephemerals_ > 0)
       print_line(std::to_string(ephemerals_) +
                  " ephemeral nodes stay with their sessions: clients make them anew");
-    for (const LeftOut& each : left_out_) print_line("left out: " + each.path + ": " + each.why);
+    for (const LeftOut& each : left_out_.named) print_line("left out: " + each.path + ": " + each.why);
   }
-  if (left_out_count_ == 0) return kDone;
+  if (left_out_.count == 0) return kDone;
   if (globals_.json) return kDeniedAccess;  // left_out says it
   return fail(kDeniedAccess,
-              std::to_string(left_out_count_) +
+              std::to_string(left_out_.count) +
                   " nodes were left out, with all below them; name a super user with --auth-file "
                   "and begin again, or do without them");
 }
@@ -277,13 +280,19 @@ int Importer::import() {
   // A list of children that does not fit its parent's count was read at another moment.
   if (backup.code() == ErrorCode::kCorruption) return refuse_changed(backup.error().message);
   if (!backup.ok()) return failed(backup.error());
-  const auto comparison = compare(*backup->state);
+  // An import that goes on has not seen what the earlier one left out: this looks at all of it.
+  LeftOuts left_out;
+  const auto comparison = compare(*backup->state, left_out);
   if (!comparison.ok() || !comparison->same()) (void)fs_.remove(unverified);
   if (!comparison.ok()) return failed(comparison.error());
   if (!comparison->same())
     return refuse_changed(std::to_string(comparison->differing) +
                           " nodes were changed while the import ran, " + comparison->paths.front() +
                           " first");
+  left_out_ = std::move(left_out);
+  left_out_.count += quotas_left_out_.count;
+  for (const LeftOut& each : quotas_left_out_.named)
+    if (left_out_.named.size() < kLeftOutNamedMax) left_out_.named.push_back(each);
   Status named = fs_.rename(unverified, args_.file);
   if (named.ok()) named = journal_.remove();
   if (!named.ok()) return failed(named.error());
@@ -293,7 +302,8 @@ int Importer::import() {
 int Importer::verify() {
   const auto backup = server::load_backup(fs_, args_.file, {});
   if (!backup.ok()) return failed(backup.error());
-  const auto comparison = compare(*backup->state);
+  LeftOuts left_out;
+  const auto comparison = compare(*backup->state, left_out);
   if (!comparison.ok()) return failed(comparison.error());
   if (globals_.json) {
     print_json({{"file", args_.file},
