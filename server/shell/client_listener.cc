@@ -69,6 +69,8 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   const char* overdue(std::chrono::steady_clock::time_point now) const;
   // Something is due from it.
   bool owes() const { return !conversation_ || frame_begun_.has_value(); }
+  // What it sends from here on counts for nothing; its answer may be still to come.
+  bool asked_its_last() const { return conversation_ && conversation_->ended(); }
 
   ConnectionId id() const { return id_; }
 
@@ -111,6 +113,8 @@ void ClientConnection::read() {
   socket_.async_read_some(boost::asio::buffer(space.data(), space.size()),
                           [self = shared_from_this()](const boost::system::error_code& error, size_t count) {
                             if (!self->open_) return;
+                            // It says no more, and still listens.
+                            if (error == boost::asio::error::eof && self->asked_its_last()) return;
                             if (error) {
                               if (!self->input_.bytes().empty()) {
                                 self->fail("it ended within a frame");
@@ -140,7 +144,7 @@ bool ClientConnection::handle_greeting() {
 
 void ClientConnection::handle_input() {
   if (!conversation_ && !handle_greeting()) return;
-  while (conversation_ && !closing_) {
+  while (conversation_ && !closing_ && !asked_its_last()) {
     const auto size = conversation_->frame_size(input_.bytes());
     if (!size.ok()) return fail(size.error().message);
     if (*size == 0 || *size > input_.bytes().size()) break;
@@ -148,7 +152,7 @@ void ClientConnection::handle_input() {
     input_.consume(*size);
     frame_begun_.reset();
   }
-  if (closing_) input_.consume(input_.bytes().size());
+  if (closing_ || asked_its_last()) input_.consume(input_.bytes().size());
   const bool begun = conversation_ && !input_.bytes().empty();
   if (!begun) frame_begun_.reset();
   if (begun && !frame_begun_) {

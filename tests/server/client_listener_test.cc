@@ -112,6 +112,34 @@ TEST_F(ClientListenerTest, AWrongMagicIsRefusedAtItsFirstWrongByte) {
   expect_closed_by("GET / HTTP/1.1\r\n\r\n");
 }
 
+// Its answer is made of what that one word has asked for.
+TEST_F(ClientListenerTest, NothingCountsBehindAFourLetterWord) {
+  start();
+  auto client = connect("ruokstat\n");
+  ASSERT_TRUE(run([&] { return !requests_.empty(); }));
+  ASSERT_EQ(requests_.size(), 1u);
+  listener_->send({requests_[0].connection, ClientReply{0, {}, Zxid(), ServerStatus{}}});
+  listener_->flush();
+  ASSERT_TRUE(run([&] { return client->closed(); }));
+  EXPECT_EQ(client->heard(), "imok");
+}
+
+// As ncat and nc -N do behind the end of what they were given.
+TEST_F(ClientListenerTest, WhoeverEndsItsSideBehindAFourLetterWordIsAnswered) {
+  start();
+  auto client = connect("ruok");
+  client->socket().shutdown(boost::asio::ip::tcp::socket::shutdown_send);
+  ASSERT_TRUE(run([&] { return !requests_.empty(); }));
+  // Nobody else is waited for meanwhile: its end has been read when this one is through.
+  auto other = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 2; }));
+  EXPECT_TRUE(lost_.empty());
+  listener_->send({requests_[0].connection, ClientReply{0, {}, Zxid(), ServerStatus{}}});
+  listener_->flush();
+  ASSERT_TRUE(run([&] { return client->closed(); }));
+  EXPECT_EQ(client->heard(), "imok");
+}
+
 // Both protocols on one port, however their bytes are cut.
 TEST_F(ClientListenerTest, ZooKeepersClientsAreToldByTheirFirstBytes) {
   start();
