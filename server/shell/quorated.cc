@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
@@ -13,6 +15,7 @@
 
 #include "base/check.h"
 #include "server/shell/config.h"
+#include "server/shell/descriptors.h"
 #include "server/shell/driver.h"
 #include "server/shell/log.h"
 #include "server/shell/start.h"
@@ -39,6 +42,17 @@ ServerFacts facts_of(const ServerConfig& config) {
           config.session_timeout_max_ms, config.clients.connections_per_address_max};
 }
 
+void leave_room_for_own_files(ServerConfig& config) {
+  const size_t asked = config.clients.connections_max;
+  const uint64_t limit = raise_descriptor_limit(asked);
+  config.clients.connections_max = clients_with_room(asked, limit);
+  if (config.clients.connections_max == asked) return;
+  log(LogLevel::kWarning,
+      fmt::format("{} client connections at most, not {} (client-connections-max): this process may have {} "
+                  "files open, and needs some for itself; raise the limit (ulimit -n)",
+                  config.clients.connections_max, asked, limit));
+}
+
 int run(ServerConfig config) {
   if (config.rebuild_state) {
     const auto rebuilt = rebuild_state(config);
@@ -48,6 +62,7 @@ int run(ServerConfig config) {
   }
   if (const Status set_up = set_up_log(config.log_level, config.log_file); !set_up.ok())
     return refuse(set_up.error());
+  leave_room_for_own_files(config);
   // One thread runs it; the locks stay, because the resolver's thread hands its answers in.
   boost::asio::io_context loop(1);
   PeerTransport peers(loop, config.peers, random_number());

@@ -37,6 +37,7 @@ class Database {
     options_.paranoid_checks = true;
     options_.write_buffer_size = options.write_buffer_bytes;
     options_.block_cache = cache_.get();
+    options_.max_open_files = options.files_open_max;
     options_.compression = options.compress ? leveldb::kSnappyCompression : leveldb::kNoCompression;
   }
   ~Database() {

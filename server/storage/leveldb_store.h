@@ -15,7 +15,8 @@ struct LevelDbOptions {
   // What is written is kept in memory, too, until there is so much of it.
   size_t write_buffer_bytes = 8 << 20;
   size_t block_cache_bytes = 1 << 20;
-  bool compress = true;  // by Snappy
+  bool compress = true;      // by Snappy
+  int files_open_max = 200;  // of one store
 };
 
 class LevelDbStores final : public StateStores {

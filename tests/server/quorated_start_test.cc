@@ -5,7 +5,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <list>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -158,6 +160,24 @@ TEST_F(QuoratedStart, WhatWasAcknowledgedIsThereAfterAKill) {
     TestClient client(ports_[0]);
     return client.open_session() && client.get("/a") == "second";
   })) << again.said();
+}
+
+// Segments of the log and files of checkpoints are opened for as long as it runs.
+TEST_F(QuoratedStart, ClientsDoNotTakeTheFilesThatTheServerNeeds) {
+  ServerProcess server(alone({"--checkpoint-log-bytes", "1MiB", "--log-kept-bytes", "1MiB"}), 100);
+  std::optional<TestClient> client;
+  ASSERT_TRUE(eventually([&] { return client.emplace(ports_[0]).open_session(); })) << server.said();
+  EXPECT_NE(server.said().find("50 client connections at most, not 10000"), std::string::npos)
+      << server.said();
+  std::list<TestClient> crowd;
+  for (int i = 0; i < 120; ++i) crowd.emplace_back(ports_[0]).send_raw("QUORATE1");
+  ASSERT_EQ(client->create("/a", ""), 0);
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_EQ(client->set("/a", std::string(900'000, static_cast<char>('a' + i % 26))), 0)
+        << i << server.said();
+  }
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait(), 0) << server.said();
 }
 
 TEST_F(QuoratedStart, AConfigurationFileDoesWhatFlagsDo) {

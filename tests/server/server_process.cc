@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,7 +82,7 @@ TemporaryFolder::~TemporaryFolder() {
 
 // ---- ServerProcess
 
-ServerProcess::ServerProcess(const std::vector<std::string>& arguments) {
+ServerProcess::ServerProcess(const std::vector<std::string>& arguments, uint64_t files_max) {
   std::string name = std::filesystem::temp_directory_path() / "quorated-said-XXXXXX";
   const int output = ::mkstemp(name.data());
   output_path_ = name;
@@ -92,6 +93,8 @@ ServerProcess::ServerProcess(const std::vector<std::string>& arguments) {
   if (pid_ == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that crashes leaves no server behind
     ::dup2(output, STDERR_FILENO);
+    const rlimit files{files_max, files_max};
+    if (files_max > 0 && ::setrlimit(RLIMIT_NOFILE, &files) != 0) ::_exit(98);
     ::execv(QUORATED_PATH, argv.data());
     ::_exit(99);
   }

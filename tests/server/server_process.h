@@ -34,7 +34,8 @@ class TemporaryFolder {
 
 class ServerProcess {
  public:
-  explicit ServerProcess(const std::vector<std::string>& arguments);
+  // `files_max`: how many files the process may have open; 0: as many as this one.
+  explicit ServerProcess(const std::vector<std::string>& arguments, uint64_t files_max = 0);
   // Kills it if it still runs.
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;
