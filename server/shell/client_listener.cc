@@ -317,7 +317,9 @@ void ClientListener::Impl::accept() {
         if (stopped_) return;
         if (error) {
           // Out of descriptors, most likely: not at once again, or the loop would spin.
-          log(LogLevel::kWarning, fmt::format("a client could not be accepted: {}", error.message()));
+          const std::string line = repeats_.admit(
+              "accept", fmt::format("a client could not be accepted: {}", error.message()), monotonic_now());
+          if (!line.empty()) log(LogLevel::kWarning, line);
           accept_again_.expires_after(std::chrono::milliseconds(100));
           accept_again_.async_wait([this, self](const boost::system::error_code& cancelled) {
             if (!cancelled && !stopped_) accept();

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/check.h"
+#include "server/shell/clock.h"
 #include "server/shell/log.h"
 #include "server/shell/peer_connections.h"
 
@@ -98,29 +99,34 @@ void PeerTransport::Impl::closed(const std::shared_ptr<PeerInbound>& connection)
 }
 
 void PeerTransport::Impl::accept() {
-  acceptor_->async_accept(
-      [this, self = shared_from_this()](const boost::system::error_code& error, Socket socket) {
-        if (stopped_) return;
-        if (error) {
-          // Out of descriptors, most likely: not at once again, or the loop would spin.
-          log(LogLevel::kWarning, fmt::format("a peer could not be accepted: {}", error.message()));
-          accept_again_->expires_after(std::chrono::milliseconds(100));
-          accept_again_->async_wait([this, self](const boost::system::error_code& cancelled) {
-            if (!cancelled && !stopped_) accept();
-          });
-          return;
-        }
-        if (strangers_.size() >= options_.strangers_max) {
-          log(LogLevel::kWarning,
-              fmt::format("peer connection from {} refused: {} others have not said who they are",
-                          remote_name(socket), strangers_.size()));
-        } else {
-          auto connection = std::make_shared<PeerInbound>(*this, std::move(socket));
-          strangers_.insert(connection);
-          connection->start();
-        }
-        accept();
+  acceptor_->async_accept([this, self = shared_from_this()](const boost::system::error_code& error,
+                                                            Socket socket) {
+    if (stopped_) return;
+    if (error) {
+      // Out of descriptors, most likely: not at once again, or the loop would spin.
+      const std::string line = repeats_.admit(
+          "accept", fmt::format("a peer could not be accepted: {}", error.message()), monotonic_now());
+      if (!line.empty()) log(LogLevel::kWarning, line);
+      accept_again_->expires_after(std::chrono::milliseconds(100));
+      accept_again_->async_wait([this, self](const boost::system::error_code& cancelled) {
+        if (!cancelled && !stopped_) accept();
       });
+      return;
+    }
+    if (strangers_.size() >= options_.strangers_max) {
+      const std::string line =
+          repeats_.admit("strangers",
+                         fmt::format("peer connection from {} refused: {} others have not said who they are",
+                                     remote_name(socket), strangers_.size()),
+                         monotonic_now());
+      if (!line.empty()) log(LogLevel::kWarning, line);
+    } else {
+      auto connection = std::make_shared<PeerInbound>(*this, std::move(socket));
+      strangers_.insert(connection);
+      connection->start();
+    }
+    accept();
+  });
 }
 
 void PeerTransport::Impl::set_peers(const std::vector<PlannedMember>& peers) {
