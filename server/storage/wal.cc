@@ -38,7 +38,8 @@ Status remove_unused(FileSystem& fs, const std::string& directory) {
 // empty first segment is one in which create() did not return.
 bool Wal::exists(FileSystem& fs, const std::string& directory) {
   const Result<wal::Listing> listing = wal::Listing::read(fs, directory);
-  if (!listing.ok()) return false;
+  // What cannot be looked at is not missing: whoever opens it is told why.
+  if (!listing.ok()) return listing.code() != ErrorCode::kNoNode;
   if (listing->state) return true;
   if (listing->logs.empty()) return false;
   if (listing->logs.rbegin()->first > 1) return true;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "raft/entry.h"
 #include "server/shell/start.h"
@@ -141,6 +142,14 @@ TEST_F(StartTest, ALogWithAnotherEntryWhereTheStateEndsIsCutBehindIt) {
   ASSERT_TRUE(opened.ok()) << opened.error().message;
   EXPECT_EQ(opened->recovered.log->snapshot_index, Index(6));
   EXPECT_TRUE(opened->recovered.log->entries.empty());
+}
+
+// Whoever moves a sound folder away because it is said to hold no log loses a member.
+TEST_F(StartTest, ALogThatCannotBeReadIsNotCalledMissing) {
+  log_up_to(4, Term(2));
+  std::filesystem::rename(config_.data + "/wal", config_.data + "/aside");
+  std::ofstream(config_.data + "/wal") << "a file where a folder should be";
+  expect_refused(ErrorCode::kIo, "cannot list");
 }
 
 TEST_F(StartTest, ALogThatBeginsBehindTheStateIsRefused) {
