@@ -29,8 +29,17 @@ std::vector<kv::Record> all_records(kv::StateMachine& state) {
   return records;
 }
 
+// As at a start: the state was received and the server ended before it cut its log, which holds other entries
+// there, or none.
+bool is_of_another_past(const WalRecovered& log, const StateName& name) {
+  if (name.index <= log.snapshot_index) return false;
+  const uint64_t place = name.index - log.snapshot_index;
+  return place > log.entries.size() || log.entries[place - 1].term != name.term;
+}
+
 // Applies what the log holds behind the state, and keeps the name up with it.
 Status replay(const WalRecovered& log, LoadedBackup& loaded) {
+  if (is_of_another_past(log, loaded.name)) return {};
   for (const raft::Entry& entry : log.entries) {
     if (entry.index <= loaded.state->applied()) continue;
     if (entry.index != loaded.state->applied().next()) {

@@ -6,6 +6,7 @@
 
 #include "raft/entry.h"
 #include "server/shell/start.h"
+#include "server/storage/backup.h"
 #include "server/storage/leveldb_store.h"
 #include "tests/kv/machine.h"
 #include "tests/storage/temporary_directory.h"
@@ -142,6 +143,29 @@ TEST_F(StartTest, ALogWithAnotherEntryWhereTheStateEndsIsCutBehindIt) {
   ASSERT_TRUE(opened.ok()) << opened.error().message;
   EXPECT_EQ(opened->recovered.log->snapshot_index, Index(6));
   EXPECT_TRUE(opened->recovered.log->entries.empty());
+}
+
+TEST_F(StartTest, ABackupOfTheFolderHoldsNothingOfALogThatAStartWouldCut) {
+  log_up_to(9, Term(2));
+  keep_state(6, Term(3));
+  wal_.reset();
+  LevelDbStores stores(fs_);
+  const auto loaded = load_stopped_server(fs_, stores, config_.data, {});
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(loaded->name.index, Index(6));
+  EXPECT_EQ(loaded->name.term, Term(3));
+  EXPECT_EQ(loaded->state->state_hash(), machine_.state.state_hash());
+  EXPECT_EQ(loaded->name.state_hash, machine_.state.state_hash());
+}
+
+TEST_F(StartTest, ABackupOfTheFolderHoldsWhatTheLogAddsToTheState) {
+  log_up_to(9, Term(2));
+  keep_state(6, Term(2));
+  wal_.reset();
+  LevelDbStores stores(fs_);
+  const auto loaded = load_stopped_server(fs_, stores, config_.data, {});
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(loaded->name.index, Index(9));
 }
 
 // Whoever moves a sound folder away because it is said to hold no log loses a member.
