@@ -35,7 +35,8 @@ class File {
   virtual Status sync() = 0;
   // Asks for these bytes to be on their way to the disk before it returns; nothing is promised of them until
   // sync(). A long file that is written so leaves no burst to its sync, behind which others would wait.
-  virtual void settle(uint64_t offset, uint64_t size) = 0;
+  // An error is one that sync() may not tell again: it is to be taken as a failed sync.
+  virtual Status settle(uint64_t offset, uint64_t size) = 0;
   virtual Result<uint64_t> size() = 0;
 };
 

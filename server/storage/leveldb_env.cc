@@ -104,8 +104,8 @@ class LevelDbWritableFile final : public leveldb::WritableFile {
   leveldb::Status write() {
     if (buffer_.empty()) return leveldb::Status::OK();
     if (leveldb::Status allowed = env_.may_change(); !allowed.ok()) return allowed;
-    const Status written = file_->write_at(size_, buffer_);
-    if (written.ok()) file_->settle(size_, buffer_.size());
+    Status written = file_->write_at(size_, buffer_);
+    if (written.ok()) written = final_error(file_->settle(size_, buffer_.size()));
     env_.bytes_written_ += buffer_.size();
     size_ += buffer_.size();
     buffer_.clear();

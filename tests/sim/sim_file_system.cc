@@ -68,7 +68,7 @@ class SimFile final : public server::File {
   }
 
   // What was not synced may be there after a power loss, or not, whatever was asked.
-  void settle(uint64_t, uint64_t) override {}
+  Status settle(uint64_t, uint64_t) override { return {}; }
 
   Result<uint64_t> size() override {
     if (Status alive = check_alive(); !alive.ok()) return alive.error();

@@ -271,6 +271,77 @@ TEST(LevelDbStore, AnErrorAtEveryStepIsToldAndHarmsNothingThatWasWritten) {
   }
 }
 
+// A disk that cannot write what it was given, and says so once, at the first question.
+class UnsettledDisk final : public server::FileSystem {
+ public:
+  class File final : public server::File {
+   public:
+    File(std::unique_ptr<server::File> file, const UnsettledDisk& disk)
+        : file_(std::move(file)), disk_(disk) {}
+    Status write_at(uint64_t offset, std::string_view bytes) override {
+      return file_->write_at(offset, bytes);
+    }
+    Status write_pieces_at(uint64_t offset, const std::vector<std::string_view>& pieces) override {
+      return file_->write_pieces_at(offset, pieces);
+    }
+    Result<std::string> read_at(uint64_t offset, size_t size) override {
+      return file_->read_at(offset, size);
+    }
+    Result<size_t> read_into(uint64_t offset, size_t size, char* buffer) override {
+      return file_->read_into(offset, size, buffer);
+    }
+    Status sync() override { return file_->sync(); }
+    Status settle(uint64_t, uint64_t) override { return disk_.told; }
+    Result<uint64_t> size() override { return file_->size(); }
+
+   private:
+    std::unique_ptr<server::File> file_;
+    const UnsettledDisk& disk_;
+  };
+
+  Result<std::unique_ptr<server::File>> open(const std::string& path) override {
+    return wrap(disk_.open(path));
+  }
+  Result<std::unique_ptr<server::File>> create(const std::string& path) override {
+    return wrap(disk_.create(path));
+  }
+  Status rename(const std::string& from, const std::string& to) override { return disk_.rename(from, to); }
+  Status remove(const std::string& path) override { return disk_.remove(path); }
+  Status make_directory(const std::string& path) override { return disk_.make_directory(path); }
+  Status remove_directory(const std::string& path) override { return disk_.remove_directory(path); }
+  Status sync_directory(const std::string& path) override { return disk_.sync_directory(path); }
+  Result<std::vector<std::string>> list(const std::string& path) override { return disk_.list(path); }
+  bool exists(const std::string& path) override { return disk_.exists(path); }
+  Result<std::unique_ptr<server::FileLock>> lock(const std::string& path) override {
+    return disk_.lock(path);
+  }
+
+  Status told;
+
+ private:
+  Result<std::unique_ptr<server::File>> wrap(Result<std::unique_ptr<server::File>> file) const {
+    if (!file.ok()) return file.error();
+    return std::unique_ptr<server::File>(std::make_unique<File>(std::move(*file), *this));
+  }
+
+  SimFileSystem disk_;
+};
+
+TEST(LevelDbStore, WhatWasNotWrittenOutIsAFailedSync) {
+  for (const ErrorCode code : {ErrorCode::kIo, ErrorCode::kNoSpace}) {
+    UnsettledDisk disk;
+    LevelDbStores stores(disk, small_store());
+    auto store = stores.open(kStore, IfMissing::kMake);
+    ASSERT_TRUE(store.ok()) << store.error().message;
+    Batch batch;
+    batch.push_back({"n/1", "value"});
+    disk.told = Error{code, "told once"};
+    EXPECT_EQ((*store)->write(batch).code(), ErrorCode::kIo) << "not to be tried again";
+    disk.told = {};
+    EXPECT_EQ((*store)->write(batch).code(), ErrorCode::kIo);
+  }
+}
+
 TEST(LevelDbStore, AFullDiskIsToldAndTheStoreGoesOnWhenItIsOpenedAgain) {
   for (uint64_t step = 1;; ++step) {
     SimFileSystem disk;
