@@ -173,6 +173,18 @@ void ChangeHistory::forget_oldest_entry() {
 
 Result<StateMachine::PastChanges> ChangeHistory::since(std::string_view root, Zxid since, size_t max_changes,
                                                        Zxid now) const {
+  return collect([root](std::string_view path) { return is_at_or_below(path, root); }, since, max_changes,
+                 now);
+}
+
+Result<StateMachine::PastChanges> ChangeHistory::since(const StateMachine::WantedPath& wanted, Zxid since,
+                                                       size_t max_changes, Zxid now) const {
+  return collect(wanted, since, max_changes, now);
+}
+
+template <class Wanted>
+Result<StateMachine::PastChanges> ChangeHistory::collect(const Wanted& wanted, Zxid since, size_t max_changes,
+                                                         Zxid now) const {
   if (since < floor_) {
     return {ErrorCode::kHistoryGone, "changes up to zxid " + std::to_string(floor_.value()) +
                                          " are forgotten; read the state again, and go on from there"};
@@ -191,7 +203,7 @@ Result<StateMachine::PastChanges> ChangeHistory::since(std::string_view root, Zx
       if (looked >= max_changes && item.zxid != past.up_to) return past;
       ++looked;
       past.up_to = item.zxid;
-      if (is_at_or_below(item.path, root)) {
+      if (wanted(item.path)) {
         past.changes.push_back(
             {item.kind, item.zxid, std::string(item.path), shared(item.acl), shared(item.parent_acl),
              item.left.empty() ? nullptr

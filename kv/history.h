@@ -35,6 +35,8 @@ class ChangeHistory {
   // As StateMachine::changes_since(); `now`: the zxid of the last applied entry.
   Result<StateMachine::PastChanges> since(std::string_view root, Zxid since, size_t max_changes,
                                           Zxid now) const;
+  Result<StateMachine::PastChanges> since(const StateMachine::WantedPath& wanted, Zxid since,
+                                          size_t max_changes, Zxid now) const;
   // What is kept, and what it costs: a path's bytes and kChangeBytes each, and for each list of permissions
   // that is not open to all its bytes and kListBytes, although it is kept once; for a place in a lock's queue
   // that was left, who that was, and kLeftBytes.
@@ -68,6 +70,9 @@ class ChangeHistory {
   static constexpr size_t kLeftBytes = 1;
 
  private:
+  template <class Wanted>
+  Result<StateMachine::PastChanges> collect(const Wanted& wanted, Zxid since, size_t max_changes,
+                                            Zxid now) const;
   static constexpr size_t kBlockBytes = 64 << 10;
 
   // Changes, one behind the other: zxid, size of the path, kind and which of the others there are, ids

@@ -94,6 +94,11 @@ Result<StateMachine::PastChanges> StateMachine::changes_since(std::string_view r
   return impl_->history.since(root, since, max_changes, impl_->zxid());
 }
 
+Result<StateMachine::PastChanges> StateMachine::changes_since(const WantedPath& wanted, Zxid since,
+                                                              size_t max_changes) const {
+  return impl_->history.since(wanted, since, max_changes, impl_->zxid());
+}
+
 // ---- scrub
 
 std::optional<bool> StateMachine::scrub(size_t nodes_max) { return impl_->tree.scrub(nodes_max); }

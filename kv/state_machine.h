@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -266,6 +267,9 @@ class StateMachine {
     Zxid up_to;
   };
   Result<PastChanges> changes_since(std::string_view root, Zxid since, size_t max_changes) const;
+  // Of the paths that are wanted: for many roots at once, since all of the history behind `since` is walked.
+  using WantedPath = std::function<bool(std::string_view path)>;
+  Result<PastChanges> changes_since(const WantedPath& wanted, Zxid since, size_t max_changes) const;
 
   // Recomputes what is kept incrementally. What is wrong, in a sentence, or nothing. Slow: for tests, the
   // simulator and scrubs.

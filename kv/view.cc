@@ -82,6 +82,14 @@ Status View::nearest_readable(std::string_view path) const {
   }
 }
 
+bool View::may_tell(const StateMachine::PastChange& change) const {
+  return may_see(change.acl, credentials_) && nearest_readable(change.path).ok();
+}
+
+bool View::may_tell_of_child(const StateMachine::PastChange& change) const {
+  return may_see(change.parent_acl, credentials_) && nearest_readable(parent_of(change.path)).ok();
+}
+
 Result<StateMachine::PastChanges> View::changes_since(std::string_view root, Zxid since, size_t max_changes,
                                                       bool recursive) const {
   Result<StateMachine::PastChanges> past = state_.changes_since(root, since, max_changes);
@@ -90,8 +98,7 @@ Result<StateMachine::PastChanges> View::changes_since(std::string_view root, Zxi
   std::erase_if(past->changes, [&](const StateMachine::PastChange& change) {
     if (!feed_sees(kind, root, change.kind, change.path)) return true;
     const bool of_a_child = !recursive && change.path != root;
-    if (of_a_child) return !may_see(change.parent_acl, credentials_) || !nearest_readable(root).ok();
-    return !may_see(change.acl, credentials_) || !nearest_readable(change.path).ok();
+    return !(of_a_child ? may_tell_of_child(change) : may_tell(change));
   });
   // That a child went is its parent's to tell, whose it was is not.
   for (StateMachine::PastChange& change : past->changes)

@@ -46,6 +46,10 @@ class View {
   // way to it); whether a child came or went is for who may read its parent, as in a list of children.
   Result<StateMachine::PastChanges> changes_since(std::string_view root, Zxid since, size_t max_changes,
                                                   bool recursive = true) const;
+  // Of one of the StateMachine's past changes, by the same rules: what happened to its node may be told, and
+  // that a child of its parent came or went.
+  bool may_tell(const StateMachine::PastChange& change) const;
+  bool may_tell_of_child(const StateMachine::PastChange& change) const;
   // Nothing where nobody queues.
   Result<std::optional<Child>> first_queued(std::string_view path) const;
   // Nothing where nobody holds.

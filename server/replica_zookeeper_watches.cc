@@ -2,7 +2,9 @@
 // from these.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/checksum.h"
@@ -123,6 +125,24 @@ void Replica::Impl::address_heard(ServerId server, std::string client_address) {
 
 namespace {
 
+using Paths = std::set<std::string, std::less<>>;
+
+// What of these has a history.
+Paths watched_paths(const std::vector<std::string>& asked) {
+  Paths paths;
+  for (const std::string& path : asked)
+    if (kv::validate_path(path).ok() && !is_reserved(path)) paths.insert(path);
+  return paths;
+}
+
+bool is_at_or_below(std::string_view path, const Paths& roots) {
+  if (roots.empty()) return false;
+  for (std::string_view at = path;; at = kv::parent_of(at)) {
+    if (roots.contains(at)) return true;
+    if (at == "/") return false;
+  }
+}
+
 struct Missed {
   bool created_first = false;  // the first change made it: it was not there before
   Zxid last;
@@ -132,38 +152,50 @@ struct Missed {
 
 // Persistent watches are told what the history of changes holds: of each path what it came to, in the order
 // of the last changes. Where the history does not reach back so far, the client is told of the watched nodes
-// themselves, so that it reads again.
+// themselves, so that it reads again. The history is walked once for all of them: a client may have
+// thousands, and nobody else is served meanwhile.
 void Replica::Impl::zookeeper_replay(ConnectionId id, SessionId session, const zk::SetWatches& request) {
   const Zxid seen(static_cast<uint64_t>(std::max<int64_t>(request.relative_zxid, 0)));
   const kv::View view = view_of(session);
+  const Paths persistent = watched_paths(request.persistent);
+  const Paths recursive = watched_paths(request.recursive);
+  if (persistent.empty() && recursive.empty()) return;
   std::map<std::string, Missed> missed;  // of watched paths
   std::map<std::string, Zxid> children;  // watched themselves, whose children came or went
-  const auto collect = [&](const std::string& root, bool recursive) {
-    if (!kv::validate_path(root).ok() || is_reserved(root)) return;
-    for (Zxid from = seen; from < state.zxid();) {
-      auto past = view.changes_since(root, from, kChangesLookedAt, recursive);
-      if (!past.ok()) {
-        const auto node = view.get(root);
-        if (node.code() == ErrorCode::kDenied) return;
-        missed[root] = {false, state.zxid()};
-        if (!recursive) children[root] = state.zxid();
-        return;
-      }
-      for (const auto& change : past->changes) {
-        const bool own = change.path == root;
-        if (own || recursive) {
-          const auto [at, first] = missed.try_emplace(change.path);
-          if (first) at->second.created_first = change.kind == kv::Change::Kind::kCreated;
-          at->second.last = change.zxid;
-        } else if (change.kind != kv::Change::Kind::kDataSet && kv::parent_of(change.path) == root) {
-          children[root] = change.zxid;
-        }
-      }
-      from = past->up_to;
+  const auto is_watched = [&](std::string_view path) {
+    return persistent.contains(path) || is_at_or_below(path, recursive);
+  };
+  const auto is_wanted = [&](std::string_view path) {
+    return is_watched(path) || (path != "/" && persistent.contains(kv::parent_of(path)));
+  };
+  const auto collect = [&](const kv::StateMachine::PastChange& change) {
+    if (is_watched(change.path) && view.may_tell(change)) {
+      const auto [at, first] = missed.try_emplace(change.path);
+      if (first) at->second.created_first = change.kind == kv::Change::Kind::kCreated;
+      at->second.last = change.zxid;
+    }
+    if (change.kind == kv::Change::Kind::kDataSet || change.path == "/") return;
+    const std::string_view parent = kv::parent_of(change.path);
+    if (persistent.contains(parent) && view.may_tell_of_child(change))
+      children[std::string(parent)] = change.zxid;
+  };
+  const auto tell_to_read_again = [&](const Paths& roots, bool with_children) {
+    for (const std::string& root : roots) {
+      if (view.get(root).code() == ErrorCode::kDenied) continue;
+      missed[root] = {false, state.zxid()};
+      if (with_children) children[root] = state.zxid();
     }
   };
-  for (const std::string& root : request.persistent) collect(root, false);
-  for (const std::string& root : request.recursive) collect(root, true);
+  for (Zxid from = seen; from < state.zxid();) {
+    const auto past = state.changes_since(is_wanted, from, kChangesLookedAt);
+    if (!past.ok()) {
+      tell_to_read_again(persistent, true);
+      tell_to_read_again(recursive, false);
+      break;
+    }
+    for (const auto& change : past->changes) collect(change);
+    from = past->up_to;
+  }
 
   struct Told {
     Zxid zxid;

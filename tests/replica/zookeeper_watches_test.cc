@@ -117,6 +117,24 @@ TEST_F(ReplicaZookeeperWatches, WhatMayNotBeReadIsWatchedOn) {
   EXPECT_EQ(told(ConnectionId(connections)), (Told{{kv::EventKind::kDataChanged, "/private"}}));
 }
 
+// All that are asked about are looked for at once, however often they are named and wherever they overlap.
+TEST_F(ReplicaZookeeperWatches, WatchesThatOverlapAreToldEachChangeOnce) {
+  using enum kv::EventKind;
+  form(1);
+  open(leader, kOne);
+  do_all({create("/t"), create("/t/a"), create("/tea"), create("/p")});
+  const int64_t seen = replies(leader, kOne).back().zxid;
+  do_all({zk::SetData{"/t/a", "x", -1}, create("/t/a/b"), zk::SetData{"/tea", "x", -1}, create("/p/child")});
+  const auto fill = [](auto& again) {
+    again.persistent = {"/t/a", "/p", "/t/a"};
+    again.recursive = {"/t", "/t/a", "/t"};
+  };
+  EXPECT_EQ(told_again(seen, fill, false), (Told{{kDataChanged, "/t/a"},
+                                                 {kCreated, "/t/a/b"},
+                                                 {kChildrenChanged, "/t/a"},
+                                                 {kChildrenChanged, "/p"}}));
+}
+
 class ReplicaZookeeperForgets : public ReplicaZookeeperWatches {
  protected:
   // Some changes below "/t" and of "/p" that the history has forgotten; gives what was seen before.
