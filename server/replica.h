@@ -76,6 +76,9 @@ struct ReplicaOptions {
   size_t reply_bytes_max = 4 << 20;
   size_t turn_reply_bytes_max = 1 << 20;
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
+  // Reads that wait to be confirmed, or applied up to; beyond: kOverloaded. Signs of life are taken at all
+  // times.
+  size_t waiting_reads_bytes_max = 64 << 20;
 
   // Reads of ZooKeeper's clients are confirmed by the leader, as those of native clients always are.
   bool zookeeper_linearizable_reads = false;

@@ -5,8 +5,36 @@
 #include <utility>
 
 namespace quorate::server {
+namespace {
+
+// What a request takes beside its own size; those that have more than a path are counted in whole.
+size_t bytes_behind(const RequestBody& body) {
+  return std::visit(
+      [](const auto& request) {
+        size_t bytes = 0;
+        if constexpr (requires { request.path.size(); }) bytes += request.path.size();
+        if constexpr (requires { request.root.size(); }) bytes += request.root.size();
+        if constexpr (requires { request.node.size(); }) bytes += request.node.size();
+        if constexpr (requires { request.prefix.size(); }) bytes += request.prefix.size();
+        if constexpr (requires { request.after.size(); }) bytes += request.after.size();
+        if constexpr (requires { request.after->name; })
+          bytes += request.after ? request.after->name.size() : 0;
+        if constexpr (requires { request.parts; }) {
+          for (const auto& part : request.parts) {
+            bytes += sizeof(part);
+            bytes += std::visit([](const auto& one) { return one.path.size(); }, part);
+          }
+        }
+        return bytes;
+      },
+      body);
+}
+
+}  // namespace
 
 void Barriers::add(WaitingRead read) {
+  read.bytes = sizeof(WaitingRead) + bytes_behind(read.body);
+  bytes_ += read.bytes;
   due_ = std::min(due_, read.asked + read.gather);
   collected_.push_back(std::move(read));
 }
@@ -75,6 +103,7 @@ std::vector<Barriers::Served> Barriers::take_applied(Index applied) {
   while (!confirmed_.empty() && confirmed_.begin()->first <= applied) {
     served.push_back(std::move(confirmed_.begin()->second));
     confirmed_.erase(confirmed_.begin());
+    for (const WaitingRead& read : served.back().reads) bytes_ -= read.bytes;
   }
   return served;
 }
@@ -93,6 +122,7 @@ std::vector<WaitingRead> Barriers::take_older(Instant before) {
     take(at->second.reads);
     at = at->second.reads.empty() ? open_.erase(at) : std::next(at);
   }
+  for (const WaitingRead& read : older) bytes_ -= read.bytes;
   return older;
 }
 

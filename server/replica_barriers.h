@@ -25,6 +25,7 @@ struct WaitingRead {
   RequestBody body;
   Instant asked;
   Duration gather{};  // of a sign of life: how long it waits for others to be asked about along with it
+  size_t bytes = 0;   // that it takes while it waits; Barriers counts them
 };
 
 class Barriers {
@@ -60,6 +61,8 @@ class Barriers {
   std::vector<WaitingRead> take_older(Instant before);
 
   bool empty() const { return collected_.empty() && open_.empty(); }
+  // Of all that waits.
+  size_t bytes() const { return bytes_; }
 
  private:
   struct Open {
@@ -74,6 +77,7 @@ class Barriers {
   Instant due_ = kNever;                // Invariant: the earliest of collected_
   std::map<uint64_t, Open> open_;       // by counter
   std::multimap<Index, Served> confirmed_;
+  size_t bytes_ = 0;
 };
 
 }  // namespace quorate::server

@@ -50,6 +50,9 @@ void Replica::Impl::request(ClientRequest request) {
     if (connection.session == SessionId())
       return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");
     gather = ping_gather(connection.session);
+  } else if (barriers.bytes() >= options.waiting_reads_bytes_max) {
+    return refuse(asker, ErrorCode::kOverloaded,
+                  "too many reads are waiting for the cluster: try again later");
   }
   barriers.add({asker, connection.session, std::move(request.body), now.instant, gather});
 }

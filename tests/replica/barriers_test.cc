@@ -44,6 +44,28 @@ TEST(Barriers, SignsOfLifeGatherAndReadsDoNot) {
   EXPECT_LE(barriers.due(), kStart + 5 * kMs) << "a read takes the signs of life along";
 }
 
+TEST(Barriers, WhatWaitsIsCountedFromTheFirstToTheLast) {
+  Barriers barriers;
+  barriers.add(get(1));
+  const size_t one = barriers.bytes();
+  EXPECT_GE(one, sizeof(WaitingRead));
+  WaitingRead long_one = get(2);
+  long_one.body = GetRequest{std::string(1'000, 'p')};
+  barriers.add(long_one);
+  EXPECT_EQ(barriers.bytes(), 2 * one + 998);
+  (void)barriers.ask(Term(3), kStart, 17);
+  barriers.add(get(3, kStart + kMs));
+  barriers.confirm(17, Term(3), Index(5), {});
+  EXPECT_EQ(barriers.bytes(), 3 * one + 998);
+  (void)barriers.take_applied(Index(5));
+  EXPECT_EQ(barriers.bytes(), one);
+  (void)barriers.ask(Term(3), kStart, 18);
+  barriers.collect_again();
+  EXPECT_EQ(barriers.bytes(), one);
+  (void)barriers.take_older(kStart + 2 * kMs);
+  EXPECT_EQ(barriers.bytes(), 0u);
+}
+
 TEST(Barriers, AnAnswerOfAnotherTermOrQuestionIsIgnored) {
   Barriers barriers;
   barriers.add(get(1));

@@ -193,6 +193,25 @@ TEST(Replica, WithoutAQuorumReadsAndSessionsAreRefusedInTime) {
   EXPECT_EQ(cluster.call(survivor, kOne, StatusRequest{}).error.code, ErrorCode::kOk);
 }
 
+// Who asks on and on while nobody can answer does not fill the memory.
+TEST(Replica, MoreReadsThanMayWaitAreRefusedAtOnce) {
+  ReplicaOptions options;
+  options.waiting_reads_bytes_max = 4'000;
+  Cluster cluster(3, options);
+  (void)cluster.elect();
+  const ServerId survivor = cluster.follower();
+  for (const auto& [id, node] : cluster.nodes()) {
+    if (id != survivor) cluster.cut(id);
+  }
+  cluster.advance(500 * kMs);
+  uint64_t id = 1;
+  for (; id <= 5; ++id) cluster.send(survivor, kOne, GetRequest{std::string(1'000, 'p')});
+  EXPECT_EQ(cluster.call(survivor, kOne, GetRequest{"/"}).error.code, ErrorCode::kOverloaded);
+  EXPECT_EQ(cluster.call(survivor, kOne, StatusRequest{}).error.code, ErrorCode::kOk);
+  cluster.advance(4'000 * kMs);
+  EXPECT_EQ(cluster.call(survivor, kOne, GetRequest{"/"}).error.code, ErrorCode::kNoQuorum);
+}
+
 TEST(Replica, StopHandsLeadershipOver) {
   Cluster cluster(3);
   const ServerId leader = cluster.elect();
