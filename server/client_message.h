@@ -186,6 +186,7 @@ struct ZookeeperConnect {
 struct ZookeeperRequest {
   ConnectionId connection;
   std::variant<ZookeeperConnect, zookeeper::Request> body;
+  size_t bytes = 0;  // as it came
 };
 
 // ---- replies and events

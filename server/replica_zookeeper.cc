@@ -152,9 +152,11 @@ void Replica::Impl::zookeeper_request(ZookeeperRequest request) {
   }
   if (open) zookeeper_sign(id, connection);
   note_hot(asked.body);
-  client.queue.push_back({std::move(asked), now.instant});
+  client.queue.push_back({std::move(asked), now.instant, false, {}, request.bytes});
+  client.queue_bytes += request.bytes;
   ++zookeeper_figures.outstanding;
-  if (client.queue.size() >= kZookeeperQueueMax) zookeeper_hold_back(id, client);
+  if (client.queue.size() >= kZookeeperQueueMax || client.queue_bytes >= kZookeeperQueueBytesMax)
+    zookeeper_hold_back(id, client);
   if (open) zookeeper_advance(id, connection);
 }
 
@@ -325,6 +327,7 @@ void Replica::Impl::zookeeper_answer(ConnectionId id, Connection& connection) {
     const bool last = op == zk::OpCode::kCloseSession || waiting.reply->error == zk::ErrorCode::kAuthFailed;
     zookeeper_count(client, waiting);
     output.clients.push_back({id, std::move(*waiting.reply)});
+    client.queue_bytes -= waiting.bytes;
     client.queue.pop_front();
     ++client.front;
     if (last) return zookeeper_drop(id, connection);

@@ -28,6 +28,8 @@ namespace quorate::server {
 
 // Requests of one connection that wait; beyond, no more of them are read until some are answered.
 inline constexpr size_t kZookeeperQueueMax = 4096;
+// The same in bytes, as they came.
+inline constexpr size_t kZookeeperQueueBytesMax = 4 << 20;
 
 struct ZookeeperClient {
   enum class Phase : uint8_t { kConnecting, kOpen, kEnded };
@@ -38,6 +40,7 @@ struct ZookeeperClient {
     // A read: nothing is in its way but the requests before it. Others: never.
     bool ready = false;
     std::optional<zookeeper::Reply> reply{};
+    size_t bytes = 0;
   };
 
   Phase phase = Phase::kConnecting;
@@ -56,7 +59,8 @@ struct ZookeeperClient {
   std::deque<Waiting> queue;
   uint64_t front = 1;
   uint64_t next_start = 1;  // the first request that nothing was done about yet
-  size_t unconfirmed = 0;   // syncs, and reads, that the leader was asked about
+  size_t queue_bytes = 0;
+  size_t unconfirmed = 0;  // syncs, and reads, that the leader was asked about
   ZookeeperConnectionFigures figures;
 
   Waiting* find(uint64_t id) {

@@ -63,7 +63,10 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   void flush();
   void fail(const std::string& reason);
   void close();
-  void crowded() { crowded_ = true; }
+  void crowded() {
+    crowded_ = true;
+    answer_due_ = output_.empty();
+  }
 
   // Why it has kept us waiting for too long, if it has.
   const char* overdue(std::chrono::steady_clock::time_point now) const;
@@ -93,6 +96,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   bool announced_ = false;
   bool waiting_for_space_ = false;
   bool crowded_ = false;      // the replica waits for room
+  bool answer_due_ = false;   // there is room, and nothing is read until an answer has left
   bool not_reading_ = false;  // there is too much unsent
   std::optional<std::chrono::steady_clock::time_point> frame_begun_;
   InputBuffer input_;
@@ -184,6 +188,7 @@ void ClientConnection::send(const ClientMessage& message) {
   if (!open_ || closing_ || !conversation_) return;
   ++hub_.figures().sent;
   ++figures_->sent;
+  answer_due_ = false;
   conversation_->encode(message, output_);
   if (conversation_->ended()) closing_ = true;
   announce_output();
@@ -210,7 +215,7 @@ void ClientConnection::flush() {
     return fail(fmt::format("it does not read its answers: {} bytes are unsent", output_.bytes()));
   }
   if (output_.bytes() <= hub_.options().output_bytes_crowded) {
-    if (std::exchange(crowded_, false)) hub_.drained(id_);
+    if (!answer_due_ && std::exchange(crowded_, false)) hub_.drained(id_);
     if (not_reading_) {
       if (frame_begun_) frame_begun_ = std::chrono::steady_clock::now();
       read();

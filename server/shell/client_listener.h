@@ -69,7 +69,8 @@ class ClientListener {
   void send(const ClientMessage& message);
   // Closes it when what was queued is sent; its requests are not read any more.
   void close(ConnectionId connection);
-  // Reads no more of its requests until what is queued for it is sent, or nearly; then tells `drained`.
+  // Reads no more of its requests until what is queued for it is sent, or nearly; then tells `drained`. Where
+  // nothing is queued, until an answer to come has been.
   void crowded(ConnectionId connection);
   void flush();
   size_t connections() const;

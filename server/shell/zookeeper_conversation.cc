@@ -59,7 +59,7 @@ class ZookeeperConversation final : public Conversation {
     if (connected_) {
       auto request = zookeeper::decode_request(frame);
       if (!request.ok()) return request.error();
-      return Taken(ZookeeperRequest{options_.connection, std::move(*request)});
+      return Taken(ZookeeperRequest{options_.connection, std::move(*request), frame.size()});
     }
     auto request = zookeeper::decode_connect_request(frame);
     if (!request.ok()) return request.error();
@@ -67,7 +67,7 @@ class ZookeeperConversation final : public Conversation {
     ZookeeperConnect connect{*request, {}, options_.address, {}};
     CHECK(getentropy(connect.fresh.data(), connect.fresh.size()) == 0);
     CHECK(getentropy(connect.nonce.data(), connect.nonce.size()) == 0);
-    return Taken(ZookeeperRequest{options_.connection, std::move(connect)});
+    return Taken(ZookeeperRequest{options_.connection, std::move(connect), 0});
   }
 
   void encode(const ClientMessage& message, OutputQueue& out) override {

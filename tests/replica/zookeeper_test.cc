@@ -1,6 +1,7 @@
 // Clients of ZooKeeper's protocol: the order of their answers, their sessions, their watches.
 #include <gtest/gtest.h>
 
+#include "server/replica_zookeeper.h"
 #include "tests/replica/zookeeper_fixture.h"
 
 namespace quorate::server::test {
@@ -48,6 +49,22 @@ TEST_F(ReplicaZookeeper, AReadWaitsForItsOwnSessionAlone) {
   cluster->settle();
   EXPECT_TRUE(replies(follower, kOne).empty());
   EXPECT_EQ(replies(follower, kTwo).size(), 1U);
+}
+
+TEST_F(ReplicaZookeeper, WhoSendsMoreThanMayWaitIsReadNoFurther) {
+  form();
+  open(follower, kOne);
+  cluster->cut(leader);
+  const auto ask_for = [&](int32_t xid, size_t bytes) {
+    cluster->replica(follower).step(cluster->now(),
+                                    ZookeeperReceived{{kOne, zk::Request{xid, zk::Sync{"/"}}, bytes}});
+    const size_t before = cluster->node(follower).crowded;
+    cluster->settle();
+    return cluster->node(follower).crowded - before;
+  };
+  EXPECT_EQ(ask_for(1, kZookeeperQueueBytesMax / 2), 0U);
+  EXPECT_EQ(ask_for(2, kZookeeperQueueBytesMax / 2 - 1), 0U);
+  EXPECT_EQ(ask_for(3, 1), 1U);
 }
 
 TEST_F(ReplicaZookeeper, WritesAreAppliedOnceAcrossAChangeOfLeader) {

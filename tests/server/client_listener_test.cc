@@ -353,10 +353,34 @@ TEST_F(ClientListenerTest, ACrowdedConnectionIsNotReadUntilItsOutputIsSent) {
   EXPECT_TRUE(lost_.empty());
 }
 
+// Who waits for something else than room: there is nothing to send, and still no more is read.
+TEST_F(ClientListenerTest, AConnectionThatIsHeldBackIsReadAgainBehindAnAnswer) {
+  start();
+  auto client = connect(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  const ConnectionId connection = requests_[0].connection;
+  listener_->crowded(connection);
+  listener_->flush();
+  // The read that was under way still counts.
+  client->send(get_frame(2));
+  ASSERT_TRUE(run([&] { return requests_.size() == 2; }));
+  client->send(get_frame(3));
+  auto other = connect(std::string(kClientMagic) + get_frame(4));
+  ASSERT_TRUE(run([&] { return requests_.size() == 3; }));
+  EXPECT_EQ(requests_.back().id, 4u);
+  EXPECT_TRUE(drained_.empty());
+  listener_->send(reply(connection, 1));
+  listener_->flush();
+  ASSERT_TRUE(run([&] { return requests_.size() == 4; }));
+  EXPECT_EQ(requests_.back().id, 3u);
+  EXPECT_EQ(drained_, std::vector<ConnectionId>{connection});
+}
+
 TEST_F(ClientListenerTest, AConnectionWithRoomIsToldSoInATurnOfItsOwn) {
   start();
   auto client = connect(std::string(kClientMagic) + get_frame(1));
   ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  listener_->send(reply(requests_[0].connection, 1));
   listener_->crowded(requests_[0].connection);
   listener_->flush();
   EXPECT_TRUE(drained_.empty());
