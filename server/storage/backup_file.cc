@@ -20,6 +20,10 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+Error exists_already(const std::string& path) {
+  return {ErrorCode::kInUse, path + " exists already; give the backup another name, or move that file away"};
+}
+
 Result<uint64_t> count_records(std::string_view records) {
   uint64_t count = 0;
   const Status each = for_each_record(records, [&](std::string_view, std::string_view) {
@@ -48,13 +52,18 @@ Status for_each_record(std::string_view records,
 // ---- writing
 
 Result<BackupWriter> BackupWriter::create(FileSystem& fs, const std::string& path) {
-  if (fs.exists(path)) {
+  if (fs.exists(path)) return exists_already(path);
+  // Two writers of one file would each believe to have it.
+  auto lock = fs.lock(part_of(path));
+  if (lock.code() == ErrorCode::kInUse) {
     return {ErrorCode::kInUse,
-            path + " exists already; give the backup another name, or move that file away"};
+            path + " is being written by another process; wait for that, or give the backup another name"};
   }
+  // Not every file system that backups are kept on has locks.
+  auto held = lock.ok() ? std::move(*lock) : nullptr;
   auto file = fs.create(part_of(path));
   if (!file.ok()) return file.error();
-  BackupWriter writer(fs, path, std::move(*file));
+  BackupWriter writer(fs, path, std::move(*file), std::move(held));
   std::string header(kMagic);
   ByteWriter(header).u32(kVersion);
   if (Status written = writer.append(header); !written.ok()) return written.error();
@@ -101,6 +110,7 @@ Status BackupWriter::finish() {
   out.u64(checksum64(checksums_, records_));
   if (Status written = append(end); !written.ok()) return written;
   if (Status synced = file_->sync(); !synced.ok()) return synced;
+  if (fs_->exists(path_)) return exists_already(path_);
   if (Status renamed = fs_->rename(part_of(path_), path_); !renamed.ok()) return renamed;
   file_.reset();
   return fs_->sync_directory(directory_of(path_));

@@ -27,7 +27,8 @@ inline constexpr size_t kBackupFrameBytesMax = 16 << 20;
 class BackupWriter {
  public:
   // Writes beside `path`, under its name with ".part", which is gone again unless finish() succeeds. Errors:
-  // kIo, kNoSpace, kInUse where `path` exists: a backup is never overwritten.
+  // kIo, kNoSpace, kInUse where `path` exists: a backup is never overwritten; nor is one that another
+  // writer has begun.
   static Result<BackupWriter> create(FileSystem& fs, const std::string& path);
   BackupWriter(BackupWriter&&) noexcept = default;
   ~BackupWriter();
@@ -39,12 +40,14 @@ class BackupWriter {
   uint64_t bytes() const { return offset_; }
 
  private:
-  BackupWriter(FileSystem& fs, const std::string& path, std::unique_ptr<File> file)
-      : fs_(&fs), path_(path), file_(std::move(file)) {}
+  BackupWriter(FileSystem& fs, const std::string& path, std::unique_ptr<File> file,
+               std::unique_ptr<FileLock> lock)
+      : fs_(&fs), path_(path), lock_(std::move(lock)), file_(std::move(file)) {}
   Status append(std::string_view bytes);
 
   FileSystem* fs_;
   std::string path_;
+  std::unique_ptr<FileLock> lock_;
   std::unique_ptr<File> file_;
   uint64_t offset_ = 0;
   uint64_t frames_ = 0;

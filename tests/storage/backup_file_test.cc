@@ -114,6 +114,27 @@ TEST(BackupFile, IsNeverWrittenOverAnotherAndLeavesNothingHalfDone) {
   EXPECT_FALSE(fs.exists("d/given-up.part"));
 }
 
+TEST(BackupFile, IsWrittenByOneAtATime) {
+  sim::SimFileSystem fs;
+  ASSERT_TRUE(fs.make_directory("d").ok());
+  {
+    auto first = BackupWriter::create(fs, "d/backup");
+    ASSERT_TRUE(first.ok());
+    ASSERT_TRUE(first->add(records(10, 3)).ok());
+    EXPECT_EQ(BackupWriter::create(fs, "d/backup").code(), ErrorCode::kInUse);
+    ASSERT_TRUE(first->add(records(20, 2)).ok());
+    ASSERT_TRUE(first->finish().ok());
+  }
+  EXPECT_EQ(*read_all(fs, "d/backup"), records(10, 3) + records(20, 2));
+  // Whoever finds one at the end, where there was none, leaves it as it is.
+  ASSERT_TRUE(fs.rename("d/backup", "d/other").ok());
+  auto late = BackupWriter::create(fs, "d/backup");
+  ASSERT_TRUE(late.ok());
+  ASSERT_TRUE(fs.rename("d/other", "d/backup").ok());
+  EXPECT_EQ(late->finish().code(), ErrorCode::kInUse);
+  EXPECT_EQ(*read_all(fs, "d/backup"), records(10, 3) + records(20, 2));
+}
+
 TEST(BackupFile, RefusesWhatIsNoBackup) {
   sim::SimFileSystem fs;
   ASSERT_TRUE(fs.make_directory("d").ok());
