@@ -19,7 +19,8 @@ nlohmann::json candidate_json(const Candidate& candidate) {
   return {{"value", candidate.value},
           {"token", candidate.token.value()},
           {"session", hex_id(candidate.session.value())},
-          {"node", candidate.node}};
+          {"node", candidate.node},
+          {"leads", candidate.leads}};
 }
 
 int show_election(const Globals& globals, const std::string& path) {
@@ -31,15 +32,16 @@ int show_election(const Globals& globals, const std::string& path) {
     for (const Candidate& each : *all) out.push_back(candidate_json(each));
     print_json(out);
   }
-  if (all->empty()) return globals.json ? kAnswerIsNo : fail(kAnswerIsNo, path + ": nobody leads");
-  if (globals.json) return kDone;
+  const bool led = !all->empty() && all->front().leads;
+  if (globals.json) return led ? kDone : kAnswerIsNo;
+  if (all->empty()) return fail(kAnswerIsNo, path + ": nobody leads");
   std::vector<std::vector<std::string>> rows{{"", "VALUE", "TOKEN", "SESSION"}};
   for (const Candidate& each : *all) {
-    rows.push_back({rows.size() == 1 ? "leader" : "waits", each.value, std::to_string(each.token.value()),
+    rows.push_back({each.leads ? "leader" : "waits", each.value, std::to_string(each.token.value()),
                     hex_id(each.session.value())});
   }
   print_table(rows);
-  return kDone;
+  return led ? kDone : fail(kAnswerIsNo, path + ": nobody leads");
 }
 
 void tell(const Globals& globals, const Leader& leader) {

@@ -26,6 +26,7 @@ struct Candidate {
   Token token;  // a later leader has a higher one
   SessionId session;
   std::string node;
+  bool leads = false;
 
   friend bool operator==(const Candidate&, const Candidate&) = default;
 };
@@ -51,7 +52,8 @@ class Election {
   Result<Leadership> campaign(std::string_view value, std::optional<milliseconds> wait = {});
   // None: nobody leads.
   Result<std::optional<Candidate>> leader();
-  // The leader first, then those that wait in their order.
+  // The leader first, if there is one, then those that wait in their order. (There is none while the place of
+  // one whose session expired is kept: AcquireOptions::delay.)
   Result<std::vector<Candidate>> candidates();
   // Waits until the leader is another than `known` (none: nobody led), or has another value. Leaders that
   // came and went meanwhile are passed over. Errors: kTimeout.

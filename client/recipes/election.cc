@@ -5,8 +5,8 @@
 namespace quorate::client {
 namespace {
 
-Candidate candidate(const Contender& contender) {
-  return {contender.name, contender.token, contender.session, contender.node};
+Candidate candidate(const Contender& contender, bool leads) {
+  return {contender.name, contender.token, contender.session, contender.node, leads};
 }
 
 Status check_value(std::string_view value) {
@@ -37,7 +37,7 @@ Result<std::optional<Candidate>> Election::leader() {
   if (lock.code() == ErrorCode::kNoNode) return std::optional<Candidate>();
   if (!lock.ok()) return lock.error();
   if (!lock->holder) return std::optional<Candidate>();
-  return std::optional<Candidate>(candidate(*lock->holder));
+  return std::optional<Candidate>(candidate(*lock->holder, true));
 }
 
 Result<std::vector<Candidate>> Election::candidates() {
@@ -45,8 +45,8 @@ Result<std::vector<Candidate>> Election::candidates() {
   std::vector<Candidate> all;
   if (lock.code() == ErrorCode::kNoNode) return all;
   if (!lock.ok()) return lock.error();
-  if (lock->holder) all.push_back(candidate(*lock->holder));
-  for (const Contender& waiter : lock->waiters) all.push_back(candidate(waiter));
+  if (lock->holder) all.push_back(candidate(*lock->holder, true));
+  for (const Contender& waiter : lock->waiters) all.push_back(candidate(waiter, false));
   return all;
 }
 

@@ -1,10 +1,17 @@
 #include "server/shell/descriptors.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 
 namespace quorate::server {
+
+void occupy_closed_streams() {
+  for (const int each : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(each, F_GETFD) < 0) (void)!::open("/dev/null", each == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
 
 uint64_t raise_descriptor_limit(size_t clients) {
   rlimit limit{};

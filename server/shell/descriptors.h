@@ -12,6 +12,10 @@ namespace quorate::server {
 // For the server's own: two stores of checkpoints (LevelDbOptions::files_open_max of each), the log, peers.
 inline constexpr uint64_t kOwnDescriptors = 640;
 
+// Lets nothing of ours have the number of a standard stream that is closed: what is printed would go there.
+// Called before anything is opened.
+void occupy_closed_streams();
+
 // Asks the system for room for so many clients beside our own. What it allows then (ulimit -n).
 uint64_t raise_descriptor_limit(size_t clients);
 

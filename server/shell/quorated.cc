@@ -99,6 +99,7 @@ int run(ServerConfig config) {
 }  // namespace quorate::server
 
 int main(int argc, char** argv) {
+  quorate::server::occupy_closed_streams();
   std::signal(SIGPIPE, SIG_IGN);
   quorate::server::CommandLine line = quorate::server::parse_command_line(argc, argv);
   if (!line.config) {
