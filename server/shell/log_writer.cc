@@ -68,21 +68,27 @@ Status LogWriter::sync() {
         repeats_.admit("slow sync", fmt::format("slow sync of the log: {} ms", to_ms(after - before)), after);
     if (!line.empty()) log(LogLevel::kWarning, line);
   }
-  if (no_space_) log(LogLevel::kInfo, "there is room again, the log goes on");
-  no_space_ = false;
+  const bool was_full = std::exchange(no_space_, false);
   last_write_ = after;
   arm_care(kQuiet);
   const Ticket ticket = std::exchange(waiting_, Ticket());
   // Nothing waits where only a cut was tried again.
   if (ticket != Ticket()) durable_(ticket);
-  return cut_now();
+  const Status cut = cut_now();
+  // A cut may still lack it.
+  if (cut.ok() && was_full && !no_space_) log(LogLevel::kInfo, "there is room again, the log goes on");
+  return cut;
 }
 
 Status LogWriter::cut(Index index, Term term) {
   CHECK_MSG(wal_ != nullptr, "there is no log to be cut");
   cut_ = {index, term};
   // Also while the disk is full: a cut gives room back, and what is written next builds on it.
-  return cut_now();
+  const bool was_full = no_space_;
+  const Status cut = cut_now();
+  if (no_space_ && !was_full)
+    log(LogLevel::kWarning, "nothing can be written until there is room again: the log cannot be cut");
+  return cut;
 }
 
 Status LogWriter::cut_now() {

@@ -2,7 +2,9 @@
 #include "server/shell/log_writer.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -106,6 +108,28 @@ TEST_F(LogWriterTest, ACutOnAFullDiskIsTriedAgain) {
   ASSERT_TRUE(opened.ok());
   EXPECT_EQ(opened->recovered.snapshot_index, Index(9));
   EXPECT_EQ(opened->recovered.entries.size(), 1u);
+}
+
+TEST_F(LogWriterTest, OfRoomNothingIsSaidWhileACutLacksIt) {
+  const std::string path = testing::TempDir() + "log_writer_test." + std::to_string(::getpid());
+  const auto lines = [&path](const std::string& of) {
+    std::ifstream in(path);
+    size_t count = 0;
+    for (std::string line; std::getline(in, line);) count += line.find(of) == std::string::npos ? 0 : 1;
+    return count;
+  };
+  ASSERT_TRUE(set_up_log(LogLevel::kInfo, path).ok());
+  start();
+  for (uint64_t index = 1; index <= 3; ++index) ASSERT_TRUE(write(index).ok());
+  // Only the cut writes: a sync that is tried again finds nothing to do.
+  for (uint64_t n = 1; n <= 3; ++n) disk_.fail_step(n, sim::SimStep::kWrite, ErrorCode::kNoSpace);
+  ASSERT_TRUE(writer_->cut(Index(2), Term(1)).ok());
+  EXPECT_EQ(lines("until there is room again"), 1u);
+  EXPECT_TRUE(run_until(loop_, [&] { return lines("there is room again, the log goes on") > 0; }));
+  EXPECT_EQ(disk_.stats().failures[static_cast<size_t>(sim::SimStep::kWrite)], 3u) << "it came too early";
+  EXPECT_EQ(lines("there is room again"), 2u);
+  ASSERT_TRUE(set_up_log(LogLevel::kInfo, "").ok());
+  ::unlink(path.c_str());
 }
 
 TEST_F(LogWriterTest, AFailedCutIsAnError) {
