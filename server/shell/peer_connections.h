@@ -46,8 +46,9 @@ class PeerOutbound : public std::enable_shared_from_this<PeerOutbound> {
   PeerOutbound(PeerHub& hub, ServerId peer, std::string address);
 
   void dial();
-  // The peer lives (it has just dialled us): no need to wait out the back-off.
-  void dial_soon();
+  // The peer lives (it has just dialled us), in this run of it: no need to wait out the back-off. A
+  // connection to an earlier run is at an end, whether or not the network has said so. True: there was one.
+  bool dial_soon(BootNonce boot);
   void send(const PeerMessage& message);
   void send_handshake();
   void flush();
@@ -82,6 +83,7 @@ class PeerOutbound : public std::enable_shared_from_this<PeerOutbound> {
   OutputQueue output_;
   bool waiting_for_space_ = false;
   bool dropping_ = false;
+  BootNonce boot_;  // the run that answered; while connected
   std::string logged_;
 };
 

@@ -37,9 +37,14 @@ void PeerOutbound::dial() {
   resolve();
 }
 
-void PeerOutbound::dial_soon() {
+bool PeerOutbound::dial_soon(BootNonce boot) {
+  // What would be sent to it first, such as a question for a vote, would only bring the answer that it is
+  // over.
+  const bool restarted = state_ == State::kConnected && boot_ != boot;
+  if (restarted) fail("it was started again", false);
   backoff_ = hub_.options().reconnect_min;
   if (state_ == State::kWaiting) dial();
+  return restarted;
 }
 
 void PeerOutbound::resolve() {
@@ -174,6 +179,7 @@ void PeerOutbound::handle_input() {
     const std::string objection = hub_.objection(*handshake, peer_);
     if (!objection.empty()) return fail(objection, false);
     hub_.heard_address(peer_, handshake->client_address);
+    boot_ = handshake->boot;
     if (state_ == State::kShakingHands) {
       timer_.cancel();
       state_ = State::kConnected;

@@ -81,15 +81,15 @@ std::string PeerTransport::Impl::objection(const Handshake& handshake, ServerId 
 void PeerTransport::Impl::introduced(const Handshake& handshake,
                                      const std::shared_ptr<PeerInbound>& connection) {
   strangers_.erase(connection);
+  bool restarted = outbound_.at(handshake.from)->dial_soon(handshake.boot);
   const auto earlier = inbound_.find(handshake.from);
   if (earlier != inbound_.end()) {
     const std::shared_ptr<PeerInbound> old = earlier->second;
-    const bool restarted = old->boot() != handshake.boot;
+    restarted = restarted || old->boot() != handshake.boot;
     old->close();
-    if (restarted) lost(handshake.from);
   }
   inbound_[handshake.from] = connection;
-  outbound_.at(handshake.from)->dial_soon();
+  if (restarted) lost(handshake.from);
 }
 
 void PeerTransport::Impl::closed(const std::shared_ptr<PeerInbound>& connection) {

@@ -92,6 +92,17 @@ class PeerTransportTest : public testing::Test {
   Handshake from_b(uint64_t boot = 1) const {
     return {kPeerProtocolVersion, ServerId(2), ServerId(1), kCluster, Incarnation(2), BootNonce(boot), "b"};
   }
+  // a_ dials server 2, behind `acceptor`, and is answered so.
+  void connect_to(boost::asio::ip::tcp::acceptor& acceptor, boost::asio::ip::tcp::socket& socket,
+                  const Handshake& answer) {
+    listen(a_);
+    a_.start({{a_.id, at(a_.transport->port())}, {ServerId(2), at(acceptor.local_endpoint().port())}});
+    bool accepted = false;
+    acceptor.async_accept(socket, [&](const boost::system::error_code& error) { accepted = !error; });
+    ASSERT_TRUE(run([&] { return accepted; }));
+    boost::asio::write(socket, boost::asio::buffer(frame(answer)));
+    ASSERT_TRUE(run([&] { return a_.transport->connected(ServerId(2)); }));
+  }
   // A frame of this kind ends that connection, and an honest one beside it goes on.
   void expect_closed_by(const std::string& bytes) {
     auto bad = raw_peer();
@@ -266,6 +277,28 @@ TEST_F(PeerTransportTest, ANewHandshakeOfAPeerEndsItsOldConnection) {
   fresh->send(frame(PeerMessage{ServerId(2), ServerId(1), BootNonce(2), Probe{}}));
   ASSERT_TRUE(run([&] { return a_.received.size() > before; }));
   EXPECT_EQ(a_.received.back().boot, BootNonce(2));
+}
+
+// Its machine lost its power: nothing ended the connection to the run before.
+TEST_F(PeerTransportTest, APeerThatStartedAgainIsDialledAnewThoughTheOldConnectionStands) {
+  boost::asio::ip::tcp::acceptor acceptor(loop_, {boost::asio::ip::address_v4::loopback(), 0});
+  boost::asio::ip::tcp::socket before(loop_), after(loop_);
+  connect_to(acceptor, before, from_b(1));
+  RawPeer same(loop_, a_.transport->port());
+  same.read();
+  same.send(frame(from_b(1)));
+  ASSERT_TRUE(run([&] { return !same.heard().empty(); }));
+  EXPECT_TRUE(a_.transport->connected(ServerId(2))) << "the run that answered";
+  EXPECT_EQ(a_.lost[ServerId(2)], 0);
+
+  bool accepted = false;
+  acceptor.async_accept(after, [&](const boost::system::error_code& error) { accepted = !error; });
+  RawPeer restarted(loop_, a_.transport->port());
+  restarted.send(frame(from_b(2)));
+  ASSERT_TRUE(run([&] { return accepted; }));
+  EXPECT_EQ(a_.lost[ServerId(2)], 1);
+  boost::asio::write(after, boost::asio::buffer(frame(from_b(2))));
+  EXPECT_TRUE(run([&] { return a_.transport->connected(ServerId(2)); }));
 }
 
 TEST_F(PeerTransportTest, ASilentStrangerIsClosedInTime) {
