@@ -40,6 +40,9 @@ class PeerHub {
   virtual void heard_address(ServerId peer, const std::string& client_address) = 0;
 };
 
+// Ends a connection whose other end is gone without a word.
+void limit_silence(Socket& socket, const PeerTransportOptions& options);
+
 // Dials one peer for as long as it is a member, and sends.
 class PeerOutbound : public std::enable_shared_from_this<PeerOutbound> {
  public:

@@ -15,7 +15,7 @@ void PeerInbound::start() {
   socket_.non_blocking(true, ignored);
   // A peer that vanishes without a word (its machine is off) is noticed by the kernel's probes; Raft notices
   // much earlier.
-  socket_.set_option(Socket::keep_alive(true), ignored);
+  limit_silence(socket_, hub_.options());
   timer_.expires_after(hub_.options().handshake_timeout);
   timer_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (!error && !self->known_) self->fail("no handshake in time", false);

@@ -8,6 +8,19 @@
 
 namespace quorate::server {
 
+// Unanswered probes count as unacknowledged bytes.
+void limit_silence(Socket& socket, const PeerTransportOptions& options) {
+  const int fd = socket.native_handle();
+  const unsigned limit_ms = static_cast<unsigned>(to_ms(options.unacknowledged_max));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+  const int probe_s = std::max(1, static_cast<int>(to_ms(options.idle_probe) / 1000));
+  const int between_s = std::max(1, static_cast<int>(limit_ms / 1000));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &probe_s, sizeof(probe_s));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &between_s, sizeof(between_s));
+  boost::system::error_code ignored;
+  socket.set_option(Socket::keep_alive(true), ignored);
+}
+
 PeerOutbound::PeerOutbound(PeerHub& hub, ServerId peer, std::string address)
     : hub_(hub),
       peer_(peer),
@@ -96,8 +109,7 @@ void PeerOutbound::shake_hands() {
   boost::system::error_code ignored;
   socket_->set_option(Tcp::no_delay(true), ignored);
   socket_->non_blocking(true, ignored);
-  const unsigned limit_ms = static_cast<unsigned>(to_ms(hub_.options().unacknowledged_max));
-  ::setsockopt(socket_->native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+  limit_silence(*socket_, hub_.options());
   input_ = {};
   output_.clear();
   send_handshake();

@@ -39,6 +39,9 @@ struct PeerTransportOptions {
   Duration handshake_timeout = std::chrono::seconds(10);
   // Bytes that the other end's kernel does not acknowledge for this long end the connection.
   Duration unacknowledged_max = std::chrono::seconds(5);
+  // One on which nothing was heard for this long (whole seconds) is probed, at either end, so that a
+  // connection that the network has forgotten is noticed before it is needed.
+  Duration idle_probe = std::chrono::seconds(30);
   // Accepted connections that have not said who they are.
   size_t strangers_max = 64;
 };

@@ -2,6 +2,7 @@
 #include "server/shell/peer_transport.h"
 
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 
 #include <map>
 #include <memory>
@@ -102,6 +103,18 @@ class PeerTransportTest : public testing::Test {
     ASSERT_TRUE(run([&] { return accepted; }));
     boost::asio::write(socket, boost::asio::buffer(frame(answer)));
     ASSERT_TRUE(run([&] { return a_.transport->connected(ServerId(2)); }));
+  }
+  // The descriptor of this process's connection from one port of loopback to another; -1: none.
+  static int socket_between(uint16_t own, uint16_t other) {
+    for (int fd = 0; fd < 1024; ++fd) {
+      sockaddr_in here{}, there{};
+      socklen_t here_bytes = sizeof(here), there_bytes = sizeof(there);
+      if (::getsockname(fd, reinterpret_cast<sockaddr*>(&here), &here_bytes) == 0 &&
+          ::getpeername(fd, reinterpret_cast<sockaddr*>(&there), &there_bytes) == 0 &&
+          ntohs(here.sin_port) == own && ntohs(there.sin_port) == other)
+        return fd;
+    }
+    return -1;
   }
   // A frame of this kind ends that connection, and an honest one beside it goes on.
   void expect_closed_by(const std::string& bytes) {
@@ -299,6 +312,29 @@ TEST_F(PeerTransportTest, APeerThatStartedAgainIsDialledAnewThoughTheOldConnecti
   EXPECT_EQ(a_.lost[ServerId(2)], 1);
   boost::asio::write(after, boost::asio::buffer(frame(from_b(2))));
   EXPECT_TRUE(run([&] { return a_.transport->connected(ServerId(2)); }));
+}
+
+// Between two followers hours may pass without a message, and what is between them may forget the connection.
+TEST_F(PeerTransportTest, AnIdleConnectionIsProbedAtBothEnds) {
+  boost::asio::ip::tcp::acceptor acceptor(loop_, {boost::asio::ip::address_v4::loopback(), 0});
+  boost::asio::ip::tcp::socket peer(loop_);
+  connect_to(acceptor, peer, from_b());
+  RawPeer dialling(loop_, a_.transport->port());
+  dialling.read();
+  dialling.send(frame(from_b()));
+  ASSERT_TRUE(run([&] { return !dialling.heard().empty(); }));
+  for (const uint16_t port : {peer.remote_endpoint().port(), a_.transport->port()}) {
+    const uint16_t other = port == a_.transport->port() ? dialling.socket().local_endpoint().port()
+                                                        : acceptor.local_endpoint().port();
+    const int socket = socket_between(port, other);
+    ASSERT_GE(socket, 0);
+    int probed = 0, idle_seconds = 0;
+    socklen_t size = sizeof(int);
+    ASSERT_EQ(::getsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &probed, &size), 0);
+    ASSERT_EQ(::getsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle_seconds, &size), 0);
+    EXPECT_EQ(probed, 1);
+    EXPECT_EQ(std::chrono::seconds(idle_seconds), PeerTransportOptions().idle_probe);
+  }
 }
 
 TEST_F(PeerTransportTest, ASilentStrangerIsClosedInTime) {
