@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/checksum.h"
+#include "raft/configuration.h"
 
 namespace quorate::server {
 
@@ -162,6 +163,7 @@ void SnapshotReceiver::begin_anew(ServerId source) {
   term_ = Term();
   asked_ = false;
   unanswered_ = 0;
+  other_names_ = 0;
   ask_again_ = Instant();
 }
 
@@ -172,14 +174,17 @@ void SnapshotReceiver::give_up() {
   phase_ = Phase::kNone;
 }
 
-bool SnapshotReceiver::fits(const SnapshotChunk& chunk, const StateName& name, const Situation& at) {
+bool SnapshotReceiver::other_name(const SnapshotChunk& chunk) const {
+  return phase_ == Phase::kReceiving && chunk.name.view() != name_bytes_.view();
+}
+
+bool SnapshotReceiver::fits(const SnapshotChunk& chunk, const StateName& name, const Situation& at) const {
   if (checksum64(chunk.records.view()) != chunk.checksum) return false;
+  if (other_name(chunk)) return false;
+  // The log goes on from it once the store has switched: too late to find that it is none.
+  if (!raft::decode_configuration(name.configuration.view()).ok()) return false;
   if (name.cluster != at.cluster || name.term > chunk.term) return false;
-  if (phase_ == Phase::kAsking) {
-    if (name.index < at.at_least || chunk.snapshot == 0) return false;
-  } else if (name.index != name_.index || name.state_hash != name_.state_hash) {
-    return false;
-  }
+  if (phase_ == Phase::kAsking && (name.index < at.at_least || chunk.snapshot == 0)) return false;
   // Each part takes us further, or it is the empty end.
   return chunk.last_key > after_ || (chunk.complete && chunk.records.empty());
 }
@@ -199,12 +204,14 @@ bool SnapshotReceiver::take(ServerId from, const SnapshotChunk& chunk, const Sit
   if (!name.ok() || !fits(chunk, *name, at)) {
     note_ = "a part of the state that server " + std::to_string(from.value()) +
             " sent is damaged or does not fit: asking for it again";
+    if (other_name(chunk) && ++other_names_ >= kOtherNamesMax) begin_anew(source_);
     return false;
   }
   if (phase_ == Phase::kAsking) {
     phase_ = Phase::kReceiving;
     snapshot_ = chunk.snapshot;
     name_ = std::move(*name);
+    name_bytes_ = chunk.name;
     begun_ = true;
     storing_.push_back(jobs_.add(BeginReceive{name_}));
   }
@@ -215,6 +222,7 @@ bool SnapshotReceiver::take(ServerId from, const SnapshotChunk& chunk, const Sit
     after_ = chunk.last_key;
   }
   unanswered_ = 0;
+  other_names_ = 0;
   asked_ = false;
   ask_again_ = at.now;
   if (chunk.complete) phase_ = Phase::kReceived;

@@ -31,6 +31,9 @@ inline constexpr Duration kSnapshotIdle = std::chrono::seconds(30);
 inline constexpr size_t kPartsStoringMax = 4;
 // Questions without an answer before another server is asked, if one leads.
 inline constexpr size_t kUnansweredMax = 3;
+// Parts of another name than the first one had, one after the other, before the snapshot is begun anew: it
+// may be the first that was damaged.
+inline constexpr size_t kOtherNamesMax = 3;
 // After a state that proved damaged another one is asked for after this.
 inline constexpr Duration kAfterDamage = std::chrono::seconds(10);
 
@@ -124,7 +127,8 @@ class SnapshotReceiver {
   void ask(const Situation& at);
   void begin_anew(ServerId source);
   void give_up();
-  bool fits(const SnapshotChunk& chunk, const StateName& name, const Situation& at);
+  bool fits(const SnapshotChunk& chunk, const StateName& name, const Situation& at) const;
+  bool other_name(const SnapshotChunk& chunk) const;
 
   Options options_;
   StoreJobs& jobs_;
@@ -132,12 +136,14 @@ class SnapshotReceiver {
   ServerId source_;
   uint64_t snapshot_ = 0;  // 0: not known yet
   StateName name_;
+  Bytes name_bytes_;  // encoded, as the first part had it
   std::string after_;
   Term term_;           // the sender's
   bool begun_ = false;  // the store holds a part of it
   bool asked_ = false;  // a question is open
   Instant ask_again_;   // or may be asked
   size_t unanswered_ = 0;
+  size_t other_names_ = 0;
   std::vector<uint64_t> storing_;
   uint64_t finish_job_ = 0;
   uint64_t bytes_ = 0;

@@ -4,6 +4,7 @@
 
 #include "kv/command.h"
 #include "kv/state_machine.h"
+#include "raft/configuration.h"
 
 namespace quorate::fuzz {
 namespace {
@@ -69,6 +70,7 @@ std::vector<NamedState> named_state_seeds() {
     seed.name.cluster = ClusterId(7);
     seed.name.index = state->applied();
     seed.name.term = Term(1);
+    seed.name.configuration = Bytes(raft::encode_configuration({}));
     seed.name.state_hash = state->state_hash();
     kv::append_record(seed.records, server::kStateNameKey, server::encode_state_name(seed.name));
     seed.records += capture(*state);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "raft/configuration.h"
 #include "server/replica_snapshots.h"
 #include "tests/kv/machine.h"
 #include "tests/replica/fake_store.h"
@@ -56,7 +57,7 @@ class Delivery {
                  kv::SetOp{"/n" + std::to_string(random_.below(30)), std::to_string(random_.next())});
     WriteCheckpoint job;
     job.name = {at_.cluster == ClusterId() ? ClusterId(9) : at_.cluster, machine_.state.applied(), Term(1),
-                Bytes(std::string("members")), machine_.state.state_hash()};
+                Bytes(raft::encode_configuration({})), machine_.state.state_hash()};
     machine_.state.begin_capture();
     while (!machine_.state.capture(1 << 20, job.records)) {
     }

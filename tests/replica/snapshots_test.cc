@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/checksum.h"
+#include "raft/configuration.h"
 #include "tests/replica/state_cluster.h"
 
 namespace quorate::server {
@@ -103,6 +106,60 @@ TEST(Snapshots, ADamagedPartIsAskedForAgain) {
   cluster.advance(3'000 * kMs);
   EXPECT_EQ(damaged, 3U);
   EXPECT_TRUE(cluster.same_everywhere());
+}
+
+// The parts' names with these members' addresses instead.
+Bytes renamed(const Bytes& encoded, const std::string& address) {
+  StateName name = *decode_state_name(encoded.view());
+  auto configuration = *raft::decode_configuration(name.configuration.view());
+  configuration.members.front().address = address;
+  name.configuration = Bytes(raft::encode_configuration(configuration));
+  return Bytes(encode_state_name(name));
+}
+
+TEST(Snapshots, APartWhoseMembersAreDamagedIsAskedForAgain) {
+  StateCluster cluster(3);
+  Wire wire;
+  wire.watch(cluster);
+  const ServerId behind = leave_one_behind(cluster);
+  std::set<std::string> damaged;  // behind these keys
+  wire.chunk = [&](SnapshotChunk& chunk) {
+    if (!chunk.error.ok() || !damaged.insert(chunk.after).second) return true;
+    StateName name = *decode_state_name(chunk.name.view());
+    std::string members(name.configuration.view());
+    members.pop_back();
+    name.configuration = Bytes(members);
+    chunk.name = Bytes(encode_state_name(name));
+    return true;
+  };
+  cluster.start(behind);
+  cluster.advance(5'000 * kMs);
+  EXPECT_GT(damaged.size(), 3U) << "each part once";
+  EXPECT_TRUE(cluster.same_everywhere());
+  EXPECT_EQ(cluster.replica(behind).raft()->configuration(),
+            cluster.replica(cluster.leader()).raft()->configuration());
+}
+
+TEST(Snapshots, ThePartsOfOneHaveOneName) {
+  for (const size_t changed : {1U, 3U}) {
+    StateCluster cluster(3);
+    Wire wire;
+    wire.watch(cluster);
+    const ServerId behind = leave_one_behind(cluster);
+    std::set<uint64_t> snapshots;
+    wire.chunk = [&](SnapshotChunk& chunk) {
+      if (chunk.error.ok()) snapshots.insert(chunk.snapshot);
+      if (wire.parts == changed) chunk.name = renamed(chunk.name, "elsewhere:1");
+      return true;
+    };
+    cluster.start(behind);
+    cluster.advance(5'000 * kMs);
+    EXPECT_TRUE(cluster.same_everywhere());
+    EXPECT_EQ(cluster.replica(behind).raft()->configuration(),
+              cluster.replica(cluster.leader()).raft()->configuration());
+    // Where it was the first, all that follow differ from it.
+    EXPECT_EQ(snapshots.size(), changed == 1 ? 2U : 1U);
+  }
 }
 
 TEST(Snapshots, ASenderThatStartsAgainSendsAnother) {
