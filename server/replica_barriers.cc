@@ -47,11 +47,14 @@ void Barriers::find_due() {
 std::optional<Barriers::Question> Barriers::ask(Term term, Instant now, uint64_t counter) {
   if (collected_.empty()) return std::nullopt;
   Question question{counter, {}};
-  for (const WaitingRead& read : collected_) {
-    if (std::holds_alternative<PingRequest>(read.body)) question.alive.push_back(read.session);
+  auto end = collected_.begin();
+  for (; end != collected_.end() && question.alive.size() < kQuestionAliveMax; ++end) {
+    if (std::holds_alternative<PingRequest>(end->body)) question.alive.push_back(end->session);
   }
-  open_[counter] = {term, now, std::exchange(collected_, {})};
-  due_ = kNever;
+  std::vector<WaitingRead> behind(std::make_move_iterator(end), std::make_move_iterator(collected_.end()));
+  collected_.erase(end, collected_.end());
+  open_[counter] = {term, now, std::exchange(collected_, std::move(behind))};
+  find_due();
   return question;
 }
 

@@ -19,6 +19,10 @@
 
 namespace quorate::server {
 
+// Signs of life in one question, and so in its answer: it must have room in a frame between servers. More
+// are asked about in several.
+inline constexpr size_t kQuestionAliveMax = 100'000;
+
 struct WaitingRead {
   Asker asker;
   SessionId session;  // of the connection; of a ping: who is alive
@@ -36,7 +40,8 @@ class Barriers {
     uint64_t counter = 0;
     std::vector<SessionId> alive;
   };
-  // What was collected becomes one question to the leader of `term`; nothing if nothing waits.
+  // What was collected becomes one question to the leader of `term`, up to kQuestionAliveMax signs of life;
+  // what is behind them stays collected. Nothing if nothing waits.
   std::optional<Question> ask(Term term, Instant now, uint64_t counter);
   // When what was collected is to be asked: a read at once, signs of life after they have gathered, so that
   // many of them share one question. kNever when nothing waits.

@@ -200,12 +200,15 @@ bool Replica::Impl::knows_all_sessions() const {
 
 void Replica::Impl::send_barrier() {
   if (raft->leader() == ServerId() || barriers.due() > now.instant) return;
-  const uint64_t counter = next_counter++;
   if (!leads()) {
-    auto question = barriers.ask(raft->term(), now.instant, counter);
-    send_peer(raft->leader(), Barrier{raft->term(), counter, std::move(question->alive)});
+    while (barriers.due() <= now.instant) {
+      const uint64_t counter = next_counter++;
+      auto question = barriers.ask(raft->term(), now.instant, counter);
+      send_peer(raft->leader(), Barrier{raft->term(), counter, std::move(question->alive)});
+    }
     return;
   }
+  const uint64_t counter = next_counter++;
   auto question = barriers.ask(raft->term(), now.instant, counter);
   std::vector<SessionId> gone;
   for (SessionId session : question->alive) {

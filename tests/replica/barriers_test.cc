@@ -34,6 +34,31 @@ TEST(Barriers, AllOfADrainShareOneQuestion) {
   EXPECT_TRUE(barriers.empty());
 }
 
+TEST(Barriers, TooManySignsOfLifeForOneQuestionAreAskedAboutInSeveral) {
+  Barriers barriers;
+  barriers.add(get(1));
+  for (uint64_t session = 1; session <= kQuestionAliveMax; ++session) barriers.add(ping(session));
+  barriers.add(get(2, kStart + kMs));
+  barriers.add(ping(kQuestionAliveMax + 1));
+  auto question = barriers.ask(Term(3), kStart, 17);
+  ASSERT_TRUE(question.has_value());
+  EXPECT_EQ(question->alive.size(), kQuestionAliveMax);
+  EXPECT_EQ(barriers.due(), kStart + kMs) << "of the read that is behind them";
+  question = barriers.ask(Term(3), kStart, 18);
+  ASSERT_TRUE(question.has_value());
+  EXPECT_EQ(question->alive, std::vector<SessionId>{SessionId(kQuestionAliveMax + 1)});
+  EXPECT_EQ(barriers.due(), kNever);
+  barriers.confirm(17, Term(3), Index(5), {});
+  barriers.confirm(18, Term(3), Index(5), {});
+  const auto served = barriers.take_applied(Index(5));
+  ASSERT_EQ(served.size(), 2u);
+  EXPECT_EQ(served[0].reads.size(), kQuestionAliveMax + 1);
+  ASSERT_EQ(served[1].reads.size(), 2u);
+  EXPECT_EQ(served[1].reads[0].asker.request, 2u);
+  EXPECT_TRUE(barriers.empty());
+  EXPECT_EQ(barriers.bytes(), 0u);
+}
+
 TEST(Barriers, SignsOfLifeGatherAndReadsDoNot) {
   Barriers barriers;
   EXPECT_EQ(barriers.due(), kNever);

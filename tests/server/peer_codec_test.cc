@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "server/replica_barriers.h"
+
 namespace quorate::server {
 namespace {
 
@@ -287,6 +289,14 @@ RC_GTEST_PROP(PeerCodec, EveryCutIsRefusedOrAnotherMessage, ()) {
   const auto back = decoded_peer(cut);
   const bool noticed = !back.ok() || !same(back->body, message.body);
   RC_ASSERT(noticed);
+}
+
+TEST(PeerCodec, AQuestionOfAllTheSignsOfLifeThatItMayHoldHasRoomInAFrame) {
+  const std::vector<SessionId> all(kQuestionAliveMax, SessionId(UINT64_MAX));
+  EXPECT_LT(encoded_peer({kEnvelope.from, kEnvelope.to, kEnvelope.boot, Barrier{Term(1), 1, all}}).size(),
+            kPeerFrameBytesMax);
+  const BarrierReply reply{BootNonce(1), Term(1), 1, Index(1), all};
+  EXPECT_LT(encoded_peer({kEnvelope.from, kEnvelope.to, kEnvelope.boot, reply}).size(), kPeerFrameBytesMax);
 }
 
 TEST(PeerCodec, DecodedEntriesAreViewsOfOneBlock) {
