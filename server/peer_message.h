@@ -85,6 +85,7 @@ struct SnapshotChunk {
   uint64_t checksum = 0;  // checksum64 of records
   std::string last_key;
   bool complete = false;
+  uint64_t name_checksum = 0;  // checksum64 of name; 0: the sender does not know of it
 };
 
 // ---- agreement

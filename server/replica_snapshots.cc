@@ -91,6 +91,7 @@ bool SnapshotSender::done(const StoreDone& done, Term term) {
     found->index = part->name.index;
     found->complete = part->complete;
     chunk.name = Bytes(encode_state_name(part->name));
+    chunk.name_checksum = checksum64(chunk.name.view());
     chunk.records = part->records;
     chunk.checksum = checksum64(part->records.view());
     chunk.last_key = part->last_key;
@@ -180,6 +181,7 @@ bool SnapshotReceiver::other_name(const SnapshotChunk& chunk) const {
 
 bool SnapshotReceiver::fits(const SnapshotChunk& chunk, const StateName& name, const Situation& at) const {
   if (checksum64(chunk.records.view()) != chunk.checksum) return false;
+  if (chunk.name_checksum != 0 && checksum64(chunk.name.view()) != chunk.name_checksum) return false;
   if (other_name(chunk)) return false;
   // The log goes on from it once the store has switched: too late to find that it is none.
   if (!raft::decode_configuration(name.configuration.view()).ok()) return false;

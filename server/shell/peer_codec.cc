@@ -144,6 +144,7 @@ struct MessageEncoder {
     out.set_checksum(m.checksum);
     out.set_last_key(m.last_key);
     out.set_complete(m.complete);
+    out.set_name_checksum(m.name_checksum);
     if (!m.records.empty()) body.push_back(m.records);
   }
   void operator()(const StateHash& m) const {
@@ -298,6 +299,7 @@ PeerBody decode_snapshot_chunk(const peer::SnapshotChunk& in, const Bytes& body)
   out.checksum = in.checksum();
   out.last_key = in.last_key();
   out.complete = in.complete();
+  out.name_checksum = in.name_checksum();
   return out;
 }
 

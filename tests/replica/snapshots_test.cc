@@ -124,6 +124,7 @@ TEST(Snapshots, APartWhoseMembersAreDamagedIsAskedForAgain) {
   const ServerId behind = leave_one_behind(cluster);
   std::set<std::string> damaged;  // behind these keys
   wire.chunk = [&](SnapshotChunk& chunk) {
+    chunk.name_checksum = 0;  // of a sender that has none
     if (!chunk.error.ok() || !damaged.insert(chunk.after).second) return true;
     StateName name = *decode_state_name(chunk.name.view());
     std::string members(name.configuration.view());
@@ -149,6 +150,7 @@ TEST(Snapshots, ThePartsOfOneHaveOneName) {
     std::set<uint64_t> snapshots;
     wire.chunk = [&](SnapshotChunk& chunk) {
       if (chunk.error.ok()) snapshots.insert(chunk.snapshot);
+      chunk.name_checksum = 0;  // of a sender that has none
       if (wire.parts == changed) chunk.name = renamed(chunk.name, "elsewhere:1");
       return true;
     };
@@ -160,6 +162,26 @@ TEST(Snapshots, ThePartsOfOneHaveOneName) {
     // Where it was the first, all that follow differ from it.
     EXPECT_EQ(snapshots.size(), changed == 1 ? 2U : 1U);
   }
+}
+
+TEST(Snapshots, ANameThatIsDamagedIsFoundWhereTheStateIsOnePart) {
+  ReplicaOptions options = small_options();
+  options.snapshot_chunk_bytes = 1 << 20;
+  StateCluster cluster(3, options);
+  Wire wire;
+  wire.watch(cluster);
+  const ServerId behind = leave_one_behind(cluster);
+  wire.chunk = [&](SnapshotChunk& chunk) {
+    EXPECT_TRUE(chunk.complete);
+    if (wire.parts == 1) chunk.name = renamed(chunk.name, "elsewhere:1");
+    return true;
+  };
+  cluster.start(behind);
+  cluster.advance(2'000 * kMs);
+  EXPECT_EQ(wire.parts, 2U);
+  EXPECT_TRUE(cluster.same_everywhere());
+  EXPECT_EQ(cluster.replica(behind).raft()->configuration(),
+            cluster.replica(cluster.leader()).raft()->configuration());
 }
 
 TEST(Snapshots, ASenderThatStartsAgainSendsAnother) {

@@ -124,7 +124,7 @@ bool same(const SnapshotChunk& a, const SnapshotChunk& b) {
   return a.asker == b.asker && a.term == b.term && a.snapshot == b.snapshot && a.after == b.after &&
          a.error.code == b.error.code && a.error.message == b.error.message && a.name == b.name &&
          a.records == b.records && a.checksum == b.checksum && a.last_key == b.last_key &&
-         a.complete == b.complete;
+         a.complete == b.complete && a.name_checksum == b.name_checksum;
 }
 bool same(const StateHash& a, const StateHash& b) {
   return a.format == b.format && a.index == b.index && a.hash == b.hash;
@@ -221,7 +221,8 @@ PeerBody any_body() {
                            Bytes(any_bytes(3000)),
                            any64(),
                            any_bytes(100),
-                           any_bool()};
+                           any_bool(),
+                           any64()};
     case 9:
       return StateHash{static_cast<uint32_t>(any64()), Index(any64()), any64()};
     default:
