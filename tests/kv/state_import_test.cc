@@ -54,6 +54,30 @@ TEST(StateImport, KeepsStatsAndGoesOnFromThem) {
   EXPECT_EQ(state->check_consistency(), std::nullopt);
 }
 
+// An ensemble with an authentication provider of its own has schemes that are known nowhere else.
+TEST(StateImport, AListOfAnUnknownSchemeIsKeptAlsoInTheHistory) {
+  StateImport import;
+  ASSERT_TRUE(import.add("/", node(0, 1)).ok());
+  NodeRecord theirs = node(kEpoch + 1);
+  const std::string acl = bytes_of({{kRead, "world", "anyone"}, {kAllPermissions, "kerb", "anna"}});
+  theirs.acl = acl;
+  ASSERT_TRUE(import.add("/theirs", theirs).ok());
+  Machine machine;
+  machine.state = import.finish(Zxid(kEpoch + 8)).value();
+  const SessionId session = machine.open();
+  const SessionId admin = machine.open();
+  ASSERT_EQ(machine.run(admin, AddCredentialOp{{"digest", "root:hash"}, true}).code, ErrorCode::kOk);
+  EXPECT_EQ(machine.run(session, SetOp{"/theirs", "x"}).code, ErrorCode::kDenied);
+  ASSERT_EQ(machine.run(admin, SetOp{"/theirs", "x"}).code, ErrorCode::kOk);
+  ASSERT_EQ(machine.run(admin, create("/theirs/child")).code, ErrorCode::kOk);
+  machine.state.mark_all_changed();
+  Store store;
+  write(store, capture_all(machine.state));
+  const auto again = load(store);
+  ASSERT_TRUE(again.ok()) << again.error().message;
+  EXPECT_EQ(describe(*again), describe(machine.state));
+}
+
 TEST(StateImport, IsLoadedFromItsRecordsAndBeginsAnewAboveItsZxids) {
   StateImport import;
   ASSERT_TRUE(import.add("/", node(0, 2)).ok());
