@@ -24,7 +24,7 @@ enum class ErrorCode : uint16_t {
   kInvalidArgument = 10,
   kHistoryGone = 11,  // the history does not reach back so far: read the state again
 
-  kTooManyNodes = 12,  // a recursive delete of more than its limit: delete it in parts
+  kTooManyNodes = 12,  // a recursive delete, or missing parents made, beyond the limit: do it in parts
   kNotAttempted = 13,  // within a multi: an operation before it was refused
   kInvalidTtl = 14,
   kSequenceExhausted = 15,  // the parent's counter has used up its ten digits: use another parent

@@ -57,6 +57,9 @@ class Execution {
   Place make(const Place& parent, std::string_view path, const NewNode& made);
   // `acl` lends its reference: each node takes one of its own.
   Place make_parents(Place from, std::string_view path, uint32_t acl);
+  // Errors: kTooManyNodes, if with what is missing down to `path`, and one node below it, the entry changes
+  // more than Limits::made_nodes_max.
+  Status may_make_parents(const Place& from, std::string_view path) const;
   // A list as it is stored. Errors: kInvalidAcl ("auth" of nobody).
   Result<Acl> expanded(const Acl& acl) const;
   // The id of a list, with a reference.

@@ -1,5 +1,7 @@
 #include "kv/operations.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/checksum.h"
 #include "kv/execution.h"
@@ -78,6 +80,18 @@ Place Execution::make_parents(Place from, std::string_view path, uint32_t acl) {
   return from;
 }
 
+// Short paths in a multi may name a million missing parents, each with a path of its own.
+Status Execution::may_make_parents(const Place& from, std::string_view path) const {
+  if (from.path.size() == path.size()) return {};
+  const std::string_view missing = path.substr(from.path == "/" ? 0 : from.path.size());
+  const size_t nodes = 1 + static_cast<size_t>(std::count(missing.begin(), missing.end(), '/'));
+  if (changes_.size() + nodes <= limits_.made_nodes_max) return {};
+  return {ErrorCode::kTooManyNodes, "with the parents missing at " + shown(path) + " the request changes " +
+                                        std::to_string(changes_.size() + nodes) + " nodes; at most " +
+                                        std::to_string(limits_.made_nodes_max) +
+                                        " can be changed at once, so make them in parts"};
+}
+
 Outcome Execution::create(const OperationView& op) {
   const Result<Acl> list = expanded(op.acl);
   if (!list.ok()) return refuse(list.error());
@@ -117,6 +131,7 @@ Outcome Execution::create(const OperationView& op) {
     return refuse(ErrorCode::kNoChildrenForEphemerals,
                   "the node at " + shown(parent.path) + " is ephemeral and can have no children");
   }
+  if (Status status = may_make_parents(parent, above); !status.ok()) return refuse(status);
   if (Status status = tree_.quotas().check_create(path, parent.path, op.data.size(), quota_warnings_);
       !status.ok()) {
     return refuse(status);

@@ -42,6 +42,8 @@ struct Limits {
   size_t results_bytes_max = 16 << 10;
   size_t history_bytes_max = 8 << 20;    // of changes kept for watches that resume
   size_t recursive_delete_max = 50'000;  // nodes
+  // That one entry changes, if it makes missing parents: those of a multi of 2 MiB could be a million.
+  size_t made_nodes_max = 50'000;
 };
 
 // One change to the tree, as apply made it, in order.

@@ -133,6 +133,38 @@ TEST_F(MultiTest, HasLimits) {
   EXPECT_EQ(validate(machine_.request(session_, many)).code(), ErrorCode::kTooLarge);
 }
 
+// Two megabytes of paths could ask for a million of nodes, and for gigabytes to tell of them.
+TEST(MultiParents, AreNotMadeWithoutEnd) {
+  Limits limits;
+  limits.made_nodes_max = 10;
+  Machine machine(limits);
+  const SessionId session = machine.open();
+  ASSERT_EQ(machine.run(session, SetQuotaOp{"/", {.count_soft = 1}}).code, ErrorCode::kOk);
+  CreateOp first = create("/1/a/b/c/d"), second = create("/2/a/b/c/d"), third = create("/1/a/b/c/e/f");
+  first.parents = second.parents = third.parents = true;
+  EXPECT_EQ(machine.run(session, MultiOp{{first, second}}).code, ErrorCode::kOk);
+  ASSERT_EQ(machine.run(session, DeleteOp{"/2", -1, true}).code, ErrorCode::kOk);
+  const Applied applied = machine.apply_as(session, MultiOp{{SetOp{"/1", "x"}, third, second, third}});
+  const Outcome& refused = applied.outcomes.at(0).outcome;
+  EXPECT_EQ(refused.code, ErrorCode::kNodeExists) << "three changes and five";
+  const Applied beyond = machine.apply_as(
+      session, MultiOp{{third, SetOp{"/1", "x"}, SetOp{"/1", "y"}, SetOp{"/1", "z"}, second}});
+  EXPECT_EQ(beyond.outcomes.at(0).outcome.code, ErrorCode::kOk) << "ten";
+  ASSERT_EQ(machine.run(session, DeleteOp{"/2", -1, true}).code, ErrorCode::kOk);
+  const SetOp set{"/1", "x"};
+  const Applied over = machine.apply_as(session, MultiOp{{set, set, set, set, set, set, second}});
+  EXPECT_EQ(over.outcomes.at(0).outcome.code, ErrorCode::kTooManyNodes);
+  EXPECT_NE(over.outcomes.at(0).outcome.message.find("11 nodes; at most 10"), std::string::npos)
+      << over.outcomes.at(0).outcome.message;
+  EXPECT_TRUE(over.changes.empty());
+  EXPECT_TRUE(over.quota_warnings.empty());
+  EXPECT_FALSE(machine.exists("/2"));
+  // Where no parent is missing the operations of a multi are its limit.
+  std::vector<MultiOp::Part> plain(11, set);
+  EXPECT_EQ(machine.run(session, MultiOp{plain}).code, ErrorCode::kOk);
+  EXPECT_EQ(machine.state.check_consistency(), std::nullopt);
+}
+
 TEST_F(MultiTest, ItsOperationsAreValidatedBeforeItIsSent) {
   EXPECT_EQ(validate(machine_.request(session_, MultiOp{{CheckOp{"/a"}, CreateOp{"/a/"}}})).code(),
             ErrorCode::kBadPath);
