@@ -14,6 +14,7 @@
 // A place that is kept for an expired holder (PlaceMode::gone) stands before all others.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -46,6 +47,15 @@ class Holders {
     if (ended_) return false;
     if (count_++ == 0) first_ = place;
     return true;
+  }
+  // As next(), of `count` places of one mode, one behind the other. REQUIRES: none was told before.
+  void pass(const PlaceMode& place, size_t count) {
+    if (count == 0 || !next(place)) return;
+    const size_t more = place.mode == Mode::kShared   ? count - 1
+                        : place.mode == Mode::kPermit ? std::min(count, size_t{first_.permits}) - 1
+                                                      : 0;
+    count_ += more;
+    ended_ = more < count - 1;
   }
 
  private:

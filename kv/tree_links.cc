@@ -167,7 +167,8 @@ const QueueModes& Tree::queue_modes(Ref ref) const {
 
 Holders Tree::kept_holders(Ref lock) const {
   Holders holders;
-  for (const Ref kept : queue_modes(lock).gone) holders.next(place_mode(kept));
+  const std::vector<Ref>& gone = queue_modes(lock).gone;
+  if (!gone.empty()) holders.pass(place_mode(gone.front()), gone.size());
   return holders;
 }
 

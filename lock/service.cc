@@ -50,23 +50,38 @@ std::vector<Queue> left_queues(const kv::Applied& applied) {
   return queues;
 }
 
-// Whether a place that holds, with so many before it, did so before these were left.
-bool held_before(const kv::Child& holder, size_t ahead, const std::vector<Left>& left) {
-  const Made made(holder.czxid, holder.order);
-  const auto before = [&](const Left& each) { return each.made < made; };
-  const auto unlike = [&](const Left& each) { return before(each) && each.place.mode != holder.place.mode; };
-  if (std::any_of(left.begin(), left.end(), unlike)) return false;
-  const auto count = static_cast<size_t>(std::count_if(left.begin(), left.end(), before));
-  switch (holder.place.mode) {
-    case kv::Mode::kExclusive:
-      return count == 0;
-    case kv::Mode::kShared:
-      return true;
-    case kv::Mode::kPermit:
-      break;
+// What was left of one queue, so that asking about each of its holders does not look at all of it.
+class LeftBehind {
+ public:
+  explicit LeftBehind(std::vector<Left> left) : left_(std::move(left)) {
+    std::sort(left_.begin(), left_.end(), [](const Left& a, const Left& b) { return a.made < b.made; });
+    const auto other = [this](const Left& each) { return each.place.mode != left_.front().place.mode; };
+    other_ = static_cast<size_t>(std::find_if(left_.begin(), left_.end(), other) - left_.begin());
   }
-  return ahead + count < holder.place.permits;
-}
+
+  // Whether a place that holds, with so many before it, did so before these were left.
+  bool held_before(const kv::Child& holder, size_t ahead) const {
+    const Made made(holder.czxid, holder.order);
+    const auto end =
+        std::partition_point(left_.begin(), left_.end(), [&](const Left& each) { return each.made < made; });
+    const auto count = static_cast<size_t>(end - left_.begin());
+    // All before it are alike, and like it.
+    if (count > 0 && (count > other_ || left_.front().place.mode != holder.place.mode)) return false;
+    switch (holder.place.mode) {
+      case kv::Mode::kExclusive:
+        return count == 0;
+      case kv::Mode::kShared:
+        return true;
+      case kv::Mode::kPermit:
+        break;
+    }
+    return ahead + count < holder.place.permits;
+  }
+
+ private:
+  std::vector<Left> left_;  // in the order in which they were made
+  size_t other_ = 0;        // the first of another mode than the first; else how many there are
+};
 
 bool all_shared(const std::vector<Left>& left) {
   return std::all_of(left.begin(), left.end(),
@@ -120,9 +135,10 @@ std::vector<Grant> grants(const kv::StateMachine& state, const kv::Applied& appl
     // Readers that go let no other reader in.
     if (first->place.mode == kv::Mode::kShared && all_shared(queue.left)) continue;
     size_t ahead = state.kept_places(queue.path);
+    const LeftBehind left(queue.left);
     for (const kv::Child& holder : state.holders(queue.path)) {
       // One that this entry made has its answer there.
-      if (holder.czxid != applied.zxid && !held_before(holder, ahead, queue.left)) {
+      if (holder.czxid != applied.zxid && !left.held_before(holder, ahead)) {
         grants.push_back(
             {holder.owner, kv::join_path(queue.path, holder.name), token_of(holder.czxid), applied.zxid});
       }

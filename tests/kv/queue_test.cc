@@ -85,5 +85,19 @@ TEST(Queue, AKeptPlaceIsOfItsDialect) {
   EXPECT_EQ(queue_of(before).dialect, Dialect::kMixed);
 }
 
+TEST(Queue, KeptPlacesArePassedAtOnceAsOneByOne) {
+  const PlaceMode modes[] = {{}, {Mode::kShared, 0, 5}, {Mode::kPermit, 1, 5}, {Mode::kPermit, 3, 5}};
+  for (const PlaceMode& kept : modes) {
+    for (const PlaceMode& behind : modes) {
+      for (size_t count = 0; count < 6; ++count) {
+        Holders at_once, one_by_one;
+        at_once.pass(kept, count);
+        for (size_t i = 0; i < count; ++i) one_by_one.next(kept);
+        for (int i = 0; i < 4; ++i) EXPECT_EQ(at_once.next(behind), one_by_one.next(behind)) << count;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace quorate::kv
