@@ -74,10 +74,12 @@ void Quotas::set(std::string_view path, const QuotaLimits& limits, const QuotaUs
     if (limits.none()) return;
     CHECK(quotas_.size() < kQuotasMax);
     at = quotas_.emplace(path, Quota{{}, used}).first;
+    count_length(path.size(), true);
   } else {
     hash_ -= hash_of(at->first, at->second);
   }
   if (limits.none()) {
+    count_length(path.size(), false);
     quotas_.erase(at);
     return;
   }
@@ -85,9 +87,14 @@ void Quotas::set(std::string_view path, const QuotaLimits& limits, const QuotaUs
   hash_ += hash_of(at->first, at->second);
 }
 
+void Quotas::count_length(size_t bytes, bool added) {
+  if (bytes >= of_length_.size()) of_length_.resize(bytes + 1);
+  of_length_[bytes] += added ? 1 : uint32_t(-1);
+}
+
 Status Quotas::check_one(std::string_view path, int64_t count_more, int64_t bytes_more,
                          std::vector<std::string>& warnings) const {
-  const Quota* quota = find(path);
+  const Quota* quota = has_length(path.size()) ? find(path) : nullptr;
   if (quota == nullptr) return {};
   const auto& [limits, used] = *quota;
   if (beyond(limits.count_hard, used.count, count_more)) {
@@ -133,7 +140,8 @@ Status Quotas::check_set(std::string_view path, int64_t bytes_more,
 
 void Quotas::note_at_ancestors(std::string_view path, int64_t count_more, int64_t bytes_more) {
   for (std::string_view at = path;; at = parent_of(at)) {
-    if (const auto found = quotas_.find(at); found != quotas_.end()) {
+    const auto found = has_length(at.size()) ? quotas_.find(at) : quotas_.end();
+    if (found != quotas_.end()) {
       QuotaUse& used = found->second.used;
       hash_ -= hash_of(found->first, found->second);
       used.count += static_cast<uint64_t>(count_more);  // modulo 2^64: adding what is negative takes away
@@ -153,6 +161,12 @@ std::optional<std::string> Quotas::check(const std::function<QuotaUse(std::strin
       return "the use of the quota at " + shown(path) + " is not what was counted";
   }
   if (hash != hash_) return "the quotas' hash is not that of the quotas";
+  std::vector<uint32_t> of_length(of_length_.size());
+  for (const auto& [path, quota] : quotas_) {
+    if (path.size() < of_length.size()) ++of_length[path.size()];
+    if (!has_length(path.size())) return "a quota's path is of a length that was not counted";
+  }
+  if (of_length != of_length_) return "the lengths of the quotas' paths are not what was counted";
   return std::nullopt;
 }
 

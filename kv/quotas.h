@@ -5,8 +5,8 @@
 // its limit already can be made smaller in any steps. Unlike there, quotas nest, each is checked, and the
 // path need not exist: a quota stays when its node goes.
 //
-// A change costs a look-up for each component of its path where there are quotas, and nothing where there are
-// none.
+// A change costs a look-up for each ancestor whose path is as long as that of a quota, and nothing where
+// there are none.
 //
 // Thread safety: none.
 //
@@ -97,12 +97,16 @@ class Quotas {
   };
   using Map = std::unordered_map<std::string, Quota, PathHash, std::equal_to<>>;
 
+  // Whether one of them can be at a path of so many bytes: most of a deep path's components need no look-up.
+  bool has_length(size_t bytes) const { return bytes < of_length_.size() && of_length_[bytes] != 0; }
+  void count_length(size_t bytes, bool added);
   Status check_one(std::string_view path, int64_t count_more, int64_t bytes_more,
                    std::vector<std::string>& warnings) const;
   void note_at_ancestors(std::string_view path, int64_t count_more, int64_t bytes_more);
   static uint64_t hash_of(const std::string& path, const Quota& quota);
 
   Map quotas_;
+  std::vector<uint32_t> of_length_;  // how many, by the bytes of their paths
   std::set<std::string> changed_;
   uint64_t hash_ = 0;
 };

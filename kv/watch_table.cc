@@ -129,7 +129,9 @@ struct WatchTable::Impl {
   std::unordered_map<ConnectionId, Ref> by_id;
   WatchPaths paths;
   size_t size = 0;
-  size_t below = 0;       // watches that look below
+  size_t below = 0;  // watches that look below
+  // Of these, how many at a path of so many bytes: of a deep node's ancestors most need no look-up.
+  std::vector<uint32_t> below_of_length = std::vector<uint32_t>(kPathBytesMax + 1);
   size_t persistent = 0;  // watches that stay, without the feeds
   size_t feeds = 0;
 };
@@ -211,15 +213,18 @@ void WatchTable::Impl::unlink(Ref ref) {
 }
 
 void WatchTable::Impl::remove(Ref ref) {
-  unlink(ref);
   const Watch& watch = watches[ref];
   const WatchKind kind = watch.what();
+  if (looks_below(kind)) {
+    --below;
+    --below_of_length[paths.text(watch.path).size()];
+  }
+  unlink(ref);
   const Ref connection_ref = watch.connection;
   Connection& connection = connections[connection_ref];
   connection.watches.erase(hash_of_id(watch.id), ref,
                            [this](Ref other) { return hash_of_id(watches[other].id); });
   --size;
-  if (looks_below(kind)) --below;
   if (is_persistent(kind)) --persistent;
   if (is_feed(kind)) {
     --feeds;
@@ -289,7 +294,10 @@ Status WatchTable::add(ConnectionId connection, uint64_t watch, WatchKind kind, 
   owner.watches.insert(hash_of_id(watch), ref,
                        [&impl](Ref other) { return hash_of_id(impl.watches[other].id); });
   ++impl.size;
-  if (looks_below(kind)) ++impl.below;
+  if (looks_below(kind)) {
+    ++impl.below;
+    ++impl.below_of_length[path.size()];
+  }
   if (is_persistent(kind)) ++impl.persistent;
   if (is_feed(kind)) {
     ++impl.feeds;
@@ -363,7 +371,7 @@ Fired WatchTable::fire(const Applied& applied, const MaySee& may_see) {
       impl.walk(above, kLooksAtChildren, at_parent);
     }
     while (impl.below > 0) {
-      impl.walk(above, kLooksBelow, here);
+      if (impl.below_of_length[above.size()] > 0) impl.walk(above, kLooksBelow, here);
       if (above == "/") break;
       above = parent_of(above);
     }
