@@ -1,6 +1,7 @@
 // A node with all that is below it.
 #include "base/checksum.h"
 #include "kv/execution.h"
+#include "kv/path.h"
 #include "kv/text.h"
 
 namespace quorate::kv {
@@ -16,9 +17,14 @@ Outcome Execution::remove_all(const Place& place) {
   // Every node stands before its children, and the last child before the first: read from the end, children
   // come before their parent, in the order of creation.
   std::vector<Ref> found{place.ref};
+  // Mostly all have one list, which may be long.
+  uint32_t permitted = AclTable::kOpen;
   for (size_t at = 0; at < found.size() && found.size() < kCountedNodesMax; ++at) {
     if (tree_.child_count(found[at]) == 0) continue;
-    if (Status status = allowed(found[at], kDelete); !status.ok()) return refuse(status);
+    if (const uint32_t acl = tree_.node(found[at]).acl; acl != permitted) {
+      if (Status status = allowed(found[at], kDelete); !status.ok()) return refuse(status);
+      permitted = acl;
+    }
     for (Ref child = tree_.last_child(found[at]); child != kNone; child = tree_.node(child).prev)
       found.push_back(child);
   }
@@ -31,8 +37,14 @@ Outcome Execution::remove_all(const Place& place) {
                       " nodes; at most " + std::to_string(limits_.recursive_delete_max) +
                       " can be deleted at once, so delete it in parts");
   }
+  // Siblings stand side by side, and their parent's path may be long to find.
+  Ref parent = kNone;
+  std::string above;
   for (; !found.empty(); found.pop_back()) {
-    const std::string path = tree_.path(found.back());
+    const Node& node = tree_.node(found.back());
+    if (node.parent != parent) above = tree_.path(node.parent);
+    parent = node.parent;
+    const std::string path = join_path(above, node.name());
     erase({path, checksum64(path), found.back()});
   }
   return std::move(outcome_);
