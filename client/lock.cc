@@ -207,11 +207,13 @@ Call<Result<Guard>> HeldLock::change(bool upgrade) {
     }
     const auto answered = [state, changed, done](const Result<GrantedLock>& granted) {
       end_change(*state);
-      if (granted.ok()) {
-        give_up(*state);
-        changed->take(*granted);
-      }
       Outcome outcome = granted.ok() ? Outcome(api::Reply()) : Outcome(granted.error());
+      if (granted.ok()) {
+        changed->take(*granted);
+        // Who gave the guard up while the answer was on its way here has the place released behind this.
+        if (give_up(*state) == GivenUp::kNothing)
+          outcome = Error{ErrorCode::kNoNode, "the lock was released while it was being changed"};
+      }
       done(outcome);
     };
     engine.change(now, state->id, operation, answered, [changed] { changed->set_lost(); });

@@ -88,7 +88,7 @@ class Lock : public HeldLock {
   Result<Lock> again() const;
   // Lets others share it from now on: place and token stay. This guard is released then; after an error it
   // holds what it held. Callbacks and stop tokens are those of the new guard. Errors: kContended while there
-  // are other guards of the place.
+  // are other guards of the place; kNoNode when this one was released meanwhile, and the lock with it.
   Result<SharedLock> downgrade();
   Call<Result<SharedLock>> async_downgrade();
 

@@ -572,5 +572,28 @@ TEST(AsyncDeath, ACallbackMustNotCloseTheClient) {
       "closed or destroyed by one of its own callbacks");
 }
 
+TEST(Async, AGuardThatGoesWhileItsLockIsChangedTakesTheLockWithIt) {
+  // The guard goes in the moment in which the answer is here and was not told yet.
+  api::ServerFrame held_back;
+  FakeServer server([&](const api::ClientFrame& frame) {
+    FakeServer::Answer answer = friendly(frame);
+    if (frame.write().has_set()) {
+      held_back = answer.frames[0];
+      return FakeServer::Answer{};
+    }
+    if (frame.write().has_downgrade()) {
+      answer.frames[0].mutable_reply()->mutable_outcome()->set_path(frame.write().downgrade().node());
+      answer.frames.insert(answer.frames.begin(), held_back);
+    }
+    return answer;
+  });
+  Client client(options_for(server));
+  std::optional<Lock> lock = std::move(*client.acquire("/l"));
+  client.async().set("/a", "x").begin([&](const Result<Stat>&) { lock.reset(); });
+  const Result<SharedLock> changed = lock->async_downgrade().future().get();
+  EXPECT_EQ(changed.code(), ErrorCode::kNoNode) << "its place was given up";
+  server.wait_for([](const auto& f) { return f.write().has_release(); });
+}
+
 }  // namespace
 }  // namespace quorate::client
