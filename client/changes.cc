@@ -70,6 +70,7 @@ Call<Result<ChangeFeed>> AsyncClient::watch_changes(std::string_view root, Watch
   auto state = std::make_shared<FeedState>();
   state->client = impl_;
   state->on_changes = std::move(on_changes);
+  state->complete = options.since;  // what is told begins behind that
   {
     const std::lock_guard lock(impl_->mutex);
     state->id = ++impl_->last_watch;

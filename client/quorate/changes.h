@@ -34,7 +34,8 @@ struct WatchChangesOptions {
 };
 
 // Called on the client's own thread, one call at a time: it must not wait for the client there. An error is
-// the last call: kHistoryGone, kShuttingDown when the client was closed, kLimitReached.
+// the last call: kHistoryGone, kShuttingDown when the client was closed, kLimitReached; kInvalidArgument when
+// the cluster was restored to a time before what was told.
 using OnChanges = std::function<void(const Result<Changes>&)>;
 
 struct FeedState;
@@ -44,7 +45,8 @@ class ChangeFeed {
   ~ChangeFeed();
   ChangeFeed(ChangeFeed&&) noexcept;
   ChangeFeed& operator=(ChangeFeed&&) noexcept;
-  // Everything up to here was handed to the callback, which has returned.
+  // Everything up to here was handed to the callback, which has returned; WatchChangesOptions::since before
+  // that.
   Zxid complete() const;
   // How far back the cluster's history reached when the feed began: any `since` from there on can be told.
   Zxid history_floor() const;

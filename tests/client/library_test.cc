@@ -280,5 +280,20 @@ TEST(Library, ManyThreadsShareAClient) {
   EXPECT_EQ(server.count([](const auto& f) { return f.has_write(); }), 400U);
 }
 
+TEST(Library, AFeedIsCompleteUpToWhereItBegan) {
+  // Nothing has changed behind that.
+  FakeServer server([](const api::ClientFrame& frame) {
+    FakeServer::Answer answer = friendly(frame);
+    api::Changes& changes = *answer.frames[0].mutable_reply()->mutable_changes();
+    changes.set_up_to(frame.watch_since().since());
+    changes.set_live(true);
+    return answer;
+  });
+  Client client(options_for({server.endpoint()}));
+  const auto feed = client.watch_changes("/a", {.since = Zxid(9)}, [](const Result<Changes>&) {});
+  ASSERT_TRUE(feed.ok()) << feed.error().message;
+  EXPECT_EQ(feed->complete(), Zxid(9)) << "who goes on from 0 would miss what comes now";
+}
+
 }  // namespace
 }  // namespace quorate::client
