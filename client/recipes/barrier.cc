@@ -56,13 +56,12 @@ Result<bool> DoubleBarrier::forget_finished_round() {
 
 Result<std::optional<bool>> DoubleBarrier::come() {
   Multi multi;
-  multi.check_absent(ready(path_)).set(members(path_), {});
-  multi.create(members(path_) + "/m-", {}, {.ephemeral = true, .sequential = true});
+  // By a name that is known before the answer, so that it can leave also without one.
+  const std::string node = members(path_) + "/m-" + std::to_string(Host::of(client_).random_number());
+  multi.check_absent(ready(path_)).set(members(path_), {}).create(node, {}, {.ephemeral = true});
   const MultiResult come = client_.run(multi);
-  if (come.ok()) {
-    mine_ = come.results.back().path;
-    return std::optional<bool>(true);
-  }
+  if (come.ok() || come.error.code == ErrorCode::kOutcomeUnknown) mine_ = node;
+  if (come.ok()) return std::optional<bool>(true);
   if (come.error.code == ErrorCode::kNoNode) {
     const Result<Created> made = client_.create(members(path_), {}, {.parents = true});
     if (!made.ok() && made.code() != ErrorCode::kNodeExists) return made.error();

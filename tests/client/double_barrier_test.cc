@@ -48,5 +48,29 @@ TEST(DoubleBarrier, WhoMayStillBeAmongThemIsToldSoAndCanLeave) {
   EXPECT_EQ(barrier.enter(milliseconds(0)).code(), ErrorCode::kInvalidArgument) << "it has entered already";
 }
 
+TEST(DoubleBarrier, WhoMayHaveComeDoesNotComeTwice) {
+  const auto comes = [](const api::ClientFrame& frame) {
+    for (const api::MultiOperation& each : frame.write().multi().operations())
+      if (each.has_create()) return true;
+    return false;
+  };
+  FakeServer server([&](const api::ClientFrame& frame) {
+    return comes(frame) ? FakeServer::Answer{} : silent_about_going(frame);
+  });
+  Options options;
+  options.endpoints = {server.endpoint()};
+  Client client(options);
+  DoubleBarrier barrier(client, "/b", 2);
+  std::thread closer([&] {
+    server.wait_for(comes);
+    client.close();
+  });
+  const Status entered = barrier.enter();
+  closer.join();
+  EXPECT_EQ(entered.code(), ErrorCode::kOutcomeUnknown) << entered.error().message;
+  EXPECT_EQ(barrier.enter().code(), ErrorCode::kInvalidArgument) << "two places of one would count as two";
+  EXPECT_EQ(barrier.leave().code(), ErrorCode::kShuttingDown) << "it knows what to take away";
+}
+
 }  // namespace
 }  // namespace quorate::client
