@@ -6,7 +6,8 @@
 //
 // A thread of its own reads what changed. So the copy is behind the servers by as long as that takes; each
 // node in it was so at some point of the log, and never goes back. After a lost connection the feed is
-// resumed where it was; where the servers' history does not reach back so far, the subtree is read anew.
+// resumed where it was; where the servers' history does not reach back so far, or they were restored to a
+// time before that, the subtree is read anew.
 // Meant for subtrees that have room in memory and are read far more often than they change.
 //
 // Thread safety: all members. Must not outlive its Client.

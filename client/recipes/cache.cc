@@ -61,8 +61,10 @@ void TreeCache::run() {
     const Status followed = follow();
     std::unique_lock lock(mutex_);
     if (followed.ok()) return;
-    // What happened in between is not told any more: everything is read anew.
-    if (followed.code() == ErrorCode::kHistoryGone) complete_ = Zxid();
+    // What happened in between is not told any more, or the cluster was restored to a time before it:
+    // everything is read anew.
+    if (followed.code() == ErrorCode::kHistoryGone || followed.code() == ErrorCode::kInvalidArgument)
+      complete_ = Zxid();
     trouble_ = followed.error();
     changed_.notify_all();
     if (followed.code() == ErrorCode::kShuttingDown) return;
