@@ -207,7 +207,7 @@ void Engine::on_reply(Instant now, const api::Reply& reply) {
   Verdict verdict = Verdict::kFinal;
   if (writes_.owns(reply.id())) {
     verdict = writes_.on_reply(now, reply, random_);
-    if (verdict == Verdict::kFinal && reply.code() == 0) endpoint_works();
+    if (verdict == Verdict::kFinal && reply.code() == 0) endpoint_answers();
   } else if (const auto it = reads_.find(reply.id());
              it != reads_.end() && !unsent_reads_.contains(it->first)) {
     const ErrorCode code = error_of(reply).code;
@@ -230,7 +230,7 @@ void Engine::on_read_reply(Instant now, std::map<uint64_t, Read>::iterator it, c
     it->second.not_before = now + back_off(random_, ++it->second.refusals);
     return;
   }
-  endpoint_works();
+  endpoint_answers();
   Read read = std::move(it->second);
   reads_.erase(it);
   on_watch_reply(read, reply);

@@ -202,8 +202,9 @@ class Engine {
   // Whose fault it is decides whether the endpoint counts as one that does not work.
   enum class Fault { kEndpoint, kSession };
   void fail_link(Instant now, ErrorCode code, const std::string& why, Fault fault = Fault::kEndpoint);
-  // It does what it is there for.
   void endpoint_works();
+  // It does what it is there for: the next trouble is the first.
+  void endpoint_answers();
   void endpoint_fails(const Error& why);
   void link_ready(Instant now);
   api::ClientFrame& send_control(Instant now, uint64_t& id, Instant& sent_at);

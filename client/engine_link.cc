@@ -27,8 +27,12 @@ void Engine::start_connecting(Instant now) {
   link_deadline_ = now + std::min({kConnectMax, options_.request_timeout / 3, options_.session_timeout / 4});
 }
 
-void Engine::endpoint_works() {
+void Engine::endpoint_answers() {
   rotation_.worked();
+  endpoint_works();
+}
+
+void Engine::endpoint_works() {
   std::optional<bool>& told = endpoint_works_[rotation_.current()];
   if (!options_.on_endpoint || told == true) return;
   told = true;
@@ -133,7 +137,8 @@ void Engine::on_control_reply(Instant now, const api::Reply& reply) {
   if (is_open && !error.ok()) session_state_ = SessionState::kNone;
 
   if (error.ok()) {
-    endpoint_works();
+    // Each connection begins with an attach: that one was taken says nothing of what is asked next.
+    is_attach ? endpoint_works() : endpoint_answers();
     control_refusals_ = 0;
     if (is_open || is_attach) {
       session_ = is_open ? SessionId(reply.outcome().session()) : session_;

@@ -80,5 +80,30 @@ TEST_F(EngineEndpoints, TheEndOfASessionIsNoTroubleOfTheEndpoint) {
   EXPECT_EQ(told, (Told{"server0 works"}));
 }
 
+// To take the session there goes through the log: a server that does that, and refuses what is asked then, is
+// not to be asked without a pause.
+TEST(EngineBackOff, GrowsWhereSessionsAreAttachedAndRequestsRefused) {
+  EngineHarness h(test_options(2));
+  h.write("/a");
+  h.open_session();
+  h.answer(h.expect(Frame::kWrite));
+  api::ClientFrame frame;
+  frame.mutable_end_session()->set_session(5);
+  bool answered = false;
+  h.engine.read(h.now, frame, [&](Instant, const Result<api::Reply>&) { answered = true; });
+  h.answer(h.expect(Frame::kEndSession), ErrorCode::kNotLeader);
+  const size_t before = h.attempts.size();
+  constexpr size_t kFew = 20;
+  while (!answered && h.attempts.size() - before < kFew) {
+    if (!h.connecting) {
+      h.advance(kBackOffMin);
+      continue;
+    }
+    h.attach();
+    h.answer(h.expect(Frame::kEndSession), ErrorCode::kNotLeader);
+  }
+  EXPECT_LT(h.attempts.size() - before, kFew) << "in " << seconds_text(test_options().request_timeout);
+}
+
 }  // namespace
 }  // namespace quorate::client
