@@ -206,6 +206,10 @@ void Engine::on_reply(Instant now, const api::Reply& reply) {
     return on_control_reply(now, reply);
   Verdict verdict = Verdict::kFinal;
   if (writes_.owns(reply.id())) {
+    // Its outcome, when it comes, may be older than what is told meanwhile: then the place is asked for.
+    if (judge(error_of(reply).code) == Verdict::kRetryHere)
+      for (auto& [id, lock] : locks_)
+        if (lock.write == reply.id()) lock.asked_link = 0;
     verdict = writes_.on_reply(now, reply, random_);
     if (verdict == Verdict::kFinal && reply.code() == 0) endpoint_answers();
   } else if (const auto it = reads_.find(reply.id());

@@ -168,8 +168,8 @@ class Engine {
     Instant started;
     Instant deadline = kNever;
     uint64_t acquire = 0;     // what acquire() answered; several of a group have it
-    uint64_t write = 0;       // the id of the request
-    uint64_t asked_link = 0;  // the link it, or its last change, was first asked on, or an earlier one
+    uint64_t write = 0;       // the id of the request that it, or its last change, was asked with
+    uint64_t asked_link = 0;  // the link that request was first asked on, or an earlier one
     OnAcquired on_acquired;   // empty: the caller has gone, leave the queue when we have joined it
     std::function<void()> on_lost;
     bool changing = false;  // an upgrade or downgrade is on its way

@@ -134,10 +134,10 @@ void Engine::change(Instant now, uint64_t lock, api::Write operation, OnAcquired
   }
   it->second.changing = true;
   it->second.asked_link = next_link();
-  writes_.add(ids_, std::move(operation), kNever, options_.request_timeout,
-              [this, lock, on_done, on_lost](Instant at, const Result<api::Reply>& reply) {
-                on_changed(at, lock, reply, on_done, on_lost);
-              });
+  it->second.write = writes_.add(ids_, std::move(operation), kNever, options_.request_timeout,
+                                 [this, lock, on_done, on_lost](Instant at, const Result<api::Reply>& reply) {
+                                   on_changed(at, lock, reply, on_done, on_lost);
+                                 });
   pump(now);
 }
 

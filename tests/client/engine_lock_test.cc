@@ -361,5 +361,22 @@ TEST(EngineCancel, WhatIsHeldStaysHeld) {
   EXPECT_FALSE(h.take(Frame::kWrite));
 }
 
+// It may have been applied, and the lock granted, before it is asked for again: that outcome is old.
+TEST(EngineLocks, AGrantBehindAnOutcomeThatWasUnknownIsAskedFor) {
+  EngineHarness h;
+  const auto lock = h.acquire("/l");
+  h.open_session();
+  h.answer(h.expect(Frame::kWrite), ErrorCode::kOutcomeUnknown);
+  h.receive(granted("/l/lock-1", 5));
+  EXPECT_FALSE(lock->result) << "nobody knows yet whose place that is";
+  h.advance(kBackOffMin);
+  h.answer_acquire(h.expect(Frame::kWrite), "/l/lock-1", false, 5);
+  const Frame asked = h.expect(Frame::kLockPlace);
+  EXPECT_EQ(asked.lock_place().node(), "/l/lock-1");
+  h.receive(place(asked, true, 5));
+  ASSERT_TRUE(lock->result && lock->result->ok());
+  EXPECT_EQ((*lock->result)->token, Token(5));
+}
+
 }  // namespace
 }  // namespace quorate::client
