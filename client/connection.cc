@@ -1,5 +1,7 @@
 #include "client/connection.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include <boost/asio/connect.hpp>
@@ -29,16 +31,18 @@ Connection::Connection(asio::io_context& io, Handler handler, Resolve resolve)
       socket_(io),
       handler_(std::move(handler)) {}
 
-void Connection::connect(const HostPort& where) {
+void Connection::connect(const HostPort& where, size_t first) {
   error_code no_address;
   const auto address = asio::ip::make_address(where.host, no_address);
   if (!no_address)
     return try_addresses({tcp::endpoint(address, static_cast<uint16_t>(std::stoi(where.port)))});
   // Behind this call, whoever looks it up: a failure is told to an owner that has us.
-  give_up_ = resolve_(where, [self = shared_from_this()](error_code error, Addresses found) {
-    asio::post(self->socket_.get_executor(), [self, error, found = std::move(found)]() mutable {
+  give_up_ = resolve_(where, [self = shared_from_this(), first](error_code error, Addresses found) {
+    asio::post(self->socket_.get_executor(), [self, first, error, found = std::move(found)]() mutable {
       if (!self->open_) return;
       if (error) return self->fail("the name cannot be resolved: " + error.message());
+      if (!found.empty())
+        std::rotate(found.begin(), found.begin() + static_cast<ptrdiff_t>(first % found.size()), found.end());
       self->try_addresses(std::move(found));
     });
   });

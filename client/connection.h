@@ -38,7 +38,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // `resolve` is asked by each connect() to a name; none: the system is.
   Connection(boost::asio::io_context& io, Handler handler, Resolve resolve = {});
-  void connect(const HostPort& where);
+  // Where the name has several addresses, they are tried in turn, beginning with that of number `first`.
+  void connect(const HostPort& where, size_t first = 0);
   // Sent in order, several at once where they wait for the socket.
   void send(const std::vector<api::ClientFrame>& frames);
   void close();

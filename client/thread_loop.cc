@@ -54,6 +54,7 @@ struct ThreadLoop::Question {
 ThreadLoop::ThreadLoop(EngineOptions options, std::vector<HostPort> places, Resolve resolve)
     : places_(std::move(places)),
       resolve_(std::move(resolve)),
+      attempts_(places_.size()),
       work_(asio::make_work_guard(io_)),
       timer_(io_, make_timer()),
       engine_(std::move(options), boot_time()) {
@@ -142,7 +143,8 @@ void ThreadLoop::connect(size_t endpoint) {
     obey();
   };
   connection_ = std::make_shared<Connection>(io_, std::move(handler), resolve_);
-  connection_->connect(places_[endpoint]);
+  // What did not work before would take up the time of this attempt, too.
+  connection_->connect(places_[endpoint], attempts_[endpoint]++);
 }
 
 void ThreadLoop::arm_timer() {

@@ -50,6 +50,7 @@ class ThreadLoop final : public Loop {
 
   const std::vector<HostPort> places_;
   const Resolve resolve_;
+  std::vector<size_t> attempts_;  // to connect to each of the places
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::posix::stream_descriptor timer_;

@@ -39,8 +39,8 @@
 namespace quorate::client {
 
 struct Options {
-  // HOST:PORT, tried in this order, beginning with the first; names are looked up again at every attempt.
-  // IPv6: [ADDRESS]:PORT.
+  // HOST:PORT, tried in this order, beginning with the first; names are looked up again at every attempt,
+  // which begins with the next of several addresses. IPv6: [ADDRESS]:PORT.
   std::vector<std::string> endpoints{"127.0.0.1:2181"};
   // What the cluster may refuse or adjust. Locks are lost, and ephemeral nodes go, when no server was reached
   // for this long.

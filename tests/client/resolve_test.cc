@@ -39,6 +39,24 @@ Addresses address_of(const FakeServer& server) {
            static_cast<uint16_t>(std::stoi(endpoint.substr(endpoint.find(':') + 1)))}};
 }
 
+TEST(Resolving, BeginsWithTheNextOfSeveralAddresses) {
+  // It takes connections, and is of no use: on the third one it says so.
+  int asked = 0;
+  FakeServer useless([&](const api::ClientFrame& frame) {
+    FakeServer::Answer answer = friendly(frame);
+    answer.drop = ++asked < 3;
+    answer.frames[0].mutable_reply()->set_code(static_cast<uint32_t>(ErrorCode::kNoNode));
+    return answer;
+  });
+  FakeServer useful(friendly);
+  const Resolve resolve = [&](const HostPort&, const OnResolved& found) {
+    found({}, {address_of(useless)[0], address_of(useful)[0]});
+    return [] {};
+  };
+  ThreadLoop loop(options_for("quorate.example:2181"), {{"quorate.example", "2181"}}, resolve);
+  EXPECT_EQ(get(loop), ErrorCode::kOk);
+}
+
 TEST(Resolving, AsksForTheNameAtEachAttempt) {
   FakeServer before([](const api::ClientFrame& frame) {
     FakeServer::Answer answer = friendly(frame);
