@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -102,7 +103,8 @@ class Registry {
   const std::string base_;
 };
 
-class Host;  // client/host.h, the library's own
+class Bell;  // client/recipes/wait.h, the library's own
+class Host;  // client/host.h, as well
 
 enum class Pick : uint8_t { kRoundRobin, kRandom, kWeighted };
 
@@ -119,7 +121,7 @@ struct ServiceView {
 class ServiceCache {
  public:
   ServiceCache(Registry& registry, std::string name, milliseconds look_every = milliseconds(2'000));
-  ~ServiceCache();  // waits for a look that is under way
+  ~ServiceCache();  // waits for a call that is under way
   ServiceCache(const ServiceCache&) = delete;
   ServiceCache& operator=(const ServiceCache&) = delete;
 
@@ -131,6 +133,9 @@ class ServiceCache {
 
  private:
   void run();
+  // Behind a change, or when look_every is over, or at the end.
+  Result<std::vector<ServiceInstance>> look_again(const std::vector<ServiceInstance>& known,
+                                                  std::chrono::nanoseconds& began);
   void took(const Result<std::vector<ServiceInstance>>& seen, std::chrono::nanoseconds began);
   Host& host() const;
   std::chrono::nanoseconds now() const;  // of its clock
@@ -145,6 +150,7 @@ class ServiceCache {
   std::optional<std::chrono::nanoseconds> confirmed_;  // when the last look began
   bool failing_ = false, stopping_ = false;
   uint64_t turn_ = 0, random_;
+  std::shared_ptr<Bell> bell_;  // that is waited for
   std::function<void()> join_;  // its thread
 };
 

@@ -163,6 +163,7 @@ ServiceCache::~ServiceCache() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     changed_.notify_all();
+    if (bell_) bell_->ring();
   }
   join_();
 }
@@ -177,6 +178,30 @@ void ServiceCache::took(const Result<std::vector<ServiceInstance>>& seen, std::c
   changed_.notify_all();
 }
 
+Result<std::vector<ServiceInstance>> ServiceCache::look_again(const std::vector<ServiceInstance>& known,
+                                                              std::chrono::nanoseconds& began) {
+  const Instant until = host().in(look_every_);
+  Result<Bell> hung = Bell::hang(registry_.client_, registry_.folder(name_));
+  if (!hung.ok()) return hung.error();
+  const auto bell = std::make_shared<Bell>(std::move(*hung));
+  {
+    const std::lock_guard lock(mutex_);
+    bell_ = bell;
+    if (stopping_) return known;
+  }
+  while (true) {
+    began = now();
+    Result<std::vector<ServiceInstance>> seen = registry_.instances(name_);
+    if (!seen.ok() || *seen != known || bell->broken()) return seen;
+    const bool rang = bell->wait(until);
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return known;
+    if (!rang) break;
+  }
+  began = now();
+  return registry_.instances(name_);
+}
+
 // A change ends the wait at once; without one it looks again, so that it knows whether it could.
 void ServiceCache::run() {
   while (true) {
@@ -189,13 +214,7 @@ void ServiceCache::run() {
       seen_before = confirmed_.has_value() && !failing_;
     }
     std::chrono::nanoseconds began = now();
-    Result<std::vector<ServiceInstance>> seen =
-        seen_before ? registry_.next_instances(name_, known, look_every_) : registry_.instances(name_);
-    if (seen.code() == ErrorCode::kTimeout && seen_before) {
-      began = now();
-      seen = registry_.instances(name_);
-    }
-    took(seen, began);
+    took(seen_before ? look_again(known, began) : registry_.instances(name_), began);
     std::unique_lock lock(mutex_);
     if (failing_)
       host().wait(lock, changed_, host().in(std::min(look_every_, kTryAgain)), [this] { return stopping_; });
@@ -208,7 +227,7 @@ ServiceView ServiceCache::view() const {
   if (!confirmed_) return view;
   view.age = std::chrono::duration_cast<milliseconds>(now() - *confirmed_);
   // A look that hangs is one that fails.
-  view.stale = view.stale || view.age > 3 * look_every_;
+  view.stale = view.stale || view.age / 3 > look_every_;
   return view;
 }
 

@@ -23,6 +23,12 @@ bool Bell::wait(Instant until) {
   return true;
 }
 
+void Bell::ring() const {
+  const std::lock_guard lock(state_->mutex);
+  state_->ringing = true;
+  state_->rung.notify_all();
+}
+
 bool Bell::broken() const {
   const std::lock_guard lock(state_->mutex);
   return state_->broken;

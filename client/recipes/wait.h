@@ -23,6 +23,8 @@ class Bell {
   static Result<Bell> hang(Client& client, const std::string& root);
   // False: it did not ring until then. Forgets how often it did.
   bool wait(Instant until);
+  // From any thread.
+  void ring() const;
   // The feed behind it has ended: it rings no more.
   bool broken() const;
 
