@@ -294,6 +294,7 @@ std::optional<Quota> StateMachine::quota(std::string_view path) const {
   return quota == nullptr ? std::nullopt : std::optional<Quota>(*quota);
 }
 
+size_t StateMachine::quota_count() const { return impl_->tree.quotas().size(); }
 std::vector<std::string> StateMachine::quotas() const { return impl_->tree.quotas().paths(); }
 
 size_t StateMachine::tree_bytes() const { return impl_->tree.bytes(); }

@@ -215,6 +215,7 @@ class StateMachine {
   std::optional<Quota> quota(std::string_view path) const;
   // Paths that have a quota, in ascending order.
   std::vector<std::string> quotas() const;
+  size_t quota_count() const;
   // What all nodes hold in data.
   uint64_t data_bytes() const;
   // What the tree takes in memory.

@@ -319,7 +319,10 @@ struct Replica::Impl {
   std::unordered_map<ConnectionId, Connection> connections;
   std::vector<ConnectionId> drained;  // have room again
   uint64_t turn = 1;                  // of outputs
-  size_t untold_history_bytes = 0;    // of changes since the last ProgressEvent
+  // Nodes and changes that were gone through for the answer which is being made, told or not: its share of
+  // the turn (count_reply()). Reads count, though they change nothing else.
+  mutable size_t looked_at = 0;
+  size_t untold_history_bytes = 0;  // of changes since the last ProgressEvent
   PendingWrites writes;
   // Of ZooKeeper's clients, whom nobody tells to try again later: the leader had no room for these.
   std::vector<std::pair<SessionId, uint64_t>> held_back_writes;

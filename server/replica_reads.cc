@@ -20,6 +20,8 @@ namespace {
 // What a name or a change takes in an answer beside its bytes, and an answer beside those.
 constexpr size_t kItemBytes = 32;
 constexpr size_t kReplyBytes = 256;
+// What was gone through takes as long as so many bytes of an answer, though nothing of it be told.
+constexpr size_t kLookedAtBytes = 32;
 
 // Changes of the history that are looked at for one answer.
 constexpr size_t kChangesLookedAtMax = 2'000;
@@ -125,7 +127,7 @@ void Replica::Impl::serve_when_room(WaitingRead read) {
 void Replica::Impl::count_reply(Connection& connection, size_t bytes) {
   if (connection.turn != turn) connection.turn_bytes = 0;
   connection.turn = turn;
-  connection.turn_bytes += bytes + kReplyBytes;
+  connection.turn_bytes += std::max(bytes, std::exchange(looked_at, 0) * kLookedAtBytes) + kReplyBytes;
 }
 
 void Replica::Impl::serve(const WaitingRead& read) {
@@ -194,15 +196,21 @@ Result<NodeReply> Replica::Impl::read_node(SessionId session, const GetRequest& 
 }
 
 Result<ChildrenReply> Replica::Impl::read_children(SessionId session, const ChildrenRequest& request) const {
-  auto children = view_of(session).children(request.path);
+  const auto node = view_of(session).get(request.path);
+  if (!node.ok()) return node.error();
+  const auto count = static_cast<size_t>(node->stat.num_children);
+  const auto too_many = [count] {
+    return Error{ErrorCode::kTooLarge, "the node has " + std::to_string(count) +
+                                           " children, too many for one answer: list them in pages"};
+  };
+  if (count * kItemBytes > options.reply_bytes_max) return too_many();
+  looked_at += count;
+  const auto children = state.children(request.path);
   if (!children.ok()) return children.error();
-  ChildrenReply names{{}, state.get(request.path)->stat};
+  ChildrenReply names{{}, node->stat};
   size_t bytes = 0;
   for (const kv::Child& child : *children) bytes += child.name.size() + kItemBytes;
-  if (bytes > options.reply_bytes_max) {
-    return {ErrorCode::kTooLarge, "the node has " + std::to_string(children->size()) +
-                                      " children, too many for one answer: list them in pages"};
-  }
+  if (bytes > options.reply_bytes_max) return too_many();
   names.names.reserve(children->size());
   for (const kv::Child& child : *children) names.names.emplace_back(child.name);
   return names;
@@ -275,7 +283,8 @@ void Replica::Impl::serve_many(const WaitingRead& read, const MultiReadRequest& 
       take(read_children(read.session, std::get<ChildrenRequest>(part)));
     }
     bytes += kReplyBytes;
-    if (bytes > options.reply_bytes_max) {
+    // Lists that are refused count, too: nobody else is served while they are gone through.
+    if (std::max(bytes, looked_at * kItemBytes) > options.reply_bytes_max) {
       return refuse(read.asker, ErrorCode::kTooLarge,
                     "the answers have more than " + std::to_string(options.reply_bytes_max) +
                         " bytes together: ask for fewer at once");

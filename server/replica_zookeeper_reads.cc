@@ -105,7 +105,9 @@ struct Replica::Impl::ZookeeperServe {
   Served operator()(const zk::GetEphemerals& asked) const {
     zk::EphemeralsReply reply;
     size_t bytes = 0;
-    for (std::string& path : self.state.ephemerals(session)) {
+    std::vector<std::string> owned = self.state.ephemerals(session);
+    self.looked_at += owned.size();
+    for (std::string& path : owned) {
       if (!path.starts_with(asked.prefix) || !self.view_of(session).get(path).ok()) continue;
       bytes += path.size() + kNameBytes;
       if (bytes > self.options.reply_bytes_max) return zookeeper_code(ErrorCode::kTooLarge);
@@ -160,9 +162,13 @@ Replica::Impl::ZookeeperServed Replica::Impl::zookeeper_serve(ConnectionId id, S
 std::optional<ReservedNode> Replica::Impl::zookeeper_reserved(SessionId session,
                                                               std::string_view path) const {
   const kv::View view = view_of(session);
-  if (is_quota_path(path)) return quota_node(path, state, view);
+  if (is_quota_path(path)) {
+    looked_at += state.quota_count();
+    return quota_node(path, state, view);
+  }
   auto node = reserved_node(path, raft->configuration(), client_addresses);
   if (node && path == kQuotaRoot) {
+    looked_at += state.quota_count();
     node->children = quota_roots(state, view);
     node->stat.num_children = static_cast<int32_t>(node->children.size());
   }
@@ -202,19 +208,25 @@ Result<zk::ChildrenReply> Replica::Impl::zookeeper_children(SessionId session, s
       return reply;
     }
   }
-  const auto children = view_of(session).children(path);
+  const auto node = view_of(session).get(path);
+  if (!node.ok()) return node.error();
+  const auto count = static_cast<size_t>(node->stat.num_children);
+  const auto too_many = [count] {
+    return Error{ErrorCode::kTooLarge,
+                 "the node has " + std::to_string(count) + " children, too many for one answer"};
+  };
+  if (count * kNameBytes > options.reply_bytes_max) return too_many();
+  looked_at += count;
+  const auto children = state.children(path);
   if (!children.ok()) return children.error();
   size_t bytes = 0;
   for (const kv::Child& child : *children) bytes += child.name.size() + kNameBytes;
-  if (bytes > options.reply_bytes_max) {
-    return {ErrorCode::kTooLarge,
-            "the node has " + std::to_string(children->size()) + " children, too many for one answer"};
-  }
+  if (bytes > options.reply_bytes_max) return too_many();
   reply.names.reserve(children->size() + 1);
   for (const kv::Child& child : *children) reply.names.emplace_back(child.name);
   if (path == "/") reply.names.emplace_back("zookeeper");
   if (with_stat) {
-    reply.stat = zookeeper_stat(state.get(path)->stat);
+    reply.stat = zookeeper_stat(node->stat);
     if (path == "/") add_reserved(*reply.stat);
   }
   return reply;
@@ -248,13 +260,15 @@ Result<int32_t> Replica::Impl::zookeeper_descendants(SessionId session, const st
   while (!parents.empty()) {
     const std::string parent = std::move(parents.back());
     parents.pop_back();
-    const auto children = state.children(parent);
-    if (!children.ok()) continue;
-    count += static_cast<int64_t>(children->size());
+    const auto node = state.get(parent);
+    if (!node.ok() || node->stat.num_children == 0) continue;
+    count += node->stat.num_children;
     if (count > kDescendantsMax) {
       return {ErrorCode::kTooManyNodes, "there are more than " + std::to_string(kDescendantsMax) +
                                             " nodes below it: count those of its children"};
     }
+    const auto children = state.children(parent);
+    looked_at += children->size();
     for (const kv::Child& child : *children) {
       if (child.kind != kv::NodeKind::kEphemeral) parents.push_back(kv::join_path(parent, child.name));
     }
@@ -267,6 +281,11 @@ zk::MultiReply Replica::Impl::zookeeper_many(SessionId session, const zk::MultiR
   size_t bytes = 0;
   for (const zk::MultiRead::Part& part : many.parts) {
     zk::MultiResult& result = reply.results.emplace_back();
+    // Nobody else is served while lists are gone through that there is no room for.
+    if (bytes > options.reply_bytes_max || looked_at * kNameBytes > options.reply_bytes_max) {
+      result.error = zookeeper_code(ErrorCode::kTooLarge);
+      continue;
+    }
     if (const auto* get = std::get_if<zk::GetData>(&part)) {
       auto data = zookeeper_data(session, get->path);
       result.error = zookeeper_code(data.code());

@@ -112,5 +112,91 @@ TEST_F(ReplicaZookeeper, AListOfEphemeralsHasTheLimitOfAListOfChildren) {
   EXPECT_FALSE(closed(leader, kOne));
 }
 
+// What is asked for at once is answered a little at a time, by what it takes and not by what it tells.
+class ReplicaZookeeperTurns : public ReplicaZookeeper {
+ protected:
+  static constexpr int kAsked = 10;
+
+  // A node with so many children.
+  void SetUp() override {
+    ReplicaOptions options;
+    options.turn_reply_bytes_max = 10'000;
+    form(1, options);
+    open(leader, kOne);
+    ASSERT_EQ(call(leader, kOne, create("/a")).error, zk::ErrorCode::kOk);
+    zk::Multi many;
+    for (int i = 0; i < 400; ++i)
+      many.parts.emplace_back(create("/a/" + std::to_string(i), "", zk::CreateMode::kEphemeral));
+    ASSERT_EQ(call(leader, kOne, many).error, zk::ErrorCode::kOk);
+  }
+  // How often the rest had to wait for a turn of its own.
+  size_t waits(const zk::RequestBody& body) {
+    const size_t before = cluster->node(leader).crowded;
+    const size_t answered = replies(leader, kOne).size();
+    for (int i = 0; i < kAsked; ++i) ask(leader, kOne, i, body);
+    cluster->settle();
+    EXPECT_EQ(replies(leader, kOne).size(), answered + kAsked);
+    return cluster->node(leader).crowded - before;
+  }
+};
+
+TEST_F(ReplicaZookeeperTurns, WhatIsSoonAnsweredDoesNotWait) { EXPECT_EQ(waits(zk::Exists{"/a"}), 0U); }
+
+TEST_F(ReplicaZookeeperTurns, CountingDescendantsTakesATurn) {
+  EXPECT_EQ(waits(zk::GetAllChildrenNumber{"/a"}), size_t{kAsked});
+}
+
+TEST_F(ReplicaZookeeperTurns, LookingThroughEphemeralsTakesATurn) {
+  EXPECT_EQ(waits(zk::GetEphemerals{"/none"}), size_t{kAsked});
+}
+
+TEST_F(ReplicaZookeeperTurns, BringingWatchesBackTakesATurn) {
+  zk::SetWatches watches;
+  watches.relative_zxid = INT64_MAX;
+  watches.data = std::vector<std::string>(400, "/a");
+  EXPECT_EQ(waits(watches), size_t{kAsked});
+}
+
+TEST_F(ReplicaZookeeperTurns, WalkingTheHistoryTakesATurn) {
+  for (int i = 0; i < 400; ++i)
+    ASSERT_EQ(call(leader, kOne, zk::SetData{"/a", "", -1}).error, zk::ErrorCode::kOk);
+  zk::SetWatches watches;
+  watches.second = true;
+  watches.recursive = {"/b"};
+  EXPECT_EQ(waits(watches), size_t{kAsked});
+}
+
+TEST_F(ReplicaZookeeperTurns, LookingThroughQuotasTakesATurn) {
+  for (int i = 0; i < 400; ++i) {
+    const std::string path = "/zookeeper/quota/a/" + std::to_string(i) + "/zookeeper_limits";
+    ASSERT_EQ(call(leader, kOne, create(path, "count=1,bytes=1")).error, zk::ErrorCode::kOk);
+  }
+  EXPECT_EQ(waits(zk::Exists{"/zookeeper/quota/b"}), size_t{kAsked});
+  EXPECT_EQ(waits(zk::Exists{"/zookeeper/quota"}), size_t{kAsked});
+}
+
+TEST_F(ReplicaZookeeper, AMultiReadGoesThroughNoMoreThanAnAnswerHasRoomFor) {
+  ReplicaOptions options;
+  options.reply_bytes_max = 1'000;
+  form(1, options);
+  open(leader, kOne);
+  ASSERT_EQ(call(leader, kOne, create("/small", "data")).error, zk::ErrorCode::kOk);
+  ASSERT_EQ(call(leader, kOne, create("/long")).error, zk::ErrorCode::kOk);
+  for (int i = 0; i < 20; ++i)
+    ASSERT_EQ(call(leader, kOne, create("/long/" + std::to_string(i) + std::string(80, 'x'))).error,
+              zk::ErrorCode::kOk);
+  // Lists of 20 names that are too large; 250 names of no length have room.
+  const auto last_behind = [&](size_t lists) {
+    zk::MultiRead many;
+    many.parts.assign(lists, zk::GetChildren{"/long", false, false});
+    many.parts.emplace_back(zk::GetData{"/small", false});
+    const zk::Reply reply = call(leader, kOne, many);
+    return std::get<zk::MultiReply>(reply.body).results.back().error;
+  };
+  EXPECT_EQ(last_behind(12), zk::ErrorCode::kOk);
+  EXPECT_EQ(last_behind(13), zk::ErrorCode::kBadArguments);
+  EXPECT_EQ(last_behind(0), zk::ErrorCode::kOk);
+}
+
 }  // namespace
 }  // namespace quorate::server::test
