@@ -287,6 +287,16 @@ Status check_whole(ServerConfig& config, bool has_id, bool has_cluster) {
     return bad("--segment-bytes must be a multiple of 4KiB and at least 4MiB");
   }
   if (config.peers.frame_bytes_max < (4 << 20)) return bad("--peer-frame-bytes-max must be at least 4MiB");
+  // What a client asks for goes to the leader, with up to 1 MiB of others' in front of it, and into the log,
+  // whatever becomes of it there.
+  const uint64_t request = config.clients.frame_bytes_max;
+  const uint64_t most =
+      std::min<uint64_t>(config.peers.frame_bytes_max - (1 << 20), config.wal.segment_bytes);
+  if (request > most - (1 << 20)) {
+    return bad(
+        "--client-frame-bytes-max must be at least 1MiB below --segment-bytes and 2MiB below "
+        "--peer-frame-bytes-max");
+  }
   return {};
 }
 

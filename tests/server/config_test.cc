@@ -177,6 +177,9 @@ TEST(CommandLine, MistakesAreOneLineThatNamesTheThing) {
   expect_mistake({"--heartbeat", "100ms"}, "--election-timeout");
   expect_mistake({"--segment-bytes", "64M"}, "--segment-bytes");
   expect_mistake({"--segment-bytes", "1KiB"}, "--segment-bytes");
+  expect_mistake({"--client-frame-bytes-max", "15MiB"}, "--client-frame-bytes-max");
+  expect_mistake({"--client-frame-bytes-max", "4MiB", "--segment-bytes", "4MiB"}, "--segment-bytes");
+  expect_mistake({"--peer-frame-bytes-max", "4MiB"}, "--peer-frame-bytes-max");
   expect_mistake({"--session-timeout-min", "10s", "--session-timeout-max", "1s"}, "--session-timeout-min");
   expect_mistake({"--log-level", "loud"}, "--log-level");
   expect_mistake({"--listen-peer", "a:1"}, "--listen-peer");
