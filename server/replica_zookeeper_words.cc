@@ -289,8 +289,7 @@ kv::Operation operation_of(zk::RequestBody& request) {
 zk::ReplyBody zookeeper_outcome(const zk::RequestBody& request, const kv::Outcome& outcome) {
   if (const auto* create = std::get_if<zk::Create>(&request)) {
     // One of the tree has its path from the outcome: it may be a sequential one.
-    const bool reserved = is_reserved(create->path);
-    return created(create->op, reserved ? create->path : outcome.path, outcome.stat);
+    return created(create->op, outcome.path.empty() ? create->path : outcome.path, outcome.stat);
   }
   if (const auto* set = std::get_if<zk::SetData>(&request)) return stat_after(set->path, outcome.stat);
   if (const auto* set = std::get_if<zk::SetAcl>(&request)) return stat_after(set->path, outcome.stat);
@@ -345,9 +344,20 @@ bool is_reserved(std::string_view path) {
 
 namespace {
 
+// Its digits make another node of it, beside the reserved one.
+bool is_sequential_root(const zk::Create& create) {
+  const auto mode = static_cast<zk::CreateMode>(create.flags);
+  return create.path == kReserved &&
+         (mode == zk::CreateMode::kPersistentSequential || mode == zk::CreateMode::kEphemeralSequential ||
+          mode == zk::CreateMode::kTtlSequential);
+}
+
 // kOk: it writes to no reserved path.
 template <class Body>
 zk::ErrorCode refusal_of(const Body& body) {
+  if constexpr (std::is_same_v<Body, zk::Create>) {
+    if (is_sequential_root(body)) return zk::ErrorCode::kOk;
+  }
   if constexpr (std::is_same_v<Body, zk::Create> || std::is_same_v<Body, zk::Delete> ||
                 std::is_same_v<Body, zk::SetData> || std::is_same_v<Body, zk::SetAcl>) {
     if (!is_reserved(body.path)) return zk::ErrorCode::kOk;

@@ -325,6 +325,14 @@ TEST_F(ReplicaZookeeper, TheNodesOfZooKeeperItself) {
   EXPECT_EQ(root.stat->num_children, 1);
   EXPECT_EQ(root.stat->cversion, -1);
   EXPECT_EQ(call(leader, kOne, create("/zookeeper")).error, zk::ErrorCode::kNodeExists);
+  const zk::CreateMode sequential = zk::CreateMode::kPersistentSequential;
+  const zk::Reply beside = call(leader, kOne, create("/zookeeper", "", sequential));
+  ASSERT_EQ(beside.error, zk::ErrorCode::kOk) << "it is no node of ZooKeeper's own";
+  EXPECT_EQ(std::get<zk::CreateReply>(beside.body).path, "/zookeeper0000000000");
+  zk::Multi many;
+  many.parts.emplace_back(create("/zookeeper", "", sequential));
+  const auto both = std::get<zk::MultiReply>(call(leader, kOne, many).body);
+  EXPECT_EQ(std::get<zk::CreateReply>(both.results.at(0).body).path, "/zookeeper0000000001");
   EXPECT_EQ(call(leader, kOne, zk::Delete{"/zookeeper", -1}).error, zk::ErrorCode::kBadArguments);
   EXPECT_EQ(call(leader, kOne, zk::SetData{"/zookeeper/config", "", -1}).error, zk::ErrorCode::kNoAuth);
   EXPECT_TRUE(data_of(call(leader, kOne, zk::GetData{"/zookeeper/config", true})).starts_with("server.1="));
