@@ -174,6 +174,9 @@ bool Replica::Impl::zookeeper_start(ConnectionId id, Connection& connection, uin
     zookeeper_start_read_only(connection, waiting);
   } else if (is_write(body) || std::holds_alternative<zk::Auth>(body) || offers_sasl(body)) {
     if (connection.zookeeper->unconfirmed > 0) return false;
+    // It is decided from the tree whether there is anything to write at all: not before what the session
+    // asked for earlier is in it.
+    if (writes_quota(body) && request != connection.zookeeper->front) return false;
     zookeeper_write(id, connection, request);
   } else if (std::holds_alternative<zk::Sync>(body) || options.zookeeper_linearizable_reads) {
     ++connection.zookeeper->unconfirmed;

@@ -128,6 +128,13 @@ std::optional<ReservedNode> quota_node(std::string_view path, const kv::StateMac
   return node;
 }
 
+bool writes_quota(const zk::RequestBody& request) {
+  if (const auto* create = std::get_if<zk::Create>(&request)) return is_quota_path(create->path);
+  if (const auto* set = std::get_if<zk::SetData>(&request)) return is_quota_path(set->path);
+  const auto* remove = std::get_if<zk::Delete>(&request);
+  return remove != nullptr && is_quota_path(remove->path);
+}
+
 std::optional<QuotaWrite> quota_write(const zk::RequestBody& request, const kv::StateMachine& state,
                                       const kv::View& view) {
   const Writer writer{state, view};

@@ -34,6 +34,7 @@ std::vector<std::string> quota_roots(const kv::StateMachine& state, const kv::Vi
 // What a request that writes to such a node comes to: an answer at once, or an operation that sets the quota,
 // after which the request is answered like any other. Nothing if it writes to none. (In a multi these nodes
 // are refused as all reserved ones are.)
+bool writes_quota(const zookeeper::RequestBody& request);
 using QuotaWrite = std::variant<zookeeper::ErrorCode, kv::SetQuotaOp>;
 std::optional<QuotaWrite> quota_write(const zookeeper::RequestBody& request, const kv::StateMachine& state,
                                       const kv::View& view);

@@ -29,6 +29,24 @@ class ReplicaZookeeperQuotas : public ReplicaZookeeper {
 
 using Names = std::vector<std::string>;
 
+// Whatever a session asked for before is in the tree by then, though nothing was answered yet.
+TEST_F(ReplicaZookeeperQuotas, AQuotaIsSetBehindWhatWasAskedForBeforeIt) {
+  form();
+  open(follower, kOne);
+  const std::string limits = kPlace + "/zookeeper_limits";
+  ask(follower, kOne, 1, create("/a"));
+  ask(follower, kOne, 2, create("/a/b"));
+  ask(follower, kOne, 3, create(limits, "count=3,bytes=-1"));
+  ask(follower, kOne, 4, zk::SetData{limits, "count=4,bytes=-1", -1});
+  ask(follower, kOne, 5, create("/a/b/c"));
+  ask(follower, kOne, 6, zk::GetData{limits, false});
+  for (int i = 0; i < 1'000 && replies(follower, kOne).size() < 6; ++i) cluster->advance(kMs);
+  const auto answers = replies(follower, kOne);
+  ASSERT_EQ(answers.size(), 6U);
+  for (const zk::Reply& reply : answers) EXPECT_EQ(reply.error, zk::ErrorCode::kOk) << reply.xid;
+  EXPECT_TRUE(data_of(answers.back()).starts_with("count=4,"));
+}
+
 // What zkCli's setquota, listquota and delquota ask, in their order.
 TEST_F(ReplicaZookeeperQuotas, TheShellsCommandsWork) {
   form_with_nodes();
