@@ -65,8 +65,15 @@ void Replica::Impl::zookeeper_tell(ConnectionId id, kv::EventKind kind, std::str
 Status Replica::Impl::zookeeper_set_watches(ConnectionId id, SessionId session,
                                             const zk::SetWatches& request) {
   const Zxid seen(static_cast<uint64_t>(std::max<int64_t>(request.relative_zxid, 0)));
-  looked_at += request.data.size() + request.exists.size() + request.children.size() +
-               request.persistent.size() + request.recursive.size();
+  // More than it can have had: what is missed is told and not kept, so that the table would not refuse it.
+  const size_t count = request.data.size() + request.exists.size() + request.children.size() +
+                       request.persistent.size() + request.recursive.size();
+  if (count > options.watches.per_connection_max)
+    return {ErrorCode::kLimitReached, "these are more watches than a connection may have"};
+  looked_at += count;
+  const bool replays = !request.persistent.empty() || !request.recursive.empty();
+  if (replays && seen >= state.history_floor() && seen < state.zxid())
+    looked_at += state.zxid().value() - seen.value();
   const auto resume = [&](const std::vector<std::string>& paths, kv::WatchKind kind, bool existed) {
     for (const std::string& path : paths) {
       if (Status done = zookeeper_resume(id, session, kind, path, seen, existed); !done.ok()) return done;
@@ -85,9 +92,6 @@ Status Replica::Impl::zookeeper_set_watches(ConnectionId id, SessionId session,
   };
   if (Status done = keep(request.persistent, kv::WatchKind::kPersistent); !done.ok()) return done;
   if (Status done = keep(request.recursive, kv::WatchKind::kRecursive); !done.ok()) return done;
-  const bool replays = !request.persistent.empty() || !request.recursive.empty();
-  if (replays && seen >= state.history_floor() && seen < state.zxid())
-    looked_at += state.zxid().value() - seen.value();
   zookeeper_replay(id, session, request);
   return {};
 }

@@ -86,6 +86,23 @@ TEST_F(ReplicaZookeeperWatches, NoListOfSetWatchesTellsOfWhatMayNotBeRead) {
   }
 }
 
+// What is missed is told, however often it is asked for: only the number of those asked for bounds it.
+TEST_F(ReplicaZookeeperWatches, NoMoreAreBroughtBackThanAConnectionMayHave) {
+  ReplicaOptions options;
+  options.watches.per_connection_max = 4;
+  form(1, options);
+  open(leader, kOne);
+  do_all({create("/a"), create("/a/b")});
+  zk::SetWatches again;
+  again.data = again.children = {"/a", "/a"};
+  EXPECT_EQ(call(leader, kOne, again).error, zk::ErrorCode::kOk);
+  EXPECT_EQ(told(kOne).size(), 4U);
+  again.exists = {"/a"};
+  EXPECT_EQ(call(leader, kOne, again).error, zk::ErrorCode::kQuotaExceeded);
+  EXPECT_EQ(told(kOne).size(), 4U);
+  EXPECT_FALSE(closed(leader, kOne));
+}
+
 // Whoever may list the children may know that one came or went, whoever may read that one.
 TEST_F(ReplicaZookeeperWatches, AChildThatMayNotBeReadIsAChildAllTheSame) {
   form(1);
