@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <map>
+#include <sstream>
+#include <utility>
 
 #include "server/shell/config_file.h"
 #include "server/shell/four_letter_words.h"
@@ -300,6 +303,24 @@ Status check_whole(ServerConfig& config, bool has_id, bool has_cluster) {
   return {};
 }
 
+// Takes those out that ZooKeeper answers and we do not (hash, stmk): a whitelist is no reason not to start.
+void take_unknown_words_out(std::vector<ConfigFileValue>& values, std::vector<std::string>& left_out) {
+  const auto given = std::find_if(values.begin(), values.end(), [](const ConfigFileValue& value) {
+    return value.key == "four-letter-words" && value.text != "*";
+  });
+  if (given == values.end()) return;
+  std::stringstream list(std::exchange(given->text, {}));
+  for (std::string word; std::getline(list, word, ',');) {
+    if (word.empty()) continue;
+    if (is_four_letter_word(word)) {
+      given->text += (given->text.empty() ? "" : ",") + word;
+    } else {
+      left_out.push_back(fmt::format("4lw.commands.whitelist: '{}' is not answered here", word));
+    }
+  }
+  if (given->text.empty()) values.erase(given);
+}
+
 std::string one_line(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -370,6 +391,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     auto cfg = read_zoo_cfg(zoo_cfg_path);
     if (!cfg.ok()) return mistake(cfg.error().message);
     values = std::move(cfg->values);
+    take_unknown_words_out(values, cfg->ignored);
     for (const std::string& ignored : cfg->ignored)
       notices.push_back(fmt::format("{}: without effect: {}", zoo_cfg_path, ignored));
   }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -273,6 +274,20 @@ TEST_F(ConfigFile, AZooCfgIsReadAsTheSettingsThatItMeans) {
   const CommandLine other = parse({"--zoo-cfg", path, "--client", "127.0.0.1:1"});
   ASSERT_TRUE(other.config.has_value()) << other.text;
   EXPECT_EQ(to_string(other.config->listen_client), "127.0.0.1:1");
+}
+
+TEST_F(ConfigFile, AWhitelistOfWordsThatAreNotAnsweredIsNoMistake) {
+  const std::string rest = "dataDir=/d\nclientPort=1\n4lw.commands.whitelist=";
+  const CommandLine some = parse({"--zoo-cfg", write(rest + "stat, hash, ruok,\n")});
+  ASSERT_TRUE(some.config.has_value()) << some.text;
+  EXPECT_EQ(some.config->clients.words, (std::set<std::string>{"stat", "ruok"}));
+  ASSERT_EQ(some.config->notices.size(), 1U);
+  EXPECT_NE(some.config->notices.front().find("'hash'"), std::string::npos) << some.config->notices.front();
+  const CommandLine none = parse({"--zoo-cfg", write(rest + "stmk\n")});
+  ASSERT_TRUE(none.config.has_value()) << none.text;
+  EXPECT_EQ(none.config->clients.words, parse({}).config->clients.words);
+  const CommandLine all = parse({"--zoo-cfg", write(rest + "*\n")});
+  EXPECT_TRUE(all.config->clients.words.contains("wchc"));
 }
 
 TEST_F(ConfigFile, AMistakeInAZooCfgNamesItsLine) {
