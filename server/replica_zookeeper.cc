@@ -147,6 +147,7 @@ void Replica::Impl::zookeeper_request(ZookeeperRequest request) {
     client.last_sign = now.instant;
     if (!open) return;
     if (client.read_only) return zookeeper_tell_alive(id, client, state.zxid());
+    if (++client.pings >= kZookeeperQueueMax) zookeeper_hold_back(id, client);
     const Duration gather = ping_gather(connection.session);
     return barriers.add({{id, kZookeeperPingId}, connection.session, PingRequest{}, now.instant, gather});
   }
@@ -247,8 +248,9 @@ void Replica::Impl::zookeeper_answered(ConnectionId id, Connection& connection, 
     case kZookeeperPingId:
     case kZookeeperSignId:
       if (code != ErrorCode::kOk) return zookeeper_drop(id, connection);
-      if (reply.id == kZookeeperPingId) zookeeper_tell_alive(id, client, reply.zxid);
-      return;
+      if (reply.id == kZookeeperSignId) return;
+      --client.pings;
+      return zookeeper_tell_alive(id, client, reply.zxid);
     default:
       break;
   }

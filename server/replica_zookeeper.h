@@ -26,7 +26,7 @@
 
 namespace quorate::server {
 
-// Requests of one connection that wait; beyond, no more of them are read until some are answered.
+// Requests of one connection that wait, and pings; beyond, no more of them are read until some are answered.
 inline constexpr size_t kZookeeperQueueMax = 4096;
 // The same in bytes, as they came.
 inline constexpr size_t kZookeeperQueueBytesMax = 4 << 20;
@@ -48,6 +48,7 @@ struct ZookeeperClient {
   uint32_t timeout_ms = 0;
   uint64_t next_number = 1;  // of the session's next write
   Instant last_sign{};       // when a sign of life was last sent on
+  size_t pings = 0;          // that the leader was asked about; they stand in no queue
   bool held_back = false;    // no more is read from it for the moment
   // What it may ask for while there is no quorum; its session is this server's alone.
   bool read_only = false;

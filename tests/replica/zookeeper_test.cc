@@ -196,6 +196,28 @@ TEST_F(ReplicaZookeeper, APingIsAnsweredByWhoHasALeader) {
   EXPECT_TRUE(closed(follower, kOne));
 }
 
+TEST_F(ReplicaZookeeper, WhoSendsNothingButPingsIsHeldBackToo) {
+  form();
+  open(follower, kOne);
+  cluster->cut(follower);
+  const auto ping = [&](size_t count) {
+    for (size_t i = 0; i < count; ++i) ask(follower, kOne, zk::kPingXid, zk::Ping{});
+    cluster->settle();
+  };
+  const size_t before = cluster->node(follower).crowded;
+  ping(kZookeeperQueueMax - 1);
+  EXPECT_EQ(cluster->node(follower).crowded, before);
+  ping(1);
+  EXPECT_EQ(cluster->node(follower).crowded, before + 1);
+  cluster->heal(follower);
+  const auto answered = [&] { return replies(follower, kOne).size(); };
+  for (int i = 0; i < 2'000 && answered() < kZookeeperQueueMax; ++i) cluster->advance(kMs);
+  EXPECT_EQ(answered(), kZookeeperQueueMax);
+  const size_t until_now = cluster->node(follower).crowded;
+  ping(1);
+  EXPECT_EQ(cluster->node(follower).crowded, until_now) << "they are answered, and count no more";
+}
+
 TEST_F(ReplicaZookeeper, ACloseTakesTheEphemeralsAlong) {
   form();
   open(follower, kOne);
