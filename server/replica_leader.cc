@@ -18,6 +18,7 @@ namespace quorate::server {
 void Replica::Impl::send_writes() {
   if (!writes.has_unsent() || raft->leader() == ServerId() || hands_over()) return;
   std::vector<PendingCommand> unsent = writes.take_unsent();
+  if (unsent.empty()) return;  // what was to go again is pending no more
   if (leads()) {
     for (PendingCommand& c : unsent) {
       if (c.session != SessionId()) {

@@ -1,6 +1,7 @@
 #include "server/replica_writes.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -85,22 +86,34 @@ bool PendingWrites::has_lower(SessionId session, uint64_t number) const {
   return at != sessions_.end() && !at->second.writes.empty() && at->second.writes.front().number < number;
 }
 
-std::vector<PendingCommand> PendingWrites::take_unsent() { return std::exchange(unsent_, {}); }
+std::vector<PendingCommand> PendingWrites::take_unsent() {
+  std::vector<PendingCommand> commands;
+  std::sort(again_.begin(), again_.end());
+  again_.erase(std::unique(again_.begin(), again_.end()), again_.end());
+  for (const auto& [session, number] : std::exchange(again_, {})) {
+    const auto at = sessions_.find(session);
+    if (at == sessions_.end()) continue;
+    const auto write = find_number(at->second.writes, number);
+    if (write != at->second.writes.end()) commands.push_back({session, number, 0, write->body});
+  }
+  std::vector<PendingCommand> unsent = std::exchange(unsent_, {});
+  if (commands.empty()) return unsent;
+  std::move(unsent.begin(), unsent.end(), std::back_inserter(commands));
+  return commands;
+}
 
 void PendingWrites::send_again() {
   unsent_.clear();
+  again_.clear();
   send_again_older(kNever, Instant{});
 }
 
 void PendingWrites::send_again(SessionId session, uint64_t number) {
-  const auto at = sessions_.find(session);
-  if (at == sessions_.end()) return;
-  const auto write = find_number(at->second.writes, number);
-  if (write != at->second.writes.end()) unsent_.push_back({session, number, 0, write->body});
+  if (contains(session, number)) again_.emplace_back(session, number);
 }
 
 void PendingWrites::send_again_older(Instant before, Instant now) {
-  if (!unsent_.empty() || count_ == 0) return;
+  if (has_unsent() || count_ == 0) return;
   for (auto& [counter, opening] : openings_) {
     if (opening.sent >= before) continue;
     opening.sent = std::max(opening.sent, now);

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -61,12 +62,14 @@ class PendingWrites {
   // A lower number of that session is still pending here.
   bool has_lower(SessionId session, uint64_t number) const;
 
-  // Commands to be sent, in order of each session's numbers; each once until send_again().
+  // Commands to be sent, each once until send_again(). Those that go again come first and in order of each
+  // session's numbers, the others as they were added.
   std::vector<PendingCommand> take_unsent();
-  bool has_unsent() const { return !unsent_.empty(); }
+  bool has_unsent() const { return !unsent_.empty() || !again_.empty(); }
   // Everything is unsent again: there is a new leader, or what was sent may be lost.
   void send_again();
-  // This one is unsent again; nothing happens if it is not pending.
+  // This one is unsent again; nothing happens if it is not pending. In whatever order they are named, they go
+  // by number: numbers that come highest first would leave a gap, and be back here, again and again.
   void send_again(SessionId session, uint64_t number);
   // As send_again(), for commands that were last sent before `before`. Walks all sessions: call it seldom.
   void send_again_older(Instant before, Instant now);
@@ -100,6 +103,7 @@ class PendingWrites {
   std::unordered_map<SessionId, Session> sessions_;
   std::map<uint64_t, Opening> openings_;  // by counter, so by age
   std::vector<PendingCommand> unsent_;
+  std::vector<std::pair<SessionId, uint64_t>> again_;  // numbers; some may be pending no more
   size_t count_ = 0;
   size_t bytes_ = 0;
 };

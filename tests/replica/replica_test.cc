@@ -34,6 +34,27 @@ TEST(Replica, AWriteOnOneServerIsReadOnEveryOther) {
   }
 }
 
+// Each number but the lowest has another one below it that waits, so it goes again; in the order of the
+// numbers once is enough.
+TEST(Replica, NumbersThatComeHighestFirstAreWrittenToTheLogTwiceAtMost) {
+  constexpr uint64_t kHighest = 400;
+  Cluster cluster(1);
+  const ServerId leader = cluster.elect();
+  ASSERT_EQ(cluster.open(leader, kOne).code, ErrorCode::kOk);
+  const auto last = [&] { return cluster.replica(leader).raft()->log().last_index().value(); };
+  const uint64_t before = last();
+  std::vector<uint64_t> asked;
+  for (uint64_t number = kHighest; number >= 2; --number)
+    asked.push_back(cluster.send(leader, kOne, WriteRequest{number, 1, kv::CreateOp{"/a", ""}}));
+  cluster.settle();
+  for (const uint64_t id : asked) {
+    const auto reply = cluster.reply(leader, kOne, id);
+    ASSERT_TRUE(reply.has_value());
+    EXPECT_EQ(reply->error.code, ErrorCode::kRequestGap);
+  }
+  EXPECT_LE(last() - before, 2 * kHighest);
+}
+
 TEST(Replica, AFollowerForwardsWritesAndAnswersFromItsOwnApply) {
   Cluster cluster(3);
   cluster.elect();

@@ -82,6 +82,19 @@ TEST(PendingWrites, ASingleOneIsSentAgainWhileItIsPending) {
   EXPECT_FALSE(writes.has_unsent());
 }
 
+TEST(PendingWrites, ThoseSentAgainOneByOneGoInOrderAndOnce) {
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  for (uint64_t number = 1; number <= 4; ++number)
+    writes.add(kSession, number, 10 + number, body("a"), kStart);
+  (void)writes.take_unsent();
+  for (const uint64_t number : {4U, 3U, 4U, 2U, 1U}) writes.send_again(kSession, number);
+  writes.add(kSession, 5, 15, body("a"), kStart);
+  (void)writes.finish(kSession, 3);
+  EXPECT_EQ(numbers(writes.take_unsent()), (std::vector<uint64_t>{1, 2, 4, 5}));
+  EXPECT_FALSE(writes.has_unsent());
+}
+
 TEST(PendingWrites, ADetachedSessionLeavesNothingBehind) {
   PendingWrites writes;
   writes.attach(kSession, kConnection, 1);
