@@ -196,12 +196,11 @@ Result<StateMachine::PastChanges> ChangeHistory::collect(const Wanted& wanted, Z
                                       [](Zxid zxid, const Block& block) { return zxid < block.last; });
   const auto block = static_cast<size_t>(first - blocks_.begin());
   if (first != blocks_.end()) {
-    size_t looked = 0;
     for (Cursor cursor = block == 0 ? oldest_ : at_block(block); cursor.number < end_;) {
       const Item item = next(cursor);
       if (item.zxid <= since) continue;
-      if (looked >= max_changes && item.zxid != past.up_to) return past;
-      ++looked;
+      if (past.looked_at >= max_changes && item.zxid != past.up_to) return past;
+      ++past.looked_at;
       past.up_to = item.zxid;
       if (wanted(item.path)) {
         past.changes.push_back(

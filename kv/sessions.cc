@@ -169,10 +169,15 @@ Session* Sessions::find(SessionId id) {
   return at == sessions_.end() ? nullptr : &at->second;
 }
 
-std::vector<SessionId> Sessions::ids() const {
+std::vector<SessionId> Sessions::ids(SessionId after, size_t max) const {
   std::vector<SessionId> ids;
   ids.reserve(sessions_.size());
-  for (const auto& [id, session] : sessions_) ids.push_back(id);
+  for (const auto& [id, session] : sessions_)
+    if (id > after) ids.push_back(id);
+  if (ids.size() > max) {
+    std::nth_element(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(max), ids.end());
+    ids.resize(max);
+  }
   std::sort(ids.begin(), ids.end());
   return ids;
 }

@@ -87,8 +87,8 @@ class Sessions {
   // Keeps the outcome of session.next and moves on. REQUIRES: has_room().
   void keep(Session& session, const Outcome& outcome);
 
-  // In ascending order of id.
-  std::vector<SessionId> ids() const;
+  // In ascending order of id: the first `max` of those above `after`. Looks at all.
+  std::vector<SessionId> ids(SessionId after = {}, size_t max = SIZE_MAX) const;
   size_t size() const { return sessions_.size(); }
   uint64_t hash() const { return hash_; }
 

@@ -243,9 +243,9 @@ std::vector<Child> StateMachine::holders(std::string_view path) const {
   return children;
 }
 
-bool StateMachine::holds(std::string_view node) const {
+bool StateMachine::holds(std::string_view node, size_t* looked_at) const {
   const Ref ref = impl_->tree.find(node).ref;
-  return ref != kNone && impl_->tree.node(ref).queued() && impl_->tree.holds(ref);
+  return ref != kNone && impl_->tree.node(ref).queued() && impl_->tree.holds(ref, looked_at);
 }
 
 size_t StateMachine::kept_places(std::string_view path) const {
@@ -259,9 +259,9 @@ std::optional<SessionView> StateMachine::session(SessionId id) const {
   return SessionView{id, session->epoch, session->timeout_ms, session->next, impl_->tree.owned_count(id)};
 }
 
-std::vector<SessionView> StateMachine::sessions() const {
+std::vector<SessionView> StateMachine::sessions(SessionId after, size_t max) const {
   std::vector<SessionView> views;
-  for (const SessionId id : impl_->sessions.ids()) views.push_back(*session(id));
+  for (const SessionId id : impl_->sessions.ids(after, max)) views.push_back(*session(id));
   return views;
 }
 
@@ -298,6 +298,8 @@ size_t StateMachine::quota_count() const { return impl_->tree.quotas().size(); }
 std::vector<std::string> StateMachine::quotas() const { return impl_->tree.quotas().paths(); }
 
 size_t StateMachine::tree_bytes() const { return impl_->tree.bytes(); }
+
+size_t StateMachine::queue_count() const { return impl_->tree.queues().size(); }
 
 std::vector<std::string> StateMachine::queues(std::string_view root, size_t max) const {
   std::vector<std::string> paths;

@@ -145,6 +145,7 @@ struct ChildPageOptions {
 struct ChildPage {
   std::vector<Child> children;      // in the order of creation
   std::optional<ChildCursor> next;  // nothing: there are no more
+  size_t looked_at = 0;             // children, the walk to the cursor's place included
 };
 
 class StateMachine {
@@ -180,21 +181,22 @@ class StateMachine {
   // A part of them: in the order of creation, so that pages neither repeat nor leave out a child that was
   // there from the first page to the last; those made meanwhile come at the end. A page may be empty and not
   // the last where few names have the prefix: at most kChildrenLookedAtMax are looked at for one. Costs the
-  // page, and a walk to its place if the cursor's child was deleted.
+  // page, and a walk to its place, from the nearer end, if the cursor's child was deleted.
   Result<ChildPage> children_page(std::string_view path, const ChildPageOptions& options) const;
   // The first in a lock's queue, without walking the others. It holds unless the place of an expired holder
   // is kept.
   std::optional<Child> first_queued(std::string_view path) const;
   // The children of a lock's path that hold. Costs their number.
   std::vector<Child> holders(std::string_view path) const;
-  // Whether this node, a place in a queue, holds. Costs the number of holders before it.
-  bool holds(std::string_view node) const;
+  // Whether this node, a place in a queue, holds. Costs the number of holders before it, which is added to
+  // *looked_at.
+  bool holds(std::string_view node, size_t* looked_at = nullptr) const;
   // How many places are kept for expired holders.
   size_t kept_places(std::string_view path) const;
 
   std::optional<SessionView> session(SessionId id) const;
-  // In ascending order of id.
-  std::vector<SessionView> sessions() const;
+  // In ascending order of id: the first `max` of those above `after`. Looks at the ids of all.
+  std::vector<SessionView> sessions(SessionId after = {}, size_t max = SIZE_MAX) const;
   size_t session_count() const;
   // False where there is no such session, too.
   bool has_password(SessionId id, const SessionPassword& password) const;
@@ -212,6 +214,7 @@ class StateMachine {
   // The paths at `root` and below that have somebody in their queue, in ascending order, at most `max` of
   // them. Costs what is queued, not what the tree holds.
   std::vector<std::string> queues(std::string_view root, size_t max) const;
+  size_t queue_count() const;  // of the whole tree
   std::optional<Quota> quota(std::string_view path) const;
   // Paths that have a quota, in ascending order.
   std::vector<std::string> quotas() const;
@@ -268,6 +271,7 @@ class StateMachine {
   struct PastChanges {
     std::vector<PastChange> changes;
     Zxid up_to;
+    size_t looked_at = 0;  // changes, told or not
   };
   Result<PastChanges> changes_since(std::string_view root, Zxid since, size_t max_changes) const;
   // Of the paths that are wanted: for many roots at once, since all of the history behind `since` is walked.

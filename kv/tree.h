@@ -138,8 +138,8 @@ class Tree {
   // As Child has it.
   PlaceMode place_mode(Ref ref) const;
   const QueueModes& queue_modes(Ref ref) const;
-  // REQUIRES: a place in a queue. Costs the number of holders before it.
-  bool holds(Ref ref) const;
+  // REQUIRES: a place in a queue. Costs the number of holders before it, which are added to *looked_at.
+  bool holds(Ref ref, size_t* looked_at = nullptr) const;
   // Those in the lock's queue that hold, from the first on.
   template <class F>
   void for_each_holder(Ref lock, F each) const {
@@ -302,7 +302,7 @@ class Tree {
   std::optional<std::string> check_owned(uint64_t ephemerals) const;
   std::optional<std::string> check_counts() const;
   bool made_in_order(Ref earlier, Ref later) const;
-  Ref child_behind(Ref parent, const ChildCursor& cursor) const;
+  Ref child_behind(Ref parent, const ChildCursor& cursor, size_t& looked_at) const;
 
   Slab<Node> nodes_;
   Slab<ParentPart> parents_;

@@ -172,10 +172,11 @@ Holders Tree::kept_holders(Ref lock) const {
   return holders;
 }
 
-bool Tree::holds(Ref ref) const {
+bool Tree::holds(Ref ref, size_t* looked_at) const {
   const Ref lock = nodes_[ref].parent;
   Holders holders = kept_holders(lock);
   for (Ref at = first_queued(lock); holders.next(place_mode(at)); at = next_queued(at)) {
+    if (looked_at != nullptr) ++*looked_at;
     if (at == ref) return true;
     if (next_queued(at) == kNone) break;
   }

@@ -5,8 +5,8 @@
 
 namespace quorate::kv {
 
-// The first child made after the cursor's.
-Ref Tree::child_behind(Ref parent, const ChildCursor& cursor) const {
+// The first child made after the cursor's; those that were walked past are added to `looked_at`.
+Ref Tree::child_behind(Ref parent, const ChildCursor& cursor, size_t& looked_at) const {
   const Ref known = find(join_path(path(parent), cursor.name)).ref;
   if (known != kNone && nodes_[known].parent == parent && nodes_[known].czxid == cursor.czxid &&
       nodes_[known].order == cursor.order) {
@@ -14,14 +14,25 @@ Ref Tree::child_behind(Ref parent, const ChildCursor& cursor) const {
   }
   // It was deleted. A queue loses its oldest first, so the place is near the beginning, if anywhere.
   const std::pair behind(cursor.czxid, cursor.order);
-  Ref at = parent_part(parent).first_child;
-  while (at != kNone && std::pair(nodes_[at].czxid, nodes_[at].order) <= behind) at = nodes_[at].next;
-  return at;
+  const auto made = [this](Ref child) { return std::pair(nodes_[child].czxid, nodes_[child].order); };
+  // From both ends, so that a list that grew since costs as little.
+  Ref front = parent_part(parent).first_child;
+  Ref back = parent_part(parent).last_child;
+  if (back == kNone || made(back) <= behind) return kNone;
+  while (made(front) <= behind) {
+    looked_at += 2;
+    const Ref before = nodes_[back].prev;
+    if (made(before) <= behind) return back;
+    front = nodes_[front].next;
+    back = before;
+  }
+  return front;
 }
 
 ChildPage Tree::children_page(Ref ref, const ChildPageOptions& options) const {
   ChildPage page;
-  Ref at = options.after ? child_behind(ref, *options.after) : parent_part(ref).first_child;
+  Ref at =
+      options.after ? child_behind(ref, *options.after, page.looked_at) : parent_part(ref).first_child;
   size_t looked_at = 0;
   size_t bytes = 0;
   Ref last = kNone;
@@ -38,6 +49,7 @@ ChildPage Tree::children_page(Ref ref, const ChildPageOptions& options) const {
     last = at;
     at = node.next;
   }
+  page.looked_at += looked_at;
   if (at != kNone) page.next = {nodes_[last].czxid, nodes_[last].order, std::string(nodes_[last].name())};
   return page;
 }

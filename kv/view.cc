@@ -12,9 +12,9 @@ bool may_see(const std::shared_ptr<const Acl>& acl, const Credentials& credentia
   return acl == nullptr || permits(*acl, credentials, kRead);
 }
 
-View View::everything(const StateMachine& state) {
+View View::everything(const StateMachine& state, size_t* looked_at) {
   static const Credentials kSuper = {{std::string(kSuperScheme), {}}};
-  return {state, kSuper};
+  return {state, kSuper, looked_at};
 }
 
 Result<NodeView> View::get(std::string_view path) const {
@@ -32,12 +32,16 @@ Result<Stat> View::stat(std::string_view path) const {
 
 Result<std::vector<Child>> View::children(std::string_view path) const {
   if (const auto node = get(path); !node.ok()) return node.error();
-  return state_.children(path);
+  auto children = state_.children(path);
+  if (children.ok()) looked_at(children->size());
+  return children;
 }
 
 Result<ChildPage> View::children_page(std::string_view path, const ChildPageOptions& options) const {
   if (const auto node = get(path); !node.ok()) return node.error();
-  return state_.children_page(path, options);
+  auto page = state_.children_page(path, options);
+  if (page.ok()) looked_at(page->looked_at);
+  return page;
 }
 
 Result<std::optional<Child>> View::first_queued(std::string_view path) const {
@@ -47,15 +51,18 @@ Result<std::optional<Child>> View::first_queued(std::string_view path) const {
 
 Result<std::vector<Child>> View::holders(std::string_view path) const {
   if (const auto node = get(path); !node.ok()) return node.error();
-  return state_.holders(path);
+  auto holders = state_.holders(path);
+  looked_at(holders.size());
+  return holders;
 }
 
 Result<bool> View::holds(std::string_view node) const {
   if (const auto place = get(parent_of(node)); !place.ok()) return place.error();
-  return state_.holds(node);
+  return state_.holds(node, looked_at_);
 }
 
 std::vector<std::string> View::queues(std::string_view root, size_t max, std::string_view after) const {
+  looked_at(state_.queue_count());
   std::vector<std::string> all = state_.queues(root, state_.node_count());
   std::vector<std::string> paths;
   for (auto at = std::upper_bound(all.begin(), all.end(), after); at != all.end() && paths.size() < max;
@@ -94,6 +101,7 @@ Result<StateMachine::PastChanges> View::changes_since(std::string_view root, Zxi
                                                       bool recursive) const {
   Result<StateMachine::PastChanges> past = state_.changes_since(root, since, max_changes);
   if (!past.ok()) return past;
+  looked_at(past->looked_at);
   const WatchKind kind = recursive ? WatchKind::kTreeFeed : WatchKind::kNodeFeed;
   std::erase_if(past->changes, [&](const StateMachine::PastChange& change) {
     if (!feed_sees(kind, root, change.kind, change.path)) return true;

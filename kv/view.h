@@ -30,10 +30,11 @@ bool may_see(const std::shared_ptr<const Acl>& acl, const Credentials& credentia
 
 class View {
  public:
-  View(const StateMachine& state, const Credentials& credentials)
-      : state_(state), credentials_(credentials) {}
+  // How many nodes and changes are gone through for the answers is added to *looked_at, told or not.
+  View(const StateMachine& state, const Credentials& credentials, size_t* looked_at = nullptr)
+      : state_(state), credentials_(credentials), looked_at_(looked_at) {}
   // As nobody is denied anything: for the cluster's own use and for tests.
-  static View everything(const StateMachine& state);
+  static View everything(const StateMachine& state, size_t* looked_at = nullptr);
 
   // Errors of all: those of the StateMachine's reads, and kDenied.
   Result<NodeView> get(std::string_view path) const;
@@ -73,8 +74,13 @@ class View {
   Zxid zxid() const { return state_.zxid(); }
 
  private:
+  void looked_at(size_t count) const {
+    if (looked_at_ != nullptr) *looked_at_ += count;
+  }
+
   const StateMachine& state_;
   const Credentials& credentials_;
+  size_t* looked_at_;
 };
 
 }  // namespace quorate::kv

@@ -237,10 +237,10 @@ LockPage list(const kv::View& state, std::string_view root, const ListOptions& o
     const bool first = page.locks.empty();
     std::optional<LockView> view;
     if (page.locks.size() < options.max || first) {
-      view = show(state, path, first ? options.bytes_max : SIZE_MAX).value();
+      view = show(state, path, options.bytes_max - std::min(bytes, options.bytes_max)).value();
       bytes += bytes_of(*view);
     }
-    if (!view || (!first && bytes > options.bytes_max)) {
+    if (!view || (!first && (view->more > 0 || bytes > options.bytes_max))) {
       page.next = page.locks.back().path;
       break;
     }

@@ -181,6 +181,9 @@ Output Replica::Impl::take_output() {
   if (waiting && next_upkeep == kNever) next_upkeep = now.instant + kUpkeepInterval;
   output.stopped = stopping && !hands_over();
   ++turn;
+  all_turn_bytes = 0;
+  drained.insert(drained.end(), put_off.begin(), put_off.end());
+  put_off.clear();
   return std::exchange(output, {});
 }
 
@@ -239,6 +242,7 @@ Instant Replica::Impl::deadline() const {
   if (formation) at = std::min(at, formation->deadline());
   if (raft) {
     at = std::min(at, raft->deadline());
+    if (!drained.empty()) at = std::min(at, now.instant);
     if (raft->applied_index() < raft->committed() && !apply_waits()) at = std::min(at, now.instant);
     at = std::min({at, sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
     if (checkpoints_go_on()) at = std::min(at, checkpoints.deadline());

@@ -120,7 +120,8 @@ void Replica::Impl::serve_quota(const WaitingRead& read, const QuotaRequest& req
 void Replica::Impl::serve_place(const WaitingRead& read, const LockPlaceRequest& request) {
   const auto node = state.get(request.node);
   const bool own = node.ok() && read.session != SessionId() && node->stat.ephemeral_owner == read.session;
-  auto place = lock::place_of(own ? kv::View::everything(state) : view_of(read.session), request.node);
+  const kv::View view = own ? kv::View::everything(state, &looked_at) : view_of(read.session);
+  auto place = lock::place_of(view, request.node);
   if (!place.ok()) return refuse(read.asker, place.code(), place.error().message);
   reply(read.asker, *place);
 }

@@ -101,7 +101,8 @@ struct Replica::Impl {
     SessionId session;
     bool opening = false;  // an open or attach is on its way
     bool closing = false;  // nothing more is answered
-    // Bytes of answers in the output of `turn`; where they are too many, reads wait for ClientDrained.
+    // Bytes of answers in the output of `turn`; where they are too many, reads wait for ClientDrained, or for
+    // the next turn where those to all connections are.
     uint64_t turn = 0;
     size_t turn_bytes = 0;
     bool crowded = false;
@@ -202,7 +203,7 @@ struct Replica::Impl {
 
   // ---- replica_access.cc
   // The state as the connection's session may see it.
-  kv::View view_of(SessionId session) const { return {state, credentials_of(session)}; }
+  kv::View view_of(SessionId session) const { return {state, credentials_of(session), &looked_at}; }
   void add_credential(const Asker& asker, AddCredentialRequest request);
   void keep_recipes_apart(kv::Operation& operation) const;
   Status admit(const kv::OperationView& operation) const;
@@ -319,6 +320,8 @@ struct Replica::Impl {
   std::unordered_map<ConnectionId, Connection> connections;
   std::vector<ConnectionId> drained;  // have room again
   uint64_t turn = 1;                  // of outputs
+  size_t all_turn_bytes = 0;          // of answers in the output of this turn, to all connections
+  std::vector<ConnectionId> put_off;  // crowded because of that; drained in the next turn
   // Nodes and changes that were gone through for the answer which is being made, told or not: its share of
   // the turn (count_reply()). Reads count, though they change nothing else.
   mutable size_t looked_at = 0;

@@ -117,6 +117,10 @@ void Replica::Impl::serve_drained() {
 // REQUIRES: the connection is there.
 void Replica::Impl::serve_when_room(WaitingRead read) {
   Connection& connection = connections.at(read.asker.connection);
+  if (!connection.crowded && all_turn_bytes >= options.turn_bytes_max) {
+    connection.crowded = true;
+    put_off.push_back(read.asker.connection);
+  }
   if (connection.crowded) {
     connection.deferred.push_back(std::move(read));
     return;
@@ -127,7 +131,9 @@ void Replica::Impl::serve_when_room(WaitingRead read) {
 void Replica::Impl::count_reply(Connection& connection, size_t bytes) {
   if (connection.turn != turn) connection.turn_bytes = 0;
   connection.turn = turn;
-  connection.turn_bytes += std::max(bytes, std::exchange(looked_at, 0) * kLookedAtBytes) + kReplyBytes;
+  const size_t taken = std::max(bytes, std::exchange(looked_at, 0) * kLookedAtBytes) + kReplyBytes;
+  connection.turn_bytes += taken;
+  all_turn_bytes += taken;
 }
 
 void Replica::Impl::serve(const WaitingRead& read) {

@@ -26,10 +26,11 @@ void Replica::Impl::serve_sessions(const WaitingRead& read, const SessionListReq
   const bool super = kv::is_super(state.credentials(read.session));
   SessionListReply list;
   size_t bytes = 0;
-  for (const kv::SessionView& session : state.sessions()) {
-    if (session.id <= request.after) continue;
-    if (list.sessions.size() >= std::clamp<size_t>(request.max, 1, kSessionsMax) ||
-        bytes >= options.reply_bytes_max) {
+  const size_t max = std::clamp<size_t>(request.max, 1, kSessionsMax);
+  looked_at += state.session_count();
+  // One more than asked for shows whether there is a next page.
+  for (const kv::SessionView& session : state.sessions(request.after, max + 1)) {
+    if (list.sessions.size() >= max || bytes >= options.reply_bytes_max) {
       list.next = list.sessions.back().id;
       break;
     }
@@ -40,6 +41,7 @@ void Replica::Impl::serve_sessions(const WaitingRead& read, const SessionListReq
     bytes += kSessionBytes;
     if (super || session.id == read.session) info.who = without_secrets(state.credentials(session.id));
     if (!request.paths) continue;
+    looked_at += session.ephemerals;
     for (std::string& path : state.ephemerals(session.id)) {
       if (bytes >= options.reply_bytes_max) break;
       bytes += path.size();

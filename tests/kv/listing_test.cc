@@ -1,6 +1,7 @@
 // Children page by page: whole, in order, and steady while others come and go.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "base/random.h"
@@ -45,6 +46,31 @@ TEST_F(ListingTest, PagesAddUpToAll) {
   part = page(options);
   EXPECT_EQ(names(part), (Names{"e"}));
   EXPECT_EQ(part.next, std::nullopt);
+}
+
+// What a client says of a child that it never saw costs a walk, and the walk is told of.
+TEST_F(ListingTest, AWalkToTheCursorsPlaceGoesFromTheNearerEndAndIsCounted) {
+  for (int i = 0; i < 100; ++i) make(std::to_string(i));
+  ChildPageOptions options;
+  options.count_max = 1;
+  std::vector<ChildCursor> cursors;
+  for (ChildPage part = page(options); part.next; part = page(options)) {
+    cursors.push_back(*part.next);
+    options.after = part.next;
+  }
+  ASSERT_EQ(cursors.size(), 99U);
+  for (const auto& [place, walked] : std::map<size_t, size_t>{{0, 2}, {49, 100}, {97, 4}, {98, 2}}) {
+    options.after = cursors[place];
+    EXPECT_EQ(page(options).looked_at, 1U);
+    options.after->name = "gone";
+    const ChildPage part = page(options);
+    EXPECT_EQ(names(part), Names{std::to_string(place + 1)});
+    EXPECT_LE(part.looked_at, walked + 1) << place;
+    EXPECT_GT(part.looked_at, 1U) << place;
+  }
+  options.after = ChildCursor{Zxid(UINT64_MAX), 0, "gone"};
+  EXPECT_EQ(page(options).looked_at, 0U);
+  EXPECT_TRUE(page(options).children.empty());
 }
 
 TEST_F(ListingTest, APageThatEndsWithTheLastChildIsTheLast) {

@@ -285,6 +285,10 @@ TEST_F(SessionsTest, SessionsAreListedByTheirIds) {
   const std::vector<SessionView> sessions = machine.state.sessions();
   ASSERT_EQ(sessions.size(), 20u);
   for (size_t i = 0; i < sessions.size(); ++i) EXPECT_EQ(sessions[i].id, SessionId(i + 1));
+  const std::vector<SessionView> some = machine.state.sessions(SessionId(5), 3);
+  ASSERT_EQ(some.size(), 3u);
+  for (size_t i = 0; i < some.size(); ++i) EXPECT_EQ(some[i].id, SessionId(i + 6));
+  EXPECT_EQ(machine.state.sessions(SessionId(18), 3).size(), 2u);
   machine.run(SessionId(3), create_ephemeral("/e"));
   EXPECT_EQ(machine.state.session(SessionId(3))->ephemerals, 1u);
   EXPECT_EQ(machine.state.session(SessionId(3))->next_number, 2u);
