@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -138,38 +140,97 @@ struct WatchTable::Impl {
 
 namespace {
 
+// What is told takes so much beside its path; and a batch of a feed beside its changes, which are shared.
+constexpr size_t kToldBytes = 16;
+constexpr size_t kBatchBytes = 128;
+
 // What fires while the changes of one entry are gone through.
 class Firing {
  public:
-  Firing(const Applied& applied, bool folds, bool has_feeds)
+  Firing(const Applied& applied, const WatchTable::HasRoom& has_room, bool folds, bool has_feeds)
       : applied_(applied),
+        has_room_(has_room),
         folded_(folds ? applied.changes : kNoChanges),
         folds_(folds),
-        has_feeds_(has_feeds) {}
+        has_feeds_(has_feeds),
+        open_(std::all_of(applied.changes.begin(), applied.changes.end(), [](const Change& change) {
+          return change.acl == nullptr && change.parent_acl == nullptr;
+        })) {}
 
-  void tell(const Connection& connection, const Watch& watch, EventKind kind, std::string_view path) {
+  // False of both: there is no room, and nothing of this entry is told to that connection.
+  bool tell(const Connection& connection, const Watch& watch, EventKind kind, std::string_view path) {
+    if (!room(connection, path.size() + kToldBytes)) return false;
     fired_.events.push_back({connection.id, watch.id, kind, std::string(path), applied_.zxid});
+    return true;
   }
-  void feed(const Connection& connection, const Watch& watch, const Change& change) {
+  bool feed(const Connection& connection, const Watch& watch, size_t i) {
     CHECK(has_feeds_);
-    const auto [at, added] = batches_.try_emplace({connection.id, watch.id}, fired_.batches.size());
-    if (added) fired_.batches.push_back({connection.id, watch.id, {}, applied_.zxid});
-    fired_.batches[at->second].changes.push_back({change.kind, applied_.zxid, change.path});
+    const Change& change = applied_.changes[i];
+    const auto [at, added] = batches_.try_emplace({connection.id, watch.id}, fed_.size());
+    if (!room(connection, change.path.size() + kToldBytes + (added ? kBatchBytes : 0))) {
+      if (added) batches_.erase(at);
+      return false;
+    }
+    if (added) fed_.push_back({connection.id, watch.id, &list_of(connection, watch)});
+    List& list = *fed_[at->second].list;
+    if (list.told == i + 1) return true;
+    list.told = i + 1;
+    list.changes->push_back({change.kind, applied_.zxid, change.path});
+    return true;
   }
   bool counts_at_path(size_t i) const { return !folds_ || folded_.at_path(i); }
   bool counts_at_parent(size_t i) const { return !folds_ || folded_.at_parent(i); }
-  Fired take() { return std::move(fired_); }
+  Fired take();
 
  private:
   static inline const std::vector<Change> kNoChanges{};
 
+  using Changes = SharedChanges::Changes;
+  struct List {
+    std::shared_ptr<Changes> changes = std::make_shared<Changes>();
+    size_t told = 0;  // of the entry's changes, those before this one are in it or are not for it
+  };
+  struct Fed {
+    ConnectionId connection;
+    uint64_t watch = 0;
+    List* list = nullptr;
+  };
+
+  bool room(const Connection& connection, size_t bytes) {
+    if (!has_room_ || has_room_(connection.id, bytes)) return true;
+    overrun_.insert(connection.id);
+    return false;
+  }
+  // Feeds of one kind at one path are told the same, unless somebody may not see all of it.
+  List& list_of(const Connection& connection, const Watch& watch) {
+    return lists_[{open_ ? ConnectionId() : connection.id, open_ ? 0 : watch.id, watch.what(), watch.path}];
+  }
+
   const Applied& applied_;
+  const WatchTable::HasRoom& has_room_;
   const Folded folded_;
   const bool folds_;
   const bool has_feeds_;
+  const bool open_;  // to everybody
   Fired fired_;
   std::map<std::pair<ConnectionId, uint64_t>, size_t> batches_;
+  std::vector<Fed> fed_;
+  std::map<std::tuple<ConnectionId, uint64_t, WatchKind, Ref>, List> lists_;
+  std::set<ConnectionId> overrun_;
 };
+
+Fired Firing::take() {
+  const auto overran = [this](ConnectionId id) { return overrun_.contains(id); };
+  fired_.overrun.assign(overrun_.begin(), overrun_.end());
+  if (!overrun_.empty())
+    std::erase_if(fired_.events, [&](const WatchEvent& event) { return overran(event.connection); });
+  for (const Fed& fed : fed_) {
+    if (overran(fed.connection)) continue;
+    fired_.batches.push_back(
+        {fed.connection, fed.watch, SharedChanges(fed.list->changes), applied_.zxid});
+  }
+  return std::move(fired_);
+}
 
 }  // namespace
 
@@ -322,32 +383,29 @@ void WatchTable::drop_connection(ConnectionId connection) {
   for (const Ref ref : all) impl_->remove(ref);
 }
 
-Fired WatchTable::fire(const Applied& applied, const MaySee& may_see) {
+Fired WatchTable::fire(const Applied& applied, const MaySee& may_see, const HasRoom& has_room) {
   Impl& impl = *impl_;
   const auto sees = [&](const Connection& connection, const std::shared_ptr<const Acl>& acl) {
     return acl == nullptr || (may_see && may_see(connection.id, acl));
   };
   if (impl.size == 0) return {};
-  Firing firing(applied, impl.persistent > 0, impl.feeds > 0);
+  Firing firing(applied, has_room, impl.persistent > 0, impl.feeds > 0);
   for (size_t i = 0; i < applied.changes.size(); ++i) {
     const Change& change = applied.changes[i];
     const bool set = change.kind == Change::Kind::kDataSet;
     const bool deleted = change.kind == Change::Kind::kDeleted;
-    // What looks at this very node or at all below it. True: it was a one-shot.
+    // What looks at this very node or at all below it. True: it was a one-shot, or its connection overran.
     const auto here = [&](const Watch& watch) {
       const Connection& connection = impl.connections[watch.connection];
       const WatchKind kind = watch.what();
       if (!sees(connection, change.acl)) return false;
-      if (is_feed(kind)) {
-        firing.feed(connection, watch, change);
-        return false;
-      }
+      if (is_feed(kind)) return !firing.feed(connection, watch, i);
       if (is_persistent(kind)) {
-        if (firing.counts_at_path(i)) firing.tell(connection, watch, event_of(change.kind), change.path);
-        return false;
+        return firing.counts_at_path(i) &&
+               !firing.tell(connection, watch, event_of(change.kind), change.path);
       }
       if (kind == WatchKind::kChildren && !deleted) return false;
-      firing.tell(connection, watch, event_of(change.kind), change.path);
+      (void)firing.tell(connection, watch, event_of(change.kind), change.path);
       return true;
     };
     impl.walk(change.path, deleted ? kLooksHere | kLooksAtChildren | kLooksBelow : kLooksHere | kLooksBelow,
@@ -358,15 +416,13 @@ Fired WatchTable::fire(const Applied& applied, const MaySee& may_see) {
       const auto at_parent = [&](const Watch& watch) {
         const Connection& connection = impl.connections[watch.connection];
         if (!sees(connection, change.parent_acl)) return false;
-        if (is_feed(watch.what())) {
-          firing.feed(connection, watch, change);
-        } else if (watch.what() == WatchKind::kChildren) {
-          firing.tell(connection, watch, EventKind::kChildrenChanged, above);
-          return true;
-        } else if (firing.counts_at_parent(i)) {
-          firing.tell(connection, watch, EventKind::kChildrenChanged, above);
+        if (is_feed(watch.what())) return !firing.feed(connection, watch, i);
+        if (watch.what() != WatchKind::kChildren) {
+          return firing.counts_at_parent(i) &&
+                 !firing.tell(connection, watch, EventKind::kChildrenChanged, above);
         }
-        return false;
+        (void)firing.tell(connection, watch, EventKind::kChildrenChanged, above);
+        return true;
       };
       impl.walk(above, kLooksAtChildren, at_parent);
     }

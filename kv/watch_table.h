@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -46,17 +47,44 @@ struct WatchEvent {
   Zxid zxid;
 };
 
+// Changes that are told to many, and kept once.
+class SharedChanges {
+ public:
+  using Changes = std::vector<StateMachine::PastChange>;
+  SharedChanges() = default;
+  SharedChanges(Changes changes) : changes_(std::make_shared<const Changes>(std::move(changes))) {}
+  explicit SharedChanges(std::shared_ptr<const Changes> changes) : changes_(std::move(changes)) {}
+
+  operator const Changes&() const {
+    static const Changes kNoChanges;
+    return changes_ == nullptr ? kNoChanges : *changes_;
+  }
+  auto begin() const { return all().begin(); }
+  auto end() const { return all().end(); }
+  size_t size() const { return all().size(); }
+  bool empty() const { return all().empty(); }
+  const StateMachine::PastChange& operator[](size_t i) const { return all()[i]; }
+
+ private:
+  const Changes& all() const { return *this; }
+
+  std::shared_ptr<const Changes> changes_;
+};
+
 // All that one entry did to what a feed looks at.
 struct FeedBatch {
   ConnectionId connection;
   uint64_t watch = 0;
-  std::vector<StateMachine::PastChange> changes;
+  SharedChanges changes;
   Zxid zxid;
 };
 
 struct Fired {
   std::vector<WatchEvent> events;
   std::vector<FeedBatch> batches;  // one for each feed
+  // There was no room for all that these are to be told, so nothing is above. Ascending. Some of their
+  // watches are gone: they are of no use any more.
+  std::vector<ConnectionId> overrun;
 };
 
 struct WatchLimits {
@@ -78,7 +106,10 @@ class WatchTable {
   // told to those that `may_see` says (Change::acl, or parent_acl for what it does to the parent's children),
   // to nobody without it; a one-shot watch that may not be told stays.
   using MaySee = std::function<bool(ConnectionId, const std::shared_ptr<const Acl>&)>;
-  Fired fire(const Applied& applied, const MaySee& may_see = {});
+  // `has_room` is told about how many bytes more each connection would be told; false: it overruns. Without
+  // it there is always room.
+  using HasRoom = std::function<bool(ConnectionId, size_t bytes)>;
+  Fired fire(const Applied& applied, const MaySee& may_see = {}, const HasRoom& has_room = {});
   size_t size() const;
   // How many a connection has.
   size_t size(ConnectionId connection) const;

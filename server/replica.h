@@ -77,6 +77,8 @@ struct ReplicaOptions {
   size_t turn_reply_bytes_max = 1 << 20;
   // For all connections together: reads behind that are served in the next output, which is due at once.
   size_t turn_bytes_max = 16 << 20;
+  // What one connection is told of changes in one output, about; one that would be told more is closed.
+  size_t turn_told_bytes_max = 16 << 20;
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
   // Reads that wait to be confirmed, or applied up to; beyond: kOverloaded. Signs of life are taken at all
   // times.

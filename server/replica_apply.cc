@@ -65,10 +65,14 @@ void Replica::Impl::prefetch_entries(Index behind) {
 }
 
 void Replica::Impl::fire_watches(const kv::Applied& applied) {
-  kv::Fired fired = watches.fire(applied, [this](ConnectionId connection, const auto& acl) {
+  const auto sees = [this](ConnectionId connection, const auto& acl) {
     const auto at = connections.find(connection);
     return at != connections.end() && kv::may_see(acl, credentials_of(at->second.session));
+  };
+  kv::Fired fired = watches.fire(applied, sees, [this](ConnectionId connection, size_t bytes) {
+    return has_room_to_tell(connection, bytes);
   });
+  for (const ConnectionId connection : fired.overrun) drop_overrun(connection);
   const std::vector<bool> repeated = repeated_events(fired.events);
   for (size_t i = 0; i < fired.events.size(); ++i) {
     kv::WatchEvent& event = fired.events[i];
@@ -80,6 +84,29 @@ void Replica::Impl::fire_watches(const kv::Applied& applied) {
     const ConnectionId connection = batch.connection;
     output.clients.push_back({connection, std::move(batch)});
   }
+}
+
+bool Replica::Impl::has_room_to_tell(ConnectionId id, size_t bytes) {
+  const auto at = connections.find(id);
+  if (at == connections.end()) return false;
+  Connection& connection = at->second;
+  if (std::exchange(connection.told_turn, turn) != turn) connection.told_bytes = 0;
+  if (connection.told_bytes + bytes > options.turn_told_bytes_max) return false;
+  connection.told_bytes += bytes;
+  return true;
+}
+
+// It could not be sent so much before its output is full, and all of it would be in memory first.
+void Replica::Impl::drop_overrun(ConnectionId id) {
+  watches.drop_connection(id);
+  const auto at = connections.find(id);
+  if (at == connections.end() || at->second.closing) return;
+  log(LogLevel::kWarning, "client connection " + std::to_string(id.value()) +
+                              " is closed: more than " + std::to_string(options.turn_told_bytes_max) +
+                              " bytes of changes are to be told to its watches at once");
+  if (at->second.zookeeper) return zookeeper_drop(id, at->second);
+  at->second.closing = true;
+  output.close.push_back(id);
 }
 
 // An event goes out before the reply that could show its change.

@@ -90,6 +90,8 @@ struct Replica::Impl {
   void prefetch_entries(Index behind);
   void deliver(const kv::Applied& applied);
   void fire_watches(const kv::Applied& applied);
+  bool has_room_to_tell(ConnectionId id, size_t bytes);
+  void drop_overrun(ConnectionId id);
   void deliver_attached(const kv::Applied& applied);
   void deliver_outcome(const kv::SessionOutcome& outcome);
   void deliver_origin(const kv::OriginOutcome& outcome);
@@ -106,6 +108,9 @@ struct Replica::Impl {
     uint64_t turn = 0;
     size_t turn_bytes = 0;
     bool crowded = false;
+    // Bytes of changes in the output of that turn.
+    uint64_t told_turn = 0;
+    size_t told_bytes = 0;
     std::vector<WaitingRead> deferred;
     std::unique_ptr<ZookeeperClient> zookeeper;  // null: it speaks Quorate's protocol
   };

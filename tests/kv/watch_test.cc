@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "kv/watch_table.h"
 #include "tests/kv/machine.h"
 
@@ -191,6 +194,43 @@ TEST_F(Watches, APersistentWatchTellsWhatAnEntryCameTo) {
   EXPECT_EQ(kinds_of({{Kind::kDeleted, "/a"}, {Kind::kCreated, "/a"}}), Kinds{EventKind::kCreated});
   EXPECT_EQ(kinds_of({{Kind::kDataSet, "/b"}, {Kind::kDataSet, "/a"}}),
             (Kinds{EventKind::kDataChanged, EventKind::kDataChanged}));
+}
+
+TEST_F(Watches, FeedsOfOnePathShareWhatTheyAreTold) {
+  using Kind = Change::Kind;
+  for (uint64_t id = 1; id <= 3; ++id) {
+    ASSERT_TRUE(table.add(kOne, id, WatchKind::kTreeFeed, "/a").ok());
+    ASSERT_TRUE(table.add(kTwo, id, WatchKind::kNodeFeed, "/a").ok());
+  }
+  const Fired fired =
+      table.fire(entry({{Kind::kCreated, "/a"}, {Kind::kCreated, "/a/b"}, {Kind::kDataSet, "/a/b"}}));
+  ASSERT_EQ(fired.batches.size(), 6u);
+  std::map<ConnectionId, std::set<const StateMachine::PastChange*>> lists;
+  for (const FeedBatch& batch : fired.batches) {
+    EXPECT_EQ(batch.changes.size(), batch.connection == kOne ? 3u : 2u);
+    lists[batch.connection].insert(&batch.changes[0]);
+  }
+  EXPECT_EQ(lists[kOne].size(), 1u);
+  EXPECT_EQ(lists[kTwo].size(), 1u);
+  EXPECT_NE(lists[kOne], lists[kTwo]);
+  table.drop_connection(kOne);
+  table.drop_connection(kTwo);
+}
+
+TEST_F(Watches, WhoHasNoRoomForAllIsToldNothing) {
+  using Kind = Change::Kind;
+  for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(table.add(kOne, id, WatchKind::kTreeFeed, "/").ok());
+  ASSERT_TRUE(table.add(kOne, 4, WatchKind::kData, "/a").ok());
+  ASSERT_TRUE(table.add(kTwo, 1, WatchKind::kTreeFeed, "/").ok());
+  const Fired fired = table.fire(entry({{Kind::kCreated, "/a"}, {Kind::kCreated, "/b"}}), {},
+                                 [](ConnectionId id, size_t) { return id != kOne; });
+  EXPECT_EQ(fired.overrun, std::vector<ConnectionId>{kOne});
+  EXPECT_TRUE(fired.events.empty());
+  ASSERT_EQ(fired.batches.size(), 1u);
+  EXPECT_EQ(fired.batches[0].connection, kTwo);
+  EXPECT_EQ(fired.batches[0].changes.size(), 2u);
+  table.drop_connection(kOne);
+  table.drop_connection(kTwo);
 }
 
 TEST_F(Watches, AFeedTellsEveryChangeOfAnEntryAtOnce) {

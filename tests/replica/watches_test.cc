@@ -278,6 +278,42 @@ TEST_F(ReplicaTurns, WalkingTheHistoryTakesATurn) {
   EXPECT_EQ(waits(WatchSinceRequest{1, "/b", since, true, true}), kAsked);
 }
 
+// One entry, told to each of many watches, is as much as all of them together.
+TEST_F(ReplicaWatches, AConnectionThatWouldBeToldTooMuchAtOnceIsClosed) {
+  constexpr uint64_t kFeeds = 200;
+  constexpr int kChanges = 500;
+  ReplicaOptions options;
+  options.turn_told_bytes_max = 100'000;
+  form(options);
+  for (uint64_t feed = 1; feed <= kFeeds; ++feed) {
+    const ClientReply reply = cluster->call(kServer, kTwo, WatchSinceRequest{feed, "/", {}, true});
+    ASSERT_TRUE(reply.error.ok());
+  }
+  ASSERT_TRUE(cluster->call(kServer, kThree, WatchSinceRequest{1, "/", {}, true}).error.ok());
+  kv::MultiOp multi;
+  for (int i = 0; i < kChanges; ++i) multi.operations.emplace_back(create("/" + std::to_string(i)));
+  run(std::move(multi));
+  EXPECT_TRUE(told().empty());
+  EXPECT_TRUE(cluster->node(kServer).closed.contains(kTwo));
+  EXPECT_FALSE(cluster->node(kServer).closed.contains(kThree)) << "it has room for its own";
+  const auto batches = cluster->events<kv::FeedBatch>(kServer, kThree);
+  ASSERT_EQ(batches.size(), 1U);
+  EXPECT_EQ(batches[0].changes.size(), size_t{kChanges});
+  run(create("/later"));
+  EXPECT_TRUE(told().empty());
+  EXPECT_EQ(cluster->events<kv::FeedBatch>(kServer, kThree).size(), 2U);
+}
+
+TEST_F(ReplicaWatches, ManySmallTurnsOfAFeedHaveRoomEach) {
+  ReplicaOptions options;
+  options.turn_told_bytes_max = 1'000;
+  form(options);
+  ASSERT_TRUE(watch("/").error.ok());
+  for (int i = 0; i < 50; ++i) run(create("/" + std::to_string(i)));
+  EXPECT_EQ(told().size(), 50U);
+  EXPECT_FALSE(cluster->node(kServer).closed.contains(kTwo));
+}
+
 // Each has its share of a turn, but there are many of them.
 TEST_F(ReplicaWatches, ATurnEndsWhereAllTogetherHaveTheirAnswers) {
   constexpr uint64_t kClients = 40;
