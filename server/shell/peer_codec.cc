@@ -2,6 +2,7 @@
 
 #include <google/protobuf/arena.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -98,18 +99,12 @@ struct MessageEncoder {
     header.mutable_founding();
     body.push_back(m.entry);
   }
-  // PeerCodec::encode writes its body: it may take several frames.
+  // PeerCodec::encode writes what they hold: it may take several frames.
   void operator()(const Forward&) const { header.mutable_forward(); }
   void operator()(const ForwardRefused& m) const {
     auto& out = *header.mutable_forward_refused();
     out.set_asker(m.asker.value());
     out.set_code(static_cast<uint32_t>(m.code));
-    for (const ForwardRefused::Item& item : m.items) {
-      auto& to = *out.add_items();
-      to.set_session(item.session.value());
-      to.set_number(item.number);
-      to.set_counter(item.counter);
-    }
   }
   void operator()(const Barrier& m) const {
     auto& out = *header.mutable_barrier();
@@ -181,6 +176,22 @@ void write_forwards(const peer::PeerHeader& header, const Forward& forward, Outp
       out.share(forward.commands[first]);
     }
   }
+}
+
+void write_refusals(peer::PeerHeader& header, const ForwardRefused& refused, OutputQueue& out) {
+  auto& to = *header.mutable_forward_refused();
+  size_t first = 0;
+  do {
+    const size_t end = std::min(first + kRefusalsMax, refused.items.size());
+    to.clear_items();
+    for (; first < end; ++first) {
+      auto& item = *to.add_items();
+      item.set_session(refused.items[first].session.value());
+      item.set_number(refused.items[first].number);
+      item.set_counter(refused.items[first].counter);
+    }
+    write_lengths_and_header(header, 0, out);
+  } while (first < refused.items.size());
 }
 
 // ---- from bytes
@@ -401,6 +412,10 @@ void PeerCodec::encode(const PeerMessage& message, OutputQueue& out) {
   std::visit(MessageEncoder{header, body}, message.body);
   if (const auto* forward = std::get_if<Forward>(&message.body)) {
     write_forwards(header, *forward, out);
+    return;
+  }
+  if (const auto* refused = std::get_if<ForwardRefused>(&message.body)) {
+    write_refusals(header, *refused, out);
     return;
   }
   size_t body_bytes = 0;

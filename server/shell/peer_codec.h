@@ -26,6 +26,8 @@ inline constexpr size_t kPeerFrameBytesMax = 16 << 20;
 inline constexpr size_t kPeerHandshakeBytesMax = 4096;
 // Commands in one Forward frame; more are sent as several frames, in their order.
 inline constexpr size_t kForwardFrameBytes = 1 << 20;
+// Commands in one ForwardRefused frame, as with those.
+inline constexpr size_t kRefusalsMax = 100'000;
 
 struct Handshake {
   uint32_t protocol_version = kPeerProtocolVersion;

@@ -348,6 +348,26 @@ TEST(PeerCodec, ManyForwardedCommandsGoInSeveralFramesInTheirOrder) {
   EXPECT_EQ(arrived, forward.commands);
 }
 
+TEST(PeerCodec, ManyRefusalsGoInSeveralFramesThatHaveRoom) {
+  ForwardRefused refused{BootNonce(UINT64_MAX), ErrorCode::kOverloaded, {}};
+  for (uint64_t i = 0; i < 3 * kRefusalsMax + 1; ++i)
+    refused.items.push_back({SessionId(UINT64_MAX), UINT64_MAX - i, UINT64_MAX});
+  size_t arrived = 0;
+  const auto frames = frames_of(encoded_peer({kEnvelope.from, kEnvelope.to, kEnvelope.boot, refused}));
+  EXPECT_EQ(frames.size(), 4u);
+  for (const std::string& frame : frames) {
+    EXPECT_LT(frame.size(), kPeerFrameBytesMax);
+    const auto back = decoded_peer(frame);
+    ASSERT_TRUE(back.ok());
+    const auto& part = std::get<ForwardRefused>(back->body);
+    EXPECT_EQ(part.asker, refused.asker);
+    EXPECT_EQ(part.code, refused.code);
+    for (const ForwardRefused::Item& item : part.items)
+      ASSERT_EQ(item.number, refused.items[arrived++].number);
+  }
+  EXPECT_EQ(arrived, refused.items.size());
+}
+
 TEST(PeerCodec, TheHandshakeComesBackAsItWas) {
   PeerCodec codec;
   OutputQueue out;
