@@ -89,6 +89,7 @@ void Replica::Impl::upkeep() {
   }
   for (const auto& [session, number] : std::exchange(held_back_writes, {}))
     writes.send_again(session, number);
+  drop_unread();
   zookeeper_upkeep();
 }
 
@@ -177,7 +178,7 @@ Output Replica::Impl::take_output() {
     output.clients.clear();
     if (!hands_over()) output.failed = failing;
   }
-  const bool waiting = !writes.empty() || !barriers.empty();
+  const bool waiting = !writes.empty() || !barriers.empty() || !deferring.empty();
   if (waiting && next_upkeep == kNever) next_upkeep = now.instant + kUpkeepInterval;
   output.stopped = stopping && !hands_over();
   ++turn;

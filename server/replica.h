@@ -80,9 +80,11 @@ struct ReplicaOptions {
   // What one connection is told of changes in one output, about; one that would be told more is closed.
   size_t turn_told_bytes_max = 16 << 20;
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
-  // Reads that wait to be confirmed, or applied up to; beyond: kOverloaded. Signs of life are taken at all
-  // times.
+  // Reads that wait to be confirmed, or applied up to, or for their client to read what it was answered;
+  // beyond: kOverloaded. Signs of life are taken at all times.
   size_t waiting_reads_bytes_max = 64 << 20;
+  // Where half of that is taken, who has read no answers for so long is closed.
+  Duration unread_max = std::chrono::seconds(60);
 
   // Reads of ZooKeeper's clients are confirmed by the leader, as those of native clients always are.
   bool zookeeper_linearizable_reads = false;

@@ -50,7 +50,7 @@ void Replica::Impl::request(ClientRequest request) {
     if (connection.session == SessionId())
       return refuse(asker, ErrorCode::kSessionRequired, "open or attach a session on this connection first");
     gather = ping_gather(connection.session);
-  } else if (barriers.bytes() >= options.waiting_reads_bytes_max) {
+  } else if (barriers.bytes() + deferred_bytes >= options.waiting_reads_bytes_max) {
     return refuse(asker, ErrorCode::kOverloaded,
                   "too many reads are waiting for the cluster: try again later");
   }
@@ -72,6 +72,7 @@ void Replica::Impl::client_lost(ConnectionId connection) {
   local_credentials.erase(at->second.session);
   watches.drop_connection(connection);
   if (transfer_asker && transfer_asker->connection == connection) transfer_asker.reset();
+  for (const WaitingRead& read : at->second.deferred) deferred_bytes -= read.bytes;
   connections.erase(at);
 }
 

@@ -112,6 +112,7 @@ struct Replica::Impl {
     uint64_t told_turn = 0;
     size_t told_bytes = 0;
     std::vector<WaitingRead> deferred;
+    Instant deferring_since{};  // if there are any
     std::unique_ptr<ZookeeperClient> zookeeper;  // null: it speaks Quorate's protocol
   };
   void request(ClientRequest request);
@@ -234,6 +235,7 @@ struct Replica::Impl {
   void prefetch_reads(std::span<const WaitingRead> reads) const;
   void serve_drained();
   void serve_when_room(WaitingRead read);
+  void drop_unread();
   void serve(const WaitingRead& read);
   void serve_ping(const WaitingRead& read, bool session_gone);
   void serve_node(const WaitingRead& read, const GetRequest& request);
@@ -327,6 +329,9 @@ struct Replica::Impl {
   uint64_t turn = 1;                  // of outputs
   size_t all_turn_bytes = 0;          // of answers in the output of this turn, to all connections
   std::vector<ConnectionId> put_off;  // crowded because of that; drained in the next turn
+  size_t deferred_bytes = 0;          // of all connections' deferred reads
+  // Who has had such reads, and from when on: by age, some have none any more.
+  std::deque<std::pair<Instant, ConnectionId>> deferring;
   // Nodes and changes that were gone through for the answer which is being made, told or not: its share of
   // the turn (count_reply()). Reads count, though they change nothing else.
   mutable size_t looked_at = 0;

@@ -106,11 +106,32 @@ void Replica::Impl::serve_drained() {
     if (at == connections.end() || at->second.closing) continue;
     at->second.crowded = false;
     std::vector<WaitingRead> deferred = std::exchange(at->second.deferred, {});
+    for (const WaitingRead& read : deferred) deferred_bytes -= read.bytes;
     for (WaitingRead& read : deferred) serve_when_room(std::move(read));
     if (at->second.zookeeper) {
       at->second.zookeeper->held_back = false;
       zookeeper_advance(id, at->second);
     }
+  }
+}
+
+// Who reads no answers keeps others' reads from being taken.
+void Replica::Impl::drop_unread() {
+  while (!deferring.empty()) {
+    const auto [since, id] = deferring.front();
+    const auto at = connections.find(id);
+    const bool stands = at != connections.end() && !at->second.deferred.empty() && !at->second.closing &&
+                        at->second.deferring_since == since;
+    const bool long_ago = since + options.unread_max <= now.instant;
+    const bool pressed = deferred_bytes >= options.waiting_reads_bytes_max / 2;
+    if (stands && (!long_ago || !pressed)) return;
+    deferring.pop_front();
+    if (!stands) continue;
+    log(LogLevel::kWarning, "client connection " + std::to_string(id.value()) +
+                                " is closed: it does not read its answers, and others' reads need the room");
+    for (const WaitingRead& read : std::exchange(at->second.deferred, {})) deferred_bytes -= read.bytes;
+    at->second.closing = true;
+    output.close.push_back(id);
   }
 }
 
@@ -122,6 +143,9 @@ void Replica::Impl::serve_when_room(WaitingRead read) {
     put_off.push_back(read.asker.connection);
   }
   if (connection.crowded) {
+    deferred_bytes += read.bytes;
+    if (connection.deferred.empty()) deferring.emplace_back(now.instant, read.asker.connection);
+    if (connection.deferred.empty()) connection.deferring_since = now.instant;
     connection.deferred.push_back(std::move(read));
     return;
   }

@@ -191,6 +191,11 @@ Result<RequestBody> write(api::Write& in) {
 // ---- reads
 
 Result<RequestBody> multi_read(api::MultiRead& in) {
+  // More of them would wait in memory only to be refused.
+  if (static_cast<size_t>(in.parts_size()) > kMultiReadPartsMax) {
+    return Error{ErrorCode::kTooLarge,
+                 "at most " + std::to_string(kMultiReadPartsMax) + " reads can be asked for at once"};
+  }
   MultiReadRequest out;
   for (api::MultiReadPart& part : *in.mutable_parts()) {
     switch (part.read_case()) {

@@ -166,7 +166,8 @@ bool Cluster::drain(ServerId, Node& node) {
     for (ClientMessage& message : out.clients) node.inbox[message.connection].push_back(std::move(message));
     node.closed.insert(out.close.begin(), out.close.end());
     node.crowded += out.crowded.size();
-    const bool crowded = !out.crowded.empty();
+    const bool crowded = !out.crowded.empty() && !node.reads_nothing;
+    if (node.reads_nothing) out.crowded.clear();
     for (const ConnectionId connection : out.crowded) node.replica->step(now_, ClientDrained{connection});
     busy = busy || !out.peers.empty() || out.ticket != Ticket() || crowded;
     for (StoreJob& job : out.store) node.jobs.push_back(std::move(job));

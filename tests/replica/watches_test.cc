@@ -314,6 +314,55 @@ TEST_F(ReplicaWatches, ManySmallTurnsOfAFeedHaveRoomEach) {
   EXPECT_FALSE(cluster->node(kServer).closed.contains(kTwo));
 }
 
+class ReplicaUnread : public ReplicaWatches {
+ protected:
+  // Two clients that ask and read no answer, until there is no room for what a third asks.
+  void fill() {
+    ReplicaOptions options;
+    options.turn_reply_bytes_max = 5'000;  // one answer
+    options.waiting_reads_bytes_max = 100'000;
+    form(options);
+    run(create("/a", std::string(5'000, 'x')));
+    cluster->node(kServer).reads_nothing = true;
+    for (int i = 0; i < 1'000 && code() == ErrorCode::kOk; ++i) {
+      for (const ConnectionId silent : {kTwo, kThree}) cluster->send(kServer, silent, GetRequest{"/a", true, 0});
+      cluster->settle();
+    }
+  }
+  ErrorCode code() {
+    return cluster->call(kServer, ConnectionId(next++), GetRequest{"/a", true, 0}).error.code;
+  }
+  uint64_t next = 1'000;
+};
+
+TEST_F(ReplicaUnread, ReadsOfWhoReadsNoAnswersHaveTheLimitOfAllThatWait) {
+  fill();
+  EXPECT_EQ(code(), ErrorCode::kOverloaded);
+  cluster->replica(kServer).step(cluster->now(), ClientLost{kTwo});
+  EXPECT_EQ(code(), ErrorCode::kOk);
+}
+
+TEST_F(ReplicaUnread, WhatIsReadMakesRoomAgain) {
+  fill();
+  ASSERT_EQ(code(), ErrorCode::kOverloaded);
+  cluster->node(kServer).reads_nothing = false;
+  for (int i = 0; i < 1'000; ++i) {
+    for (const ConnectionId silent : {kTwo, kThree})
+      cluster->replica(kServer).step(cluster->now(), ClientDrained{silent});
+    cluster->settle();
+  }
+  EXPECT_EQ(code(), ErrorCode::kOk);
+}
+
+TEST_F(ReplicaUnread, WhoReadsNothingForLongIsClosedWhereOthersNeedTheRoom) {
+  fill();
+  cluster->advance(std::chrono::seconds(59));
+  EXPECT_FALSE(cluster->node(kServer).closed.contains(kTwo));
+  cluster->advance(std::chrono::seconds(2));
+  EXPECT_TRUE(cluster->node(kServer).closed.contains(kTwo));
+  EXPECT_EQ(code(), ErrorCode::kOk);
+}
+
 // Each has its share of a turn, but there are many of them.
 TEST_F(ReplicaWatches, ATurnEndsWhereAllTogetherHaveTheirAnswers) {
   constexpr uint64_t kClients = 40;

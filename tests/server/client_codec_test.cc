@@ -227,6 +227,15 @@ TEST(ClientCodec, AMultiOfEachKind) {
   EXPECT_EQ(decoded(frame).code(), ErrorCode::kUnsupported);
 }
 
+TEST(ClientCodec, MoreReadsAtOnceThanAreServedAreRefused) {
+  api::ClientFrame frame;
+  for (size_t i = 0; i < kMultiReadPartsMax; ++i)
+    frame.mutable_multi_read()->add_parts()->mutable_get()->set_path("/a");
+  EXPECT_EQ(request_of<MultiReadRequest>(frame).parts.size(), kMultiReadPartsMax);
+  frame.mutable_multi_read()->add_parts()->mutable_get()->set_path("/a");
+  EXPECT_EQ(decoded(frame).code(), ErrorCode::kTooLarge);
+}
+
 TEST(ClientCodec, FeedsPagesAndReadsAtOnce) {
   api::ClientFrame frame;
   frame.mutable_watch_since()->set_watch(7);
