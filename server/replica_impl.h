@@ -337,7 +337,8 @@ struct Replica::Impl {
   mutable size_t looked_at = 0;
   size_t untold_history_bytes = 0;  // of changes since the last ProgressEvent
   PendingWrites writes;
-  // Of ZooKeeper's clients, whom nobody tells to try again later: the leader had no room for these.
+  // The leader had no room for these: of ZooKeeper's clients, whom nobody tells to try again later, and of
+  // what may be in the log already.
   std::vector<std::pair<SessionId, uint64_t>> held_back_writes;
   uint64_t zookeeper_watch_seed;
   std::map<ServerId, std::string> client_addresses;

@@ -78,7 +78,10 @@ void Replica::Impl::take_refusal(const ForwardRefused& refused) {
   if (refused.asker != options.raft.boot) return;
   for (const ForwardRefused::Item& item : refused.items) {
     const auto attached = writes.attached(item.session);
-    if (attached && refused.code == ErrorCode::kOverloaded && speaks_zookeeper(attached->connection)) {
+    // Of what was sent more than once another copy may be in the log: it goes again until the log tells.
+    const bool unsure = writes.sent_again(item.session, item.number);
+    const bool waits = attached && refused.code == ErrorCode::kOverloaded && speaks_zookeeper(attached->connection);
+    if (unsure || waits) {
       held_back_writes.emplace_back(item.session, item.number);
       continue;
     }

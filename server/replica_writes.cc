@@ -44,7 +44,7 @@ void PendingWrites::add(SessionId session, uint64_t number, uint64_t request, By
   ++count_;
   bytes_ += body.size();
   unsent_.push_back({session, number, 0, body});
-  writes.insert(at, {number, request, std::move(body), now, now});
+  writes.insert(at, {number, request, std::move(body), now, now, false});
 }
 
 void PendingWrites::add_opening(uint64_t counter, Asker asker, Bytes body, Instant now) {
@@ -81,6 +81,13 @@ std::optional<Asker> PendingWrites::finish_opening(uint64_t counter) {
   return asker;
 }
 
+bool PendingWrites::sent_again(SessionId session, uint64_t number) const {
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end()) return false;
+  const auto write = find_number(at->second.writes, number);
+  return write != at->second.writes.end() && write->again;
+}
+
 bool PendingWrites::has_lower(SessionId session, uint64_t number) const {
   const auto at = sessions_.find(session);
   return at != sessions_.end() && !at->second.writes.empty() && at->second.writes.front().number < number;
@@ -109,7 +116,12 @@ void PendingWrites::send_again() {
 }
 
 void PendingWrites::send_again(SessionId session, uint64_t number) {
-  if (contains(session, number)) again_.emplace_back(session, number);
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end()) return;
+  const auto write = find_number(at->second.writes, number);
+  if (write == at->second.writes.end()) return;
+  write->again = true;
+  again_.emplace_back(session, number);
 }
 
 void PendingWrites::send_again_older(Instant before, Instant now) {
@@ -128,6 +140,7 @@ void PendingWrites::send_again_older(Instant before, Instant now) {
     for (Write& write : sessions_.at(id).writes) {
       if (write.sent >= before) continue;
       write.sent = std::max(write.sent, now);
+      write.again = true;
       unsent_.push_back({id, write.number, 0, write.body});
     }
   }

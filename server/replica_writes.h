@@ -62,6 +62,9 @@ class PendingWrites {
   // A lower number of that session is still pending here.
   bool has_lower(SessionId session, uint64_t number) const;
 
+  // Whether it was, or is about to be, sent more than once: that one of the copies was refused says nothing.
+  bool sent_again(SessionId session, uint64_t number) const;
+
   // Commands to be sent, each once until send_again(). Those that go again come first and in order of each
   // session's numbers, the others as they were added.
   std::vector<PendingCommand> take_unsent();
@@ -85,7 +88,8 @@ class PendingWrites {
     uint64_t request = 0;
     Bytes body;
     Instant asked;
-    Instant sent;  // or asked, if it was not sent since
+    Instant sent;        // or asked, if it was not sent since
+    bool again = false;  // a copy may be in a leader's log already
   };
   struct Session {
     Attached attached;

@@ -278,6 +278,36 @@ TEST(Replica, AWriteDuringATransferThatFailsIsDoneByTheOldLeader) {
   EXPECT_EQ(cluster.reply(leader, kTwo, transfer)->error.code, ErrorCode::kTimeout);
 }
 
+// A follower sends again what has no outcome; that the second copy has no room at the leader says nothing of
+// the first, which is in the log.
+TEST(Replica, ARefusedCopyIsNoAnswerWhereAnotherIsInTheLog) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 8'000;
+  Cluster cluster(3, options);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  ASSERT_EQ(cluster.open(follower, kOne).code, ErrorCode::kOk);
+  const uint64_t term = cluster.replica(leader).raft()->term().value();
+  size_t refused = 0;
+  cluster.set_filter([&](PeerMessage& message) {
+    refused += std::holds_alternative<ForwardRefused>(message.body) ? 1 : 0;
+    const auto* raft = std::get_if<raft::Message>(&message.body);
+    const auto* append = raft == nullptr ? nullptr : std::get_if<raft::AppendRequest>(&raft->body);
+    return append == nullptr || append->entries.empty();
+  });
+  const uint64_t id = cluster.send(follower, kOne, create(1, "/big", std::string(4'000, 'x')));
+  for (int i = 0; i < 2'000 && refused == 0; ++i) cluster.advance(kMs);
+  ASSERT_GT(refused, 0U);
+  EXPECT_FALSE(cluster.reply(follower, kOne, id).has_value());
+  ASSERT_EQ(cluster.replica(leader).raft()->term().value(), term);
+  cluster.set_filter({});
+  for (int i = 0; i < 5'000 && !cluster.reply(follower, kOne, id); ++i) cluster.advance(kMs);
+  const auto reply = cluster.reply(follower, kOne, id);
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_EQ(reply->error.code, ErrorCode::kOk);
+  EXPECT_EQ(data_of(cluster.call(follower, kOne, GetRequest{"/big"})), std::string(4'000, 'x'));
+}
+
 TEST(Replica, ANumberThatOvertookARefusedOneIsAppliedBehindIt) {
   ReplicaOptions options;
   options.raft.uncommitted_bytes_max = 4'000;
