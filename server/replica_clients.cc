@@ -113,6 +113,12 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
     return refuse(asker, ErrorCode::kOverloaded,
                   "too many writes are waiting for the cluster: try again, with the same number");
   }
+  if (writes.count(connection.session) >= kPendingWritesMax) {
+    return refuse(asker, ErrorCode::kOverloaded,
+                  "more than " + std::to_string(kPendingWritesMax) +
+                      " writes of this session are waiting: read their outcomes, then try again, with the "
+                      "same number");
+  }
   // More than any decoder takes: the only rule that is not left to apply.
   const auto* multi = std::get_if<kv::MultiOp>(&request.operation);
   if (multi != nullptr && multi->operations.size() > kv::kMultiOperationsMax) {

@@ -26,8 +26,10 @@ void PendingWrites::attach(SessionId session, ConnectionId connection, uint32_t 
 void PendingWrites::detach(SessionId session) {
   const auto at = sessions_.find(session);
   if (at == sessions_.end()) return;
+  const bool waited = !at->second.writes.empty();
   for (const Write& write : at->second.writes) forget_bytes(write.body);
   sessions_.erase(at);
+  if (!waited) return;
   std::erase_if(unsent_, [&](const PendingCommand& c) { return c.session == session; });
 }
 
@@ -86,6 +88,11 @@ bool PendingWrites::sent_again(SessionId session, uint64_t number) const {
   if (at == sessions_.end()) return false;
   const auto write = find_number(at->second.writes, number);
   return write != at->second.writes.end() && write->again;
+}
+
+size_t PendingWrites::count(SessionId session) const {
+  const auto at = sessions_.find(session);
+  return at == sessions_.end() ? 0 : at->second.writes.size();
 }
 
 bool PendingWrites::has_lower(SessionId session, uint64_t number) const {

@@ -34,6 +34,11 @@ struct PendingCommand {
   Bytes body;
 };
 
+// What one takes in memory beside its body, however short that is.
+inline constexpr size_t kPendingBytes = 200;
+// Those of one session that may wait; beyond: kOverloaded.
+inline constexpr size_t kPendingWritesMax = 4'096;
+
 class PendingWrites {
  public:
   // ---- sessions attached to this server
@@ -79,7 +84,10 @@ class PendingWrites {
   // Openings that wait since before `before`; they are given up here.
   std::vector<Asker> take_openings_before(Instant before);
 
-  size_t bytes() const { return bytes_; }
+  // What all of them take in memory, about.
+  size_t bytes() const { return bytes_ + count_ * kPendingBytes; }
+  // How many of that session wait.
+  size_t count(SessionId session) const;
   bool empty() const { return count_ == 0; }
 
  private:

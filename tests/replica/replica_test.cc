@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/replica_writes.h"
 #include "tests/replica/cluster.h"
 
 namespace quorate::server {
@@ -276,6 +277,28 @@ TEST(Replica, AWriteDuringATransferThatFailsIsDoneByTheOldLeader) {
   ASSERT_FALSE(cluster.reply(leader, kTwo, transfer).has_value());
   EXPECT_EQ(cluster.call(leader, kOne, create(1, "/n")).error.code, ErrorCode::kOk);
   EXPECT_EQ(cluster.reply(leader, kTwo, transfer)->error.code, ErrorCode::kTimeout);
+}
+
+TEST(Replica, ASessionMayHaveSoManyWritesWaiting) {
+  Cluster cluster(1);
+  const ServerId leader = cluster.elect();
+  ASSERT_EQ(cluster.open(leader, kOne).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.open(leader, kTwo).code, ErrorCode::kOk);
+  cluster.stall_disk(leader);
+  std::vector<uint64_t> asked;
+  for (uint64_t number = 1; number <= kPendingWritesMax + 2; ++number)
+    asked.push_back(cluster.send(leader, kOne, create(number, "/a" + std::to_string(number))));
+  const uint64_t other = cluster.send(leader, kTwo, create(1, "/b"));
+  cluster.settle();
+  for (size_t i = 0; i < kPendingWritesMax; ++i) EXPECT_FALSE(cluster.reply(leader, kOne, asked[i]).has_value());
+  for (size_t i = kPendingWritesMax; i < asked.size(); ++i) {
+    ASSERT_TRUE(cluster.reply(leader, kOne, asked[i]).has_value());
+    EXPECT_EQ(cluster.reply(leader, kOne, asked[i])->error.code, ErrorCode::kOverloaded);
+  }
+  EXPECT_FALSE(cluster.reply(leader, kTwo, other).has_value()) << "it waits, as it may";
+  cluster.resume_disk(leader);
+  for (size_t i = 0; i < kPendingWritesMax; ++i) EXPECT_TRUE(cluster.reply(leader, kOne, asked[i]).has_value());
+  EXPECT_EQ(cluster.call(leader, kOne, create(kPendingWritesMax + 1, "/again")).error.code, ErrorCode::kOk);
 }
 
 // A follower sends again what has no outcome; that the second copy has no room at the leader says nothing of

@@ -95,6 +95,15 @@ TEST(PendingWrites, ThoseSentAgainOneByOneGoInOrderAndOnce) {
   EXPECT_FALSE(writes.has_unsent());
 }
 
+TEST(PendingWrites, ShortOnesCountForWhatTheyTake) {
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  for (uint64_t number = 1; number <= 10; ++number) writes.add(kSession, number, number, body("a"), kStart);
+  EXPECT_GE(writes.bytes(), 10 * kPendingBytes);
+  EXPECT_EQ(writes.count(kSession), 10u);
+  EXPECT_EQ(writes.count(SessionId(41)), 0u);
+}
+
 TEST(PendingWrites, ADetachedSessionLeavesNothingBehind) {
   PendingWrites writes;
   writes.attach(kSession, kConnection, 1);
