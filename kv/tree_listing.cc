@@ -31,8 +31,7 @@ Ref Tree::child_behind(Ref parent, const ChildCursor& cursor, size_t& looked_at)
 
 ChildPage Tree::children_page(Ref ref, const ChildPageOptions& options) const {
   ChildPage page;
-  Ref at =
-      options.after ? child_behind(ref, *options.after, page.looked_at) : parent_part(ref).first_child;
+  Ref at = options.after ? child_behind(ref, *options.after, page.looked_at) : parent_part(ref).first_child;
   size_t looked_at = 0;
   size_t bytes = 0;
   Ref last = kNone;

@@ -226,8 +226,7 @@ Fired Firing::take() {
     std::erase_if(fired_.events, [&](const WatchEvent& event) { return overran(event.connection); });
   for (const Fed& fed : fed_) {
     if (overran(fed.connection)) continue;
-    fired_.batches.push_back(
-        {fed.connection, fed.watch, SharedChanges(fed.list->changes), applied_.zxid});
+    fired_.batches.push_back({fed.connection, fed.watch, SharedChanges(fed.list->changes), applied_.zxid});
   }
   return std::move(fired_);
 }

@@ -112,7 +112,7 @@ struct Replica::Impl {
     uint64_t told_turn = 0;
     size_t told_bytes = 0;
     std::vector<WaitingRead> deferred;
-    Instant deferring_since{};  // if there are any
+    Instant deferring_since{};                   // if there are any
     std::unique_ptr<ZookeeperClient> zookeeper;  // null: it speaks Quorate's protocol
   };
   void request(ClientRequest request);

@@ -80,7 +80,8 @@ void Replica::Impl::take_refusal(const ForwardRefused& refused) {
     const auto attached = writes.attached(item.session);
     // Of what was sent more than once another copy may be in the log: it goes again until the log tells.
     const bool unsure = writes.sent_again(item.session, item.number);
-    const bool waits = attached && refused.code == ErrorCode::kOverloaded && speaks_zookeeper(attached->connection);
+    const bool waits =
+        attached && refused.code == ErrorCode::kOverloaded && speaks_zookeeper(attached->connection);
     if (unsure || waits) {
       held_back_writes.emplace_back(item.session, item.number);
       continue;

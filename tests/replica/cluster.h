@@ -38,7 +38,7 @@ struct Node {
   FakeStore store;
   bool store_stalled = false;
   std::deque<StoreJob> jobs;
-  size_t crowded = 0;  // how often answers had to wait
+  size_t crowded = 0;          // how often answers had to wait
   bool reads_nothing = false;  // its clients: then they wait for ever
 };
 

@@ -290,14 +290,16 @@ TEST(Replica, ASessionMayHaveSoManyWritesWaiting) {
     asked.push_back(cluster.send(leader, kOne, create(number, "/a" + std::to_string(number))));
   const uint64_t other = cluster.send(leader, kTwo, create(1, "/b"));
   cluster.settle();
-  for (size_t i = 0; i < kPendingWritesMax; ++i) EXPECT_FALSE(cluster.reply(leader, kOne, asked[i]).has_value());
+  for (size_t i = 0; i < kPendingWritesMax; ++i)
+    EXPECT_FALSE(cluster.reply(leader, kOne, asked[i]).has_value());
   for (size_t i = kPendingWritesMax; i < asked.size(); ++i) {
     ASSERT_TRUE(cluster.reply(leader, kOne, asked[i]).has_value());
     EXPECT_EQ(cluster.reply(leader, kOne, asked[i])->error.code, ErrorCode::kOverloaded);
   }
   EXPECT_FALSE(cluster.reply(leader, kTwo, other).has_value()) << "it waits, as it may";
   cluster.resume_disk(leader);
-  for (size_t i = 0; i < kPendingWritesMax; ++i) EXPECT_TRUE(cluster.reply(leader, kOne, asked[i]).has_value());
+  for (size_t i = 0; i < kPendingWritesMax; ++i)
+    EXPECT_TRUE(cluster.reply(leader, kOne, asked[i]).has_value());
   EXPECT_EQ(cluster.call(leader, kOne, create(kPendingWritesMax + 1, "/again")).error.code, ErrorCode::kOk);
 }
 

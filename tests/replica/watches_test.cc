@@ -325,7 +325,8 @@ class ReplicaUnread : public ReplicaWatches {
     run(create("/a", std::string(5'000, 'x')));
     cluster->node(kServer).reads_nothing = true;
     for (int i = 0; i < 1'000 && code() == ErrorCode::kOk; ++i) {
-      for (const ConnectionId silent : {kTwo, kThree}) cluster->send(kServer, silent, GetRequest{"/a", true, 0});
+      for (const ConnectionId silent : {kTwo, kThree})
+        cluster->send(kServer, silent, GetRequest{"/a", true, 0});
       cluster->settle();
     }
   }
