@@ -138,6 +138,18 @@ need_build_tools() {
   command -v ninja >/dev/null || die "ninja is not installed: run scripts/install-deps."
 }
 
+# is_ours FOLDER: it is configured, and for this checkout. In one that was copied or moved together with its build/, every path in
+# there still leads to the original: that would be built, and tested.
+is_ours() {
+  local source folder
+  [[ -f $1/build.ninja && -f $1/CMakeCache.txt ]] || return 1
+  source=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$1/CMakeCache.txt")
+  folder=$(sed -n 's/^CMAKE_CACHEFILE_DIR:INTERNAL=//p' "$1/CMakeCache.txt")
+  if [[ $source -ef $ROOT && $folder -ef $1 ]]; then return; fi
+  note "$1 was configured in $source: configuring it anew"
+  return 1
+}
+
 # build_preset PRESET [TARGET...]: configures once and builds, with ccache where there is one (CMake finds it).
 # On a terminal ninja shows its progress; elsewhere only the end of a failed build is printed.
 build_preset() {
@@ -146,8 +158,8 @@ build_preset() {
   need_build_tools
   mkdir -p "$LOGS"
   cd "$ROOT"
-  if [[ ! -f build/$preset/build.ninja ]]; then
-    cmake --preset "$preset" >"$log" 2>&1 || {
+  if ! is_ours "build/$preset"; then
+    cmake --fresh --preset "$preset" >"$log" 2>&1 || {
       tail -n 15 "$log" >&2
       die "CMake could not configure the preset '$preset'; its output is in $log."
     }
