@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -189,7 +190,7 @@ class Test(Server):
     def lent(self):
         """The terminal is the command's while it runs, and again of whoever started us when it has ended."""
         for words in "lock run /l", "elect run /l", "service register search":
-            script = f"{self.quorate} {words} -- grep SigIgn /proc/self/status; read line; echo \"read $line\""
+            script = f"{shlex.quote(str(self.quorate))} {words} -- grep SigIgn /proc/self/status; read line; echo \"read $line\""
             shell = Terminal(["/bin/sh", "-c", script], self.environment)
             shell.type("what is typed\n")
             _, shown = shell.end()
