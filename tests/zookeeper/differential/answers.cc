@@ -13,6 +13,75 @@ namespace {
 
 constexpr size_t kAskedKept = 16;
 
+// What every history of a few thousand operations has drawn: each operation as it is done, and refused in each way
+// that clients rely on.
+using enum zookeeper::ErrorCode;
+constexpr std::pair<const char*, zookeeper::ErrorCode> kAlwaysDrawn[] = {
+    {"addWatch", kOk},
+    {"auth", kOk},
+    {"auth", kAuthFailed},
+    {"check in a multi", kOk},
+    {"check in a multi", kBadVersion},
+    {"check in a multi", kNoNode},
+    {"check in a multi, taken back", kOk},
+    {"checkWatches", kOk},
+    {"checkWatches", kNoWatcher},
+    {"closeSession", kOk},
+    {"connect, session closed", kSessionExpired},
+    {"connect, wrong password", kSessionExpired},
+    {"create", kOk},
+    {"create", kNoNode},
+    {"create", kNoAuth},
+    {"create", kNoChildrenForEphemerals},
+    {"create", kNodeExists},
+    {"create", kInvalidAcl},
+    {"create", kQuotaExceeded},
+    {"create in a multi", kOk},
+    {"create in a multi, taken back", kOk},
+    {"create2", kOk},
+    {"create2", kNodeExists},
+    {"create2", kQuotaExceeded},
+    {"create2 in a multi", kOk},
+    {"createContainer", kOk},
+    {"createTTL", kOk},
+    {"delete", kOk},
+    {"delete", kNoNode},
+    {"delete", kNoAuth},
+    {"delete", kBadVersion},
+    {"delete", kNotEmpty},
+    {"exists", kOk},
+    {"exists", kNoNode},
+    {"getACL", kOk},
+    {"getAllChildrenNumber", kOk},
+    {"getChildren", kOk},
+    {"getChildren in a multiRead", kOk},
+    {"getChildren2", kOk},
+    {"getData", kOk},
+    {"getData", kNoNode},
+    {"getData", kNoAuth},
+    {"getData in a multiRead", kOk},
+    {"getEphemerals", kOk},
+    {"multi", kOk},
+    {"multiRead", kOk},
+    {"ping", kOk},
+    {"reconfig", kReconfigDisabled},
+    {"removeWatches", kOk},
+    {"removeWatches", kNoWatcher},
+    {"setACL", kOk},
+    {"setACL", kNoAuth},
+    {"setACL", kBadVersion},
+    {"setACL", kInvalidAcl},
+    {"setData", kOk},
+    {"setData", kNoNode},
+    {"setData", kNoAuth},
+    {"setData", kBadVersion},
+    {"setData in a multi", kOk},
+    {"setWatches", kOk},
+    {"setWatches2", kOk},
+    {"sync", kOk},
+    {"whoAmI", kOk},
+};
+
 std::string name_of_part(const RequestBody& body, size_t part) {
   const auto name = [](const auto& each) { return std::string(name_of(op_of(RequestBody(each)))); };
   if (const auto* multi = std::get_if<Multi>(&body))
@@ -21,6 +90,10 @@ std::string name_of_part(const RequestBody& body, size_t part) {
 }
 
 }  // namespace
+
+Answers::Answers() {
+  for (const auto& [what, code] : kAlwaysDrawn) answers_[{what, static_cast<int32_t>(code)}];
+}
 
 void Answers::add(const std::string& what, zookeeper::ErrorCode code, const Asked* asked) {
   Answer& answer = answers_[{what, static_cast<int32_t>(code)}];

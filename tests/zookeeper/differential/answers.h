@@ -22,6 +22,9 @@ class Answers {
     zookeeper::RequestBody body;
   };
 
+  // With those in it that every history must bring: one that is never drawn any more is as rare as can be.
+  Answers();
+
   // An answer to `what`; with the request that brought it, if asking that again may bring it again.
   void add(const std::string& what, zookeeper::ErrorCode code, const Asked* asked);
   // An answer, and each of its parts if there are several.
@@ -30,7 +33,7 @@ class Answers {
   // A request that has brought an answer which came fewer than `often` times; the rarer it is, the likelier.
   // Nothing if there is none.
   std::optional<Asked> of_a_rare_one(Random& random, size_t often) const;
-  // How many kinds of answers came fewer than `often` times.
+  // How many kinds of answers, those that must come among them, came fewer than `often` times.
   size_t rare(size_t often) const;
   size_t kinds() const { return answers_.size(); }
   void print() const;
