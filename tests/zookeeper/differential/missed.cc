@@ -38,7 +38,7 @@ bool is_true(const Event& event, int64_t seen, const std::optional<Stat>& stat) 
 
 bool Missed::hidden(const std::string& path) const {
   for (const std::string& root : hidden_)
-    if (path == root || (root != "/" && path.starts_with(root))) return true;
+    if (path == root || (root != "/" && is_below(path, root))) return true;
   return false;
 }
 
