@@ -316,10 +316,14 @@ TEST(AclMatrix, AWatchIsToldOnlyWhatMayBeRead) {
 
     // A child that everybody may read, of a node that not everybody may list.
     const Fired below = watches.fire(world.machine.apply_as(world.session, create("/n/new")), may);
+    size_t to_alice = 0, to_other = 0;
     for (const WatchEvent& event : below.events) {
       const bool of_the_child = event.path == "/n/new";
       EXPECT_TRUE(of_the_child || (given == kRead && event.connection == alice));
+      if (of_the_child) ++(event.connection == alice ? to_alice : to_other);
     }
+    EXPECT_EQ(to_alice, 1U);  // recursive
+    EXPECT_EQ(to_other, 1U);
   }
 }
 

@@ -57,9 +57,12 @@ kv::CreateOp private_node(std::string path) {
 TEST_F(AccessTest, APasswordIsHashedBeforeItIsProposed) {
   EXPECT_EQ(prove(kRoot, "alice:secret"), ErrorCode::kOk);
   EXPECT_EQ(prove(kOther, "nonsense"), ErrorCode::kInvalidArgument);
+  size_t proposed = 0;
   for (const raft::Entry& entry : cluster.node(kServer).disk->entries) {
     EXPECT_EQ(entry.encoded.view().find("secret"), std::string_view::npos);
+    proposed += entry.encoded.view().find("alice:") != std::string_view::npos ? 1 : 0;
   }
+  EXPECT_EQ(proposed, 1u);
 }
 
 TEST_F(AccessTest, OnlyTheSuperUsersPasswordMakesASuperUser) {

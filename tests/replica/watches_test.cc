@@ -432,7 +432,9 @@ TEST_F(PastOfALock, IsNotToldByAFeed) {
   const Zxid since = run(create("/l"));
   take_and_leave();
   const ClientReply reply = watch("/l", since);
-  for (const auto& change : std::get<ChangesReply>(reply.body).changes) EXPECT_EQ(change.left, nullptr);
+  const auto& changes = std::get<ChangesReply>(reply.body).changes;
+  ASSERT_EQ(changes.size(), 2u);
+  for (const auto& change : changes) EXPECT_EQ(change.left, nullptr);
   take_and_leave();
   for (const auto& batch : cluster->events<kv::FeedBatch>(kServer, kTwo))
     for (const auto& change : batch.changes) EXPECT_EQ(change.left, nullptr);
