@@ -13,8 +13,8 @@ namespace {
 
 constexpr size_t kAskedKept = 16;
 
-// What every history of a few thousand operations has drawn: each operation as it is done, and refused in each way
-// that clients rely on.
+// What every history of a few thousand operations has drawn: each operation as it is done, and refused in
+// each way that clients rely on.
 using enum zookeeper::ErrorCode;
 constexpr std::pair<const char*, zookeeper::ErrorCode> kAlwaysDrawn[] = {
     {"addWatch", kOk},
