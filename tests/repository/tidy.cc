@@ -160,8 +160,7 @@ std::string refuse_include(const Layer& layer, const Include& include) {
 
 std::vector<SourceFile> read_sources(const std::string& root) {
   std::vector<SourceFile> files;
-  for (const char* folder :
-       {"base", "raft", "kv", "lock", "server", "client", "proto", "tests", "jepsen-like"}) {
+  for (const char* folder : {"base", "raft", "kv", "lock", "server", "client", "proto", "tests"}) {
     const fs::path top = fs::path(root) / folder;
     if (!fs::exists(top)) continue;
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(top)) {
