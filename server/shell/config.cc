@@ -27,8 +27,8 @@ constexpr Duration kReadOnlyAfter = std::chrono::seconds(2);
 constexpr const char* kFooter =
     "TIME is a number with a unit: 150ms, 10s, 2m, 1h. SIZE too: 1000B, 512KiB, 64MiB, 1GiB.\n"
     "An IPv6 address stands in brackets: [::1]:2181. Names are looked up at each connect.\n"
-    "Exit codes: 0 stopped by SIGTERM or SIGINT; 1 refused to start, or ended because the disk failed;\n"
-    "2 wrong flags or configuration. A broken invariant ends it by SIGABRT.";
+    "Exit codes: 0 stopped by SIGTERM, SIGINT or SIGHUP; 1 refused to start, or ended because the disk\n"
+    "failed; 2 wrong flags or configuration. A broken invariant ends it by SIGABRT.";
 
 Error bad(std::string message) { return {ErrorCode::kBadConfiguration, std::move(message)}; }
 

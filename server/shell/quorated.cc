@@ -12,6 +12,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <functional>
 
 #include "base/check.h"
 #include "server/shell/config.h"
@@ -89,6 +90,26 @@ int run(ServerConfig config) {
     signals.clear();
     driver.stop();
   });
+  // What rotates logs says so by it. Without a file, the terminal has gone; nohup has it ignored, and it
+  // stays so.
+  boost::asio::signal_set hangups(loop);
+  std::function<void()> reopen_at_hangup = [&] {
+    hangups.async_wait([&](const boost::system::error_code& error, int) {
+      if (error) return;
+      if (const Status reopened = reopen_log(); !reopened.ok()) {
+        log(LogLevel::kError, reopened.error().message);
+      } else {
+        log(LogLevel::kInfo, "the log file is opened again");
+      }
+      reopen_at_hangup();
+    });
+  };
+  if (!config.log_file.empty()) {
+    hangups.add(SIGHUP);
+    reopen_at_hangup();
+  } else if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) {
+    signals.add(SIGHUP);
+  }
   const int exit_code = driver.run();
   log(LogLevel::kInfo, "stopped");
   return exit_code;

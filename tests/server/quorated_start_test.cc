@@ -180,6 +180,34 @@ TEST_F(QuoratedStart, ClientsDoNotTakeTheFilesThatTheServerNeeds) {
   EXPECT_EQ(server.wait(), 0) << server.said();
 }
 
+TEST_F(QuoratedStart, AHangupOpensTheLogFileAgain) {
+  const std::string path = folder_.path() + "/events.log";
+  const auto says = [&path](const std::string& what) {
+    std::ifstream in(path);
+    const std::string text((std::istreambuf_iterator<char>(in)), {});
+    return text.find(what) != std::string::npos;
+  };
+  ServerProcess server(alone({"--log-file", path}));
+  ASSERT_TRUE(eventually([&] { return status_of(ports_[0]).has_value(); }));
+  for (const char* moved : {".1", ".2"}) {
+    fs::rename(path, path + moved);
+    server.signal(SIGHUP);
+    EXPECT_TRUE(eventually([&] { return says("Z info the log file is opened again"); })) << moved;
+  }
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait(), 0);
+  EXPECT_TRUE(says("stopped"));
+}
+
+TEST_F(QuoratedStart, AHangupWithoutALogFileIsACleanStop) {
+  std::signal(SIGHUP, SIG_DFL);  // a test under nohup would hand on that it is ignored
+  ServerProcess server(alone());
+  ASSERT_TRUE(eventually([&] { return status_of(ports_[0]).has_value(); }));
+  server.signal(SIGHUP);
+  EXPECT_EQ(server.wait(), 0);
+  EXPECT_NE(server.said().find("stopped"), std::string::npos) << server.said();
+}
+
 TEST_F(QuoratedStart, AConfigurationFileDoesWhatFlagsDo) {
   const std::string path = folder_.path() + "/server.toml";
   std::ofstream(path) << "data = \"" << data_ << "\"\nclient = \"" << at(ports_[0])
