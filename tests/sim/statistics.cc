@@ -97,10 +97,11 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
   lines += text;
   std::snprintf(
       text, sizeof(text),
+      "ZooKeeper's clients    %llu reads, %llu writes, %llu watch events\n"
       "ZooKeeper's recipe     %llu grants, %llu waiters woken by a watch, %llu places found again whose "
       "answer was lost, %llu refused beside another recipe, %llu waiters whose session ended\n",
-      u(s.foreign_grants), u(s.foreign_wakes), u(s.foreign_places_found), u(s.foreign_places_refused),
-      u(s.foreign_waiters_over));
+      u(s.zookeeper_reads), u(s.zookeeper_writes), u(s.zookeeper_watch_events), u(s.foreign_grants),
+      u(s.foreign_wakes), u(s.foreign_places_found), u(s.foreign_places_refused), u(s.foreign_waiters_over));
   lines += text;
   std::snprintf(
       text, sizeof(text),

@@ -30,6 +30,8 @@ struct Statistics {
   uint64_t shared_grants = 0, permit_grants = 0, upgrades = 0, downgrades = 0, locks_contended = 0,
            locks_taken_away = 0, writes_under_lock = 0, places_kept = 0, waiters_expired = 0,
            tokens_verified = 0, tokens_not_verified = 0;
+  // Of ZooKeeper's clients; they count among the others', too.
+  uint64_t zookeeper_reads = 0, zookeeper_writes = 0, zookeeper_watch_events = 0;
   // Of ZooKeeper's lock recipe.
   uint64_t foreign_grants = 0, foreign_wakes = 0, foreign_places_found = 0, foreign_places_refused = 0,
            foreign_waiters_over = 0;

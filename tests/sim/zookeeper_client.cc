@@ -75,6 +75,7 @@ void ZookeeperClient::on_answer(const zk::RequestBody& body, const zk::Reply& re
   const bool ok = reply.error == zk::ErrorCode::kOk;
   if (const auto* set = std::get_if<zk::SetData>(&body)) {
     ++context_.statistics.writes_checked;
+    ++context_.statistics.zookeeper_writes;
     if (!ok) return check_read(set->path, false, reply, nullptr, "");
     const kv::Stat stat = stat_of(std::get<zk::StatReply>(reply.body).stat);
     check_read(set->path, true, reply, &stat, set->data);
@@ -85,6 +86,7 @@ void ZookeeperClient::on_answer(const zk::RequestBody& body, const zk::Reply& re
   }
   if (const auto* create = std::get_if<zk::Create>(&body)) {
     ++context_.statistics.writes_checked;
+    ++context_.statistics.zookeeper_writes;
     if (!ok && reply.error != zk::ErrorCode::kNodeExists) violate("may not make its own node");
     if (!ok) {
       if (!maybe_created_) violate("finds its own node, which it has not made");
@@ -101,6 +103,7 @@ void ZookeeperClient::on_answer(const zk::RequestBody& body, const zk::Reply& re
   const auto* exists = std::get_if<zk::Exists>(&body);
   if (get != nullptr || exists != nullptr) {
     ++context_.statistics.reads_checked;
+    ++context_.statistics.zookeeper_reads;
     const std::string& path = get != nullptr ? get->path : exists->path;
     if (!ok && reply.error != zk::ErrorCode::kNoNode) violate("a read of " + path + " is refused");
     kv::Stat stat;
@@ -119,6 +122,7 @@ void ZookeeperClient::on_answer(const zk::RequestBody& body, const zk::Reply& re
   }
   if (const auto* list = std::get_if<zk::GetChildren>(&body)) {
     ++context_.statistics.reads_checked;
+    ++context_.statistics.zookeeper_reads;
     check_list(list->path, reply);
   }
 }

@@ -32,6 +32,7 @@ Verdict ZookeeperWatches::read(const std::string& path, const Seen& seen, bool w
 
 Verdict ZookeeperWatches::event(const kv::WatchEvent& event) {
   ++context_.statistics.watch_events;
+  ++context_.statistics.zookeeper_watch_events;
   if (is_below_root(event.path)) {
     if (!persistent_) return "an event for " + event.path + ", which is not watched";
     told_.emplace_back(event.zxid, event.path);
