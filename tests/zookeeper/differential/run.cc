@@ -67,13 +67,18 @@ bool changed(const RequestBody& body, const Reply& reply) {
          std::holds_alternative<SetData>(body) || std::holds_alternative<SetAcl>(body);
 }
 
+// Those of the nodes that the request made or changed, by the names that these have.
 template <class Each>
-void for_each_acl(const RequestBody& body, const Each& each) {
-  if (const auto* create = std::get_if<Create>(&body)) each(create->path, create->acl);
+void for_each_acl(const RequestBody& body, const Reply& reply, const Each& each) {
+  if (!changed(body, reply)) return;
+  const auto name = [](const auto& made) { return std::get<CreateReply>(made).path; };
+  if (const auto* create = std::get_if<Create>(&body)) each(name(reply.body), create->acl);
   if (const auto* set = std::get_if<SetAcl>(&body)) each(set->path, set->acl);
   if (const auto* multi = std::get_if<Multi>(&body)) {
-    for (const Multi::Part& part : multi->parts) {
-      if (const auto* create = std::get_if<Create>(&part)) each(create->path, create->acl);
+    const auto& results = std::get<MultiReply>(reply.body).results;
+    for (size_t i = 0; i < multi->parts.size(); ++i) {
+      if (const auto* create = std::get_if<Create>(&multi->parts[i]))
+        each(name(results[i].body), create->acl);
     }
   }
 }
@@ -169,8 +174,8 @@ Run::Replies Run::ask(Pair& pair, const RequestBody& body) {
   const auto& [left, right] = replies;
   tell_own(pair);
   pair.own.answered(body, right);
-  for_each_acl(body, [&](const std::string& path, const Acl& acl) {
-    if (acl != kOpen && changed(body, replies.second)) missed_.hide(path);
+  for_each_acl(body, right, [&](const std::string& path, const Acl& acl) {
+    if (acl != kOpen) missed_.hide(path);
   });
   std::string difference = comparison_.replies(left, right);
   if (difference.empty() && changed(body, left)) difference = comparison_.changes(left, right);
