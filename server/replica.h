@@ -75,7 +75,8 @@ struct ReplicaOptions {
   // is put out for one connection in one output before the rest waits (Output::crowded).
   size_t reply_bytes_max = 4 << 20;
   size_t turn_reply_bytes_max = 1 << 20;
-  // For all connections together: reads behind that are served in the next output, which is due at once.
+  // For all native connections together: reads behind that are served in the next output, which is due at
+  // once.
   size_t turn_bytes_max = 16 << 20;
   // What one connection is told of changes in one output, about; one that would be told more is closed.
   size_t turn_told_bytes_max = 16 << 20;

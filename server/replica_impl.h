@@ -327,7 +327,7 @@ struct Replica::Impl {
   std::unordered_map<ConnectionId, Connection> connections;
   std::vector<ConnectionId> drained;  // have room again
   uint64_t turn = 1;                  // of outputs
-  size_t all_turn_bytes = 0;          // of answers in the output of this turn, to all connections
+  size_t all_turn_bytes = 0;          // of answers in the output of this turn, to all native connections
   std::vector<ConnectionId> put_off;  // crowded because of that; drained in the next turn
   size_t deferred_bytes = 0;          // of all connections' deferred reads
   // Who has had such reads, and from when on: by age, some have none any more.

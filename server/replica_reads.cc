@@ -157,7 +157,8 @@ void Replica::Impl::count_reply(Connection& connection, size_t bytes) {
   connection.turn = turn;
   const size_t taken = std::max(bytes, std::exchange(looked_at, 0) * kLookedAtBytes) + kReplyBytes;
   connection.turn_bytes += taken;
-  all_turn_bytes += taken;
+  // What ZooKeeper's clients read has its turn before the others' reads, which would get nothing of it.
+  if (!connection.zookeeper) all_turn_bytes += taken;
 }
 
 void Replica::Impl::serve(const WaitingRead& read) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/replica/watches_fixture.h"
+#include "tests/replica/zookeeper_fixture.h"
 
 namespace quorate::server::test {
 namespace {
@@ -203,3 +204,18 @@ TEST_F(ReplicaWatches, ATurnEndsWhereAllTogetherHaveTheirAnswers) {
 
 }  // namespace
 }  // namespace quorate::server::test
+// What has its turn before reads are looked at does not take their share of it.
+TEST_F(ReplicaZookeeper, ReadsOfZookeepersClientsDoNotKeepNativeOnesWaiting) {
+  ReplicaOptions options;
+  options.turn_bytes_max = 1'000;
+  form(1, options);
+  for (const ConnectionId connection : {kTwo, kThree}) open(leader, connection);
+  ASSERT_EQ(call(leader, kTwo, create("/a", std::string(1'000, 'x'))).error, zk::ErrorCode::kOk);
+  const uint64_t asked = cluster->send(leader, kOne, GetRequest{"/a", true, 0});
+  for (int round = 0; round < 10 && !cluster->reply(leader, kOne, asked); ++round) {
+    for (const ConnectionId connection : {kTwo, kThree}) ask(leader, connection, 1, zk::GetData{"/a", false});
+    cluster->settle();
+  }
+  EXPECT_TRUE(cluster->reply(leader, kOne, asked).has_value());
+}
+
