@@ -152,9 +152,15 @@ void Replica::Impl::deliver_outcome(const kv::SessionOutcome& outcome) {
   if (!attached || attached->epoch != outcome.epoch) return;
   // A number overtook a lower one on its way here; both are still kept and go again in order. What was
   // forwarded goes again in time, lest the higher one overtakes once more. Our own proposals do not: the
-  // lower one is in the log or about to be, so this one can follow.
+  // lower one is in the log or about to be, so this one can follow. If it waits for room, so does this one.
   if (outcome.outcome.code == ErrorCode::kRequestGap && writes.has_lower(outcome.session, outcome.number)) {
-    if (leads()) writes.send_again(outcome.session, outcome.number);
+    if (!leads()) return;
+    const auto waits = held_back_writes.lower_bound({outcome.session, 0});
+    if (waits != held_back_writes.end() && waits->first == outcome.session) {
+      held_back_writes.emplace(outcome.session, outcome.number);
+    } else {
+      writes.send_again(outcome.session, outcome.number);
+    }
     return;
   }
   if (const auto asker = writes.finish(outcome.session, outcome.number)) reply(*asker, outcome.outcome);

@@ -15,6 +15,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <optional>
 #include <span>
 #include <string>
@@ -339,7 +340,7 @@ struct Replica::Impl {
   PendingWrites writes;
   // The leader had no room for these: of ZooKeeper's clients, whom nobody tells to try again later, and of
   // what may be in the log already.
-  std::vector<std::pair<SessionId, uint64_t>> held_back_writes;
+  std::set<std::pair<SessionId, uint64_t>> held_back_writes;
   uint64_t zookeeper_watch_seed;
   std::map<ServerId, std::string> client_addresses;
   ZookeeperFigures zookeeper_figures;

@@ -17,8 +17,8 @@ namespace quorate::server {
 // over it waits for whoever leads then, because that may be us again.
 void Replica::Impl::send_writes() {
   if (!writes.has_unsent() || raft->leader() == ServerId() || hands_over()) return;
-  std::vector<PendingCommand> unsent = writes.take_unsent();
-  if (unsent.empty()) return;  // what was to go again is pending no more
+  std::vector<PendingCommand> unsent = writes.take_unsent(now.instant, !leads());
+  if (unsent.empty()) return;  // it is pending no more, or goes later
   if (leads()) {
     for (PendingCommand& c : unsent) {
       if (c.session != SessionId()) {
@@ -78,12 +78,14 @@ void Replica::Impl::take_refusal(const ForwardRefused& refused) {
   if (refused.asker != options.raft.boot) return;
   for (const ForwardRefused::Item& item : refused.items) {
     const auto attached = writes.attached(item.session);
-    // Of what was sent more than once another copy may be in the log: it goes again until the log tells.
+    // Of what was sent more than once another copy may be in the log: it goes again until the log tells. To
+    // another server as whatever has no outcome does, no oftener: it has no room for us as it is.
     const bool unsure = writes.sent_again(item.session, item.number);
+    if (unsure && !leads()) continue;
     const bool waits =
         attached && refused.code == ErrorCode::kOverloaded && speaks_zookeeper(attached->connection);
     if (unsure || waits) {
-      held_back_writes.emplace_back(item.session, item.number);
+      held_back_writes.emplace(item.session, item.number);
       continue;
     }
     const auto asker = item.session != SessionId() ? writes.finish(item.session, item.number)

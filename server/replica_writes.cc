@@ -26,11 +26,11 @@ void PendingWrites::attach(SessionId session, ConnectionId connection, uint32_t 
 void PendingWrites::detach(SessionId session) {
   const auto at = sessions_.find(session);
   if (at == sessions_.end()) return;
-  const bool waited = !at->second.writes.empty();
-  for (const Write& write : at->second.writes) forget_bytes(write.body);
+  for (const Write& write : at->second.writes) {
+    if (write.where == Write::Where::kAgain) again_.erase({session, write.number});
+    forget_bytes(write.body);
+  }
   sessions_.erase(at);
-  if (!waited) return;
-  std::erase_if(unsent_, [&](const PendingCommand& c) { return c.session == session; });
 }
 
 std::optional<PendingWrites::Attached> PendingWrites::attached(SessionId session) const {
@@ -39,21 +39,47 @@ std::optional<PendingWrites::Attached> PendingWrites::attached(SessionId session
   return at->second.attached;
 }
 
+PendingWrites::Write* PendingWrites::find(SessionId session, uint64_t number) {
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end()) return nullptr;
+  const auto write = find_number(at->second.writes, number);
+  return write == at->second.writes.end() ? nullptr : &*write;
+}
+
 void PendingWrites::add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now) {
   std::vector<Write>& writes = sessions_.at(session).writes;
   auto at = writes.end();
   while (at != writes.begin() && std::prev(at)->number > number) --at;
   ++count_;
   bytes_ += body.size();
-  unsent_.push_back({session, number, 0, body});
-  writes.insert(at, {number, request, std::move(body), now, now, false});
+  Write& write = *writes.insert(at, {number, request, std::move(body), now});
+  const auto behind = again_.lower_bound({session, 0});
+  if (behind != again_.end() && behind->first == session) return put_again(session, write);
+  name_unsent({session, number, 0});
 }
 
 void PendingWrites::add_opening(uint64_t counter, Asker asker, Bytes body, Instant now) {
   ++count_;
   bytes_ += body.size();
-  unsent_.push_back({SessionId(), 0, counter, body});
-  openings_[counter] = {asker, std::move(body), now, now};
+  openings_[counter] = {asker, std::move(body), now};
+  name_unsent({SessionId(), 0, counter});
+}
+
+// Most of what is no more to be sent is found when the rest is; without a leader nothing is sent.
+void PendingWrites::name_unsent(Unsent command) {
+  constexpr size_t kGone = 1'000;
+  if (unsent_.size() > 2 * (count_ + kGone))
+    std::erase_if(unsent_, [this](const Unsent& named) { return !is_unsent(named); });
+  unsent_.push_back(command);
+}
+
+bool PendingWrites::is_unsent(const Unsent& command) {
+  if (command.session == SessionId()) {
+    const auto at = openings_.find(command.counter);
+    return at != openings_.end() && at->second.unsent;
+  }
+  const Write* const write = find(command.session, command.number);
+  return write != nullptr && write->where == Write::Where::kUnsent;
 }
 
 bool PendingWrites::contains(SessionId session, uint64_t number) const {
@@ -67,6 +93,8 @@ std::optional<Asker> PendingWrites::finish(SessionId session, uint64_t number) {
   const auto write = find_number(at->second.writes, number);
   if (write == at->second.writes.end()) return std::nullopt;
   const Asker asker{at->second.attached.connection, write->request, write->asked};
+  if (write->delayed) again_room_ = kSentAgainBytesMax;
+  if (write->where == Write::Where::kAgain) again_.erase({session, number});
   forget_bytes(write->body);
   at->second.writes.erase(write);
   return asker;
@@ -78,8 +106,6 @@ std::optional<Asker> PendingWrites::finish_opening(uint64_t counter) {
   const Asker asker = at->second.asker;
   forget_bytes(at->second.body);
   openings_.erase(at);
-  std::erase_if(unsent_,
-                [&](const PendingCommand& c) { return c.counter == counter && c.session == SessionId(); });
   return asker;
 }
 
@@ -100,55 +126,72 @@ bool PendingWrites::has_lower(SessionId session, uint64_t number) const {
   return at != sessions_.end() && !at->second.writes.empty() && at->second.writes.front().number < number;
 }
 
-std::vector<PendingCommand> PendingWrites::take_unsent() {
+PendingCommand PendingWrites::take(SessionId session, Write& write, Instant now) {
+  write.where = Write::Where::kSent;
+  write.sent = now;
+  return {session, write.number, 0, write.body};
+}
+
+std::vector<PendingCommand> PendingWrites::take_unsent(Instant now, bool sparingly) {
   std::vector<PendingCommand> commands;
-  std::sort(again_.begin(), again_.end());
-  again_.erase(std::unique(again_.begin(), again_.end()), again_.end());
-  for (const auto& [session, number] : std::exchange(again_, {})) {
-    const auto at = sessions_.find(session);
-    if (at == sessions_.end()) continue;
-    const auto write = find_number(at->second.writes, number);
-    if (write != at->second.writes.end()) commands.push_back({session, number, 0, write->body});
+  while (!again_.empty() && (!sparingly || again_room_ > 0)) {
+    const auto [session, number] = *again_.begin();
+    again_.erase(again_.begin());
+    commands.push_back(take(session, *find(session, number), now));
+    again_room_ -= std::min(again_room_, commands.back().body.size() + kPendingBytes);
   }
-  std::vector<PendingCommand> unsent = std::exchange(unsent_, {});
-  if (commands.empty()) return unsent;
-  std::move(unsent.begin(), unsent.end(), std::back_inserter(commands));
+  for (const Unsent& named : std::exchange(unsent_, {})) {
+    if (!is_unsent(named)) continue;
+    if (named.session != SessionId()) {
+      commands.push_back(take(named.session, *find(named.session, named.number), now));
+      continue;
+    }
+    Opening& opening = openings_.at(named.counter);
+    opening.unsent = false;
+    opening.sent = now;
+    commands.push_back({SessionId(), 0, named.counter, opening.body});
+  }
   return commands;
+}
+
+void PendingWrites::put_again(SessionId session, Write& write) {
+  if (write.where == Write::Where::kSent) write.again = true;
+  write.where = Write::Where::kAgain;
+  write.delayed = true;
+  again_.emplace(session, write.number);
 }
 
 void PendingWrites::send_again() {
   unsent_.clear();
-  again_.clear();
-  send_again_older(kNever, Instant{});
+  again_room_ = kSentAgainBytesMax;
+  for (auto& [counter, opening] : openings_) {
+    opening.unsent = true;
+    unsent_.push_back({SessionId(), 0, counter});
+  }
+  for (auto& [id, session] : sessions_) {
+    for (Write& write : session.writes) put_again(id, write);
+  }
 }
 
 void PendingWrites::send_again(SessionId session, uint64_t number) {
-  const auto at = sessions_.find(session);
-  if (at == sessions_.end()) return;
-  const auto write = find_number(at->second.writes, number);
-  if (write == at->second.writes.end()) return;
-  write->again = true;
-  again_.emplace_back(session, number);
+  Write* const write = find(session, number);
+  if (write != nullptr && write->where == Write::Where::kSent) put_again(session, *write);
 }
 
 void PendingWrites::send_again_older(Instant before, Instant now) {
+  if (again_room_since_ < before) {
+    again_room_ = kSentAgainBytesMax;
+    again_room_since_ = now;
+  }
   if (has_unsent() || count_ == 0) return;
   for (auto& [counter, opening] : openings_) {
     if (opening.sent >= before) continue;
-    opening.sent = std::max(opening.sent, now);
-    unsent_.push_back({SessionId(), 0, counter, opening.body});
+    opening.unsent = true;
+    unsent_.push_back({SessionId(), 0, counter});
   }
-  std::vector<SessionId> order;
-  for (const auto& [id, session] : sessions_) {
-    if (!session.writes.empty()) order.push_back(id);
-  }
-  std::sort(order.begin(), order.end());
-  for (SessionId id : order) {
-    for (Write& write : sessions_.at(id).writes) {
-      if (write.sent >= before) continue;
-      write.sent = std::max(write.sent, now);
-      write.again = true;
-      unsent_.push_back({id, write.number, 0, write.body});
+  for (auto& [id, session] : sessions_) {
+    for (Write& write : session.writes) {
+      if (write.sent < before) put_again(id, write);
     }
   }
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -38,6 +39,9 @@ struct PendingCommand {
 inline constexpr size_t kPendingBytes = 200;
 // Those of one session that may wait; beyond: kOverloaded.
 inline constexpr size_t kPendingWritesMax = 4'096;
+// So much goes again to a leader before something of it has its outcome: to one that has no room for it all
+// of it would stand in front of what it must hear of us to go on leading.
+inline constexpr size_t kSentAgainBytesMax = 1 << 20;
 
 class PendingWrites {
  public:
@@ -71,8 +75,9 @@ class PendingWrites {
   bool sent_again(SessionId session, uint64_t number) const;
 
   // Commands to be sent, each once until send_again(). Those that go again come first and in order of each
-  // session's numbers, the others as they were added.
-  std::vector<PendingCommand> take_unsent();
+  // session's numbers, the others as they were added. `sparingly`: to another server, which is sent again
+  // kSentAgainBytesMax at a time.
+  std::vector<PendingCommand> take_unsent(Instant now, bool sparingly);
   bool has_unsent() const { return !unsent_.empty() || !again_.empty(); }
   // Everything is unsent again: there is a new leader, or what was sent may be lost.
   void send_again();
@@ -96,8 +101,11 @@ class PendingWrites {
     uint64_t request = 0;
     Bytes body;
     Instant asked;
-    Instant sent;        // or asked, if it was not sent since
-    bool again = false;  // a copy may be in a leader's log already
+    enum class Where : uint8_t { kUnsent, kAgain, kSent };
+    Where where = Where::kUnsent;
+    Instant sent{};        // last
+    bool again = false;    // a copy may be in a leader's log already
+    bool delayed = false;  // it went, or goes, by again_
   };
   struct Session {
     Attached attached;
@@ -107,15 +115,30 @@ class PendingWrites {
     Asker asker;
     Bytes body;
     Instant asked;
-    Instant sent;
+    bool unsent = true;
+    Instant sent{};  // last
+  };
+  // What was to be sent when it was named; some are pending no more, or went by another way.
+  struct Unsent {
+    SessionId session;
+    uint64_t number = 0;
+    uint64_t counter = 0;  // of an opening; else 0
   };
 
+  Write* find(SessionId session, uint64_t number);
+  void put_again(SessionId session, Write& write);
+  void name_unsent(Unsent command);
+  bool is_unsent(const Unsent& command);
+  PendingCommand take(SessionId session, Write& write, Instant now);
   void forget_bytes(const Bytes& body);
 
   std::unordered_map<SessionId, Session> sessions_;
   std::map<uint64_t, Opening> openings_;  // by counter, so by age
-  std::vector<PendingCommand> unsent_;
-  std::vector<std::pair<SessionId, uint64_t>> again_;  // numbers; some may be pending no more
+  std::vector<Unsent> unsent_;
+  // All that is Where::kAgain, and no more. While a session has any, what it asks for goes behind these.
+  std::set<std::pair<SessionId, uint64_t>> again_;
+  size_t again_room_ = kSentAgainBytesMax;
+  Instant again_room_since_{};
   size_t count_ = 0;
   size_t bytes_ = 0;
 };

@@ -12,6 +12,7 @@ namespace {
 using test::Cluster;
 using test::kMs;
 using test::kOne;
+using test::kThree;
 using test::kTwo;
 
 WriteRequest create(uint64_t number, std::string path, std::string data = "") {
@@ -337,6 +338,72 @@ TEST(Replica, ARefusedCopyIsNoAnswerWhereAnotherIsInTheLog) {
   ASSERT_TRUE(reply.has_value());
   EXPECT_EQ(reply->error.code, ErrorCode::kOk);
   EXPECT_EQ(data_of(cluster.call(follower, kOne, GetRequest{"/big"})), std::string(4'000, 'x'));
+}
+
+// Who is refused again and again asks no oftener for that: the leader has enough to do.
+TEST(Replica, ARefusedCopyGoesAgainInTimeAndNotAtOnce) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 8'000;
+  Cluster cluster(3, options);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  ASSERT_EQ(cluster.open(follower, kOne).code, ErrorCode::kOk);
+  size_t refused = 0, forwarded = 0;
+  cluster.set_filter([&](PeerMessage& message) {
+    refused += std::holds_alternative<ForwardRefused>(message.body) ? 1 : 0;
+    if (const auto* forward = std::get_if<Forward>(&message.body); forward != nullptr && refused > 0)
+      forwarded += forward->commands.size();
+    const auto* raft = std::get_if<raft::Message>(&message.body);
+    const auto* append = raft == nullptr ? nullptr : std::get_if<raft::AppendRequest>(&raft->body);
+    return append == nullptr || append->entries.empty();
+  });
+  cluster.send(follower, kOne, create(1, "/big", std::string(4'000, 'x')));
+  for (int i = 0; i < 2'000 && refused == 0; ++i) cluster.advance(kMs);
+  ASSERT_GT(refused, 0U);
+  cluster.advance(3'000 * kMs);
+  ASSERT_EQ(cluster.leader(), leader);
+  EXPECT_GE(forwarded, 3U);
+  EXPECT_LE(forwarded, 3'000 * kMs / options.resend_interval + 2);
+}
+
+// What was sent to another leader goes again to this one, where it waits for room; what its session asks for
+// behind it has to wait with it.
+TEST(Replica, WhatComesBehindAWriteThatWaitsForRoomIsNotWrittenAgainAndAgain) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 4'000;
+  Cluster cluster(3, options);
+  const ServerId before = cluster.elect();
+  const ServerId server = cluster.follower();
+  ASSERT_EQ(cluster.open(server, kTwo).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.open(server, kOne).code, ErrorCode::kOk);
+  bool held = true;
+  size_t appends = 0;
+  cluster.set_filter([&](PeerMessage& message) {
+    if (std::holds_alternative<Forward>(message.body)) return false;
+    const auto* raft = std::get_if<raft::Message>(&message.body);
+    const auto* append = raft == nullptr ? nullptr : std::get_if<raft::AppendRequest>(&raft->body);
+    if (append == nullptr || append->entries.empty() || message.from != server) return true;
+    return !held && ++appends < 100;
+  });
+  cluster.send(server, kTwo, create(1, "/big", std::string(3'000, 'x')));
+  const uint64_t first = cluster.send(server, kOne, create(1, "/first", std::string(2'000, 'x')));
+  cluster.settle();
+  cluster.send(before, kThree, TransferRequest{server});
+  for (int i = 0; i < 1'000 && !cluster.replica(server).raft()->is_leader(); ++i) cluster.advance(kMs);
+  cluster.advance(10 * kMs);
+  ASSERT_TRUE(cluster.replica(server).raft()->is_leader());
+  held = false;
+  for (int i = 0; i < 1'000 && !cluster.replica(server).state().get("/big").ok(); ++i) cluster.advance(kMs);
+  ASSERT_FALSE(cluster.replica(server).state().get("/first").ok()) << "it waits for its time";
+  const Index last = cluster.replica(server).raft()->log().last_index();
+  const uint64_t second = cluster.send(server, kOne, create(2, "/second"));
+  cluster.settle();
+  EXPECT_LE(cluster.replica(server).raft()->log().last_index() - last, 3U);
+  cluster.advance(500 * kMs);
+  for (const uint64_t id : {first, second}) {
+    ASSERT_TRUE(cluster.reply(server, kOne, id).has_value());
+    EXPECT_EQ(cluster.reply(server, kOne, id)->error.code, ErrorCode::kOk);
+  }
 }
 
 TEST(Replica, ANumberThatOvertookARefusedOneIsAppliedBehindIt) {

@@ -21,15 +21,19 @@ std::vector<uint64_t> numbers(const std::vector<PendingCommand>& commands) {
   return found;
 }
 
+std::vector<PendingCommand> take(PendingWrites& writes, Instant now = kStart) {
+  return writes.take_unsent(now, false);
+}
+
 TEST(PendingWrites, EachIsSentOnceUntilToldAgain) {
   PendingWrites writes;
   writes.attach(kSession, kConnection, 1);
   writes.add(kSession, 1, 11, body("a"), kStart);
   writes.add(kSession, 2, 12, body("b"), kStart);
-  EXPECT_EQ(numbers(writes.take_unsent()), (std::vector<uint64_t>{1, 2}));
-  EXPECT_TRUE(writes.take_unsent().empty());
+  EXPECT_EQ(numbers(take(writes)), (std::vector<uint64_t>{1, 2}));
+  EXPECT_TRUE(take(writes).empty());
   writes.send_again();
-  EXPECT_EQ(numbers(writes.take_unsent()), (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(numbers(take(writes)), (std::vector<uint64_t>{1, 2}));
 }
 
 TEST(PendingWrites, WhatIsFinishedIsNotSentAgain) {
@@ -42,7 +46,7 @@ TEST(PendingWrites, WhatIsFinishedIsNotSentAgain) {
   EXPECT_EQ(asker->request, 11u);
   EXPECT_FALSE(writes.finish(kSession, 1).has_value());
   writes.send_again();
-  EXPECT_EQ(numbers(writes.take_unsent()), std::vector<uint64_t>{2});
+  EXPECT_EQ(numbers(take(writes)), std::vector<uint64_t>{2});
 }
 
 TEST(PendingWrites, OrderIsByNumberWhateverTheOrderOfArrival) {
@@ -53,19 +57,20 @@ TEST(PendingWrites, OrderIsByNumberWhateverTheOrderOfArrival) {
   EXPECT_TRUE(writes.has_lower(kSession, 2));
   EXPECT_FALSE(writes.has_lower(kSession, 1));
   writes.send_again();
-  EXPECT_EQ(numbers(writes.take_unsent()), (std::vector<uint64_t>{1, 2}));
+  EXPECT_EQ(numbers(take(writes)), (std::vector<uint64_t>{1, 2}));
 }
 
 TEST(PendingWrites, OnlyWhatWasSentLongAgoIsSentAgain) {
   PendingWrites writes;
   writes.attach(kSession, kConnection, 1);
   writes.add(kSession, 1, 11, body("a"), kStart);
+  (void)take(writes);
   writes.add(kSession, 2, 12, body("b"), kStart + 50 * kMs);
-  (void)writes.take_unsent();
+  (void)take(writes, kStart + 50 * kMs);
   writes.send_again_older(kStart + 10 * kMs, kStart + 60 * kMs);
-  EXPECT_EQ(numbers(writes.take_unsent()), std::vector<uint64_t>{1});
+  EXPECT_EQ(numbers(take(writes, kStart + 60 * kMs)), std::vector<uint64_t>{1});
   writes.send_again_older(kStart + 55 * kMs, kStart + 60 * kMs);
-  EXPECT_EQ(numbers(writes.take_unsent()), std::vector<uint64_t>{2});
+  EXPECT_EQ(numbers(take(writes)), std::vector<uint64_t>{2});
 }
 
 TEST(PendingWrites, ASingleOneIsSentAgainWhileItIsPending) {
@@ -73,9 +78,9 @@ TEST(PendingWrites, ASingleOneIsSentAgainWhileItIsPending) {
   writes.attach(kSession, kConnection, 1);
   writes.add(kSession, 1, 11, body("a"), kStart);
   writes.add(kSession, 2, 12, body("b"), kStart);
-  (void)writes.take_unsent();
+  (void)take(writes);
   writes.send_again(kSession, 2);
-  EXPECT_EQ(numbers(writes.take_unsent()), std::vector<uint64_t>{2});
+  EXPECT_EQ(numbers(take(writes)), std::vector<uint64_t>{2});
   (void)writes.finish(kSession, 2);
   writes.send_again(kSession, 2);
   writes.send_again(SessionId(41), 1);
@@ -87,12 +92,76 @@ TEST(PendingWrites, ThoseSentAgainOneByOneGoInOrderAndOnce) {
   writes.attach(kSession, kConnection, 1);
   for (uint64_t number = 1; number <= 4; ++number)
     writes.add(kSession, number, 10 + number, body("a"), kStart);
-  (void)writes.take_unsent();
+  (void)take(writes);
   for (const uint64_t number : {4U, 3U, 4U, 2U, 1U}) writes.send_again(kSession, number);
   writes.add(kSession, 5, 15, body("a"), kStart);
   (void)writes.finish(kSession, 3);
-  EXPECT_EQ(numbers(writes.take_unsent()), (std::vector<uint64_t>{1, 2, 4, 5}));
+  EXPECT_EQ(numbers(take(writes)), (std::vector<uint64_t>{1, 2, 4, 5}));
   EXPECT_FALSE(writes.has_unsent());
+}
+
+TEST(PendingWrites, ACopyMayBeElsewhereOnlyOfWhatWasSent) {
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  writes.add(kSession, 1, 11, body("a"), kStart);
+  (void)take(writes);
+  writes.add(kSession, 2, 12, body("b"), kStart);
+  writes.send_again();
+  EXPECT_TRUE(writes.sent_again(kSession, 1));
+  EXPECT_FALSE(writes.sent_again(kSession, 2)) << "it was sent to nobody yet";
+  EXPECT_EQ(numbers(take(writes)), (std::vector<uint64_t>{1, 2}));
+}
+
+TEST(PendingWrites, WhatIsNamedInTwoWaysGoesOnce) {
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  writes.add(kSession, 1, 11, body("a"), kStart);
+  (void)take(writes);
+  writes.send_again_older(kStart + kMs, kStart + kMs);
+  writes.send_again(kSession, 1);
+  EXPECT_EQ(numbers(take(writes)), std::vector<uint64_t>{1});
+}
+
+// All that waits, at once, would stand in front of what its leader must hear of this server.
+TEST(PendingWrites, AnotherServerIsSentAgainALittleAtATime) {
+  constexpr uint64_t kWrites = 10;
+  const Bytes large(std::string(kSentAgainBytesMax / 4, 'x'));
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  for (uint64_t number = 1; number <= kWrites; ++number) writes.add(kSession, number, number, large, kStart);
+  EXPECT_EQ(writes.take_unsent(kStart, true).size(), kWrites) << "nothing of it goes again";
+  writes.send_again();
+  EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{1, 2, 3, 4}));
+  EXPECT_TRUE(writes.take_unsent(kStart, true).empty());
+  writes.add(kSession, kWrites + 1, kWrites + 1, body("a"), kStart);
+  EXPECT_TRUE(writes.take_unsent(kStart, true).empty()) << "it would leave a gap";
+  (void)writes.finish(kSession, 1);
+  EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{5, 6, 7, 8}));
+  writes.send_again_older(kStart + kMs, kStart + 2 * kMs);
+  EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{9, 10, 11})) << "nothing is heard";
+}
+
+// Those that are gone are found when the rest is sent.
+TEST(PendingWrites, WhatIsGoneIsNotSentAndTheRestIs) {
+  PendingWrites writes;
+  for (uint64_t counter = 1; counter <= 3; ++counter)
+    writes.add_opening(counter, {kConnection, counter}, body("a"), kStart);
+  EXPECT_TRUE(writes.finish_opening(2).has_value());
+  const auto commands = take(writes);
+  ASSERT_EQ(commands.size(), 2U);
+  EXPECT_EQ(commands[0].counter, 1U);
+  EXPECT_EQ(commands[1].counter, 3U);
+}
+
+TEST(PendingWrites, AttachedAnewASessionsNumbersGoOnce) {
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  writes.add(kSession, 1, 11, body("a"), kStart);
+  writes.attach(kSession, kConnection, 2);
+  writes.add(kSession, 1, 11, body("b"), kStart);
+  const auto commands = take(writes);
+  ASSERT_EQ(commands.size(), 1U);
+  EXPECT_EQ(commands[0].body.view(), "b");
 }
 
 TEST(PendingWrites, ShortOnesCountForWhatTheyTake) {
@@ -111,7 +180,7 @@ TEST(PendingWrites, ADetachedSessionLeavesNothingBehind) {
   writes.detach(kSession);
   EXPECT_TRUE(writes.empty());
   EXPECT_EQ(writes.bytes(), 0u);
-  EXPECT_TRUE(writes.take_unsent().empty());
+  EXPECT_TRUE(take(writes).empty());
   EXPECT_FALSE(writes.attached(kSession).has_value());
 }
 
