@@ -191,6 +191,13 @@ struct Output {
   // Close these when what was queued for them has been sent, and hand ClientLost in as for any connection
   // that ended.
   std::vector<ConnectionId> close;
+  // Close these at once, though not all is sent that was queued: they do not read it, or would be told too
+  // much. Hand ClientLost in for them, too.
+  struct Dropped {
+    ConnectionId connection;
+    std::string why;
+  };
+  std::vector<Dropped> drop;
   // Answers of these are held back: read no more of their requests until most of what is queued for them was
   // sent, then step(ClientDrained).
   std::vector<ConnectionId> crowded;

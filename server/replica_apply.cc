@@ -101,12 +101,10 @@ void Replica::Impl::drop_overrun(ConnectionId id) {
   watches.drop_connection(id);
   const auto at = connections.find(id);
   if (at == connections.end() || at->second.closing) return;
-  log(LogLevel::kWarning, "client connection " + std::to_string(id.value()) + " is closed: more than " +
-                              std::to_string(options.turn_told_bytes_max) +
-                              " bytes of changes are to be told to its watches at once");
-  if (at->second.zookeeper) return zookeeper_drop(id, at->second);
-  at->second.closing = true;
-  output.close.push_back(id);
+  if (at->second.zookeeper) zookeeper_drop(id, at->second);
+  drop(id, at->second,
+       "more than " + std::to_string(options.turn_told_bytes_max) +
+           " bytes of changes are to be told to its watches at once");
 }
 
 // An event goes out before the reply that could show its change.

@@ -72,7 +72,7 @@ void Replica::Impl::client_lost(ConnectionId connection) {
   local_credentials.erase(at->second.session);
   watches.drop_connection(connection);
   if (transfer_asker && transfer_asker->connection == connection) transfer_asker.reset();
-  for (const WaitingRead& read : at->second.deferred) deferred_bytes -= read.bytes;
+  (void)take_deferred(connection, at->second);
   connections.erase(at);
 }
 

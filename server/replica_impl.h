@@ -13,10 +13,9 @@
 //   replica_reap.cc    the leader's care for containers and times to live
 #pragma once
 
-#include <deque>
 #include <map>
-#include <set>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -236,7 +235,10 @@ struct Replica::Impl {
   void prefetch_reads(std::span<const WaitingRead> reads) const;
   void serve_drained();
   void serve_when_room(WaitingRead read);
+  // Of a connection that waited for room or is gone; the account of what waits is without them.
+  std::vector<WaitingRead> take_deferred(ConnectionId id, Connection& connection);
   void drop_unread();
+  void drop(ConnectionId id, Connection& connection, std::string why);
   void serve(const WaitingRead& read);
   void serve_ping(const WaitingRead& read, bool session_gone);
   void serve_node(const WaitingRead& read, const GetRequest& request);
@@ -331,8 +333,7 @@ struct Replica::Impl {
   size_t all_turn_bytes = 0;          // of answers in the output of this turn, to all native connections
   std::vector<ConnectionId> put_off;  // crowded because of that; drained in the next turn
   size_t deferred_bytes = 0;          // of all connections' deferred reads
-  // Who has had such reads, and from when on: by age, some have none any more.
-  std::deque<std::pair<Instant, ConnectionId>> deferring;
+  std::set<std::pair<Instant, ConnectionId>> deferring;  // who has such reads, and from when on
   // Nodes and changes that were gone through for the answer which is being made, told or not: its share of
   // the turn (count_reply()). Reads count, though they change nothing else.
   mutable size_t looked_at = 0;

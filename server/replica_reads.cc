@@ -105,9 +105,7 @@ void Replica::Impl::serve_drained() {
     const auto at = connections.find(id);
     if (at == connections.end() || at->second.closing) continue;
     at->second.crowded = false;
-    std::vector<WaitingRead> deferred = std::exchange(at->second.deferred, {});
-    for (const WaitingRead& read : deferred) deferred_bytes -= read.bytes;
-    for (WaitingRead& read : deferred) serve_when_room(std::move(read));
+    for (WaitingRead& read : take_deferred(id, at->second)) serve_when_room(std::move(read));
     if (at->second.zookeeper) {
       at->second.zookeeper->held_back = false;
       zookeeper_advance(id, at->second);
@@ -115,24 +113,29 @@ void Replica::Impl::serve_drained() {
   }
 }
 
+std::vector<WaitingRead> Replica::Impl::take_deferred(ConnectionId id, Connection& connection) {
+  std::vector<WaitingRead> deferred = std::exchange(connection.deferred, {});
+  if (deferred.empty()) return deferred;
+  deferring.erase({connection.deferring_since, id});
+  for (const WaitingRead& read : deferred) deferred_bytes -= read.bytes;
+  return deferred;
+}
+
 // Who reads no answers keeps others' reads from being taken.
 void Replica::Impl::drop_unread() {
-  while (!deferring.empty()) {
-    const auto [since, id] = deferring.front();
-    const auto at = connections.find(id);
-    const bool stands = at != connections.end() && !at->second.deferred.empty() && !at->second.closing &&
-                        at->second.deferring_since == since;
-    const bool long_ago = since + options.unread_max <= now.instant;
-    const bool pressed = deferred_bytes >= options.waiting_reads_bytes_max / 2;
-    if (stands && (!long_ago || !pressed)) return;
-    deferring.pop_front();
-    if (!stands) continue;
-    log(LogLevel::kWarning, "client connection " + std::to_string(id.value()) +
-                                " is closed: it does not read its answers, and others' reads need the room");
-    for (const WaitingRead& read : std::exchange(at->second.deferred, {})) deferred_bytes -= read.bytes;
-    at->second.closing = true;
-    output.close.push_back(id);
+  CHECK(deferring.size() <= connections.size());
+  while (!deferring.empty() && deferred_bytes >= options.waiting_reads_bytes_max / 2) {
+    const auto [since, id] = *deferring.begin();
+    if (since + options.unread_max > now.instant) return;
+    drop(id, connections.at(id), "it does not read its answers, and others' reads need the room");
   }
+}
+
+// Nothing that is queued for it is waited for.
+void Replica::Impl::drop(ConnectionId id, Connection& connection, std::string why) {
+  (void)take_deferred(id, connection);
+  connection.closing = true;
+  output.drop.push_back({id, std::move(why)});
 }
 
 // REQUIRES: the connection is there.
@@ -144,8 +147,10 @@ void Replica::Impl::serve_when_room(WaitingRead read) {
   }
   if (connection.crowded) {
     deferred_bytes += read.bytes;
-    if (connection.deferred.empty()) deferring.emplace_back(now.instant, read.asker.connection);
-    if (connection.deferred.empty()) connection.deferring_since = now.instant;
+    if (connection.deferred.empty()) {
+      connection.deferring_since = now.instant;
+      deferring.emplace(now.instant, read.asker.connection);
+    }
     connection.deferred.push_back(std::move(read));
     return;
   }
@@ -162,6 +167,7 @@ void Replica::Impl::count_reply(Connection& connection, size_t bytes) {
 }
 
 void Replica::Impl::serve(const WaitingRead& read) {
+  looked_at = 0;
   const size_t before = output.clients.size();
   request_figures.reads.add(now.instant - read.asked);
   std::visit(

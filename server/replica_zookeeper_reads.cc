@@ -54,6 +54,7 @@ size_t bytes_of(const zk::ReplyBody& body) {
 }  // namespace
 
 zk::Reply Replica::Impl::zookeeper_read(ConnectionId id, SessionId session, const zk::Request& request) {
+  looked_at = 0;
   ZookeeperServed served = zookeeper_serve(id, session, request.body);
   count_reply(connections.at(id), bytes_of(served.body));
   return {request.xid, static_cast<int64_t>(state.zxid().value()), served.error, std::move(served.body)};

@@ -440,6 +440,13 @@ void ClientListener::close(ConnectionId connection) {
   if (known != impl_->connections_.end()) known->second->close_after_output();
 }
 
+void ClientListener::drop(ConnectionId connection, const std::string& why) {
+  const auto known = impl_->connections_.find(connection);
+  if (known == impl_->connections_.end()) return;
+  const auto dropped = known->second;  // the map forgets it
+  dropped->fail(why);
+}
+
 void ClientListener::crowded(ConnectionId connection) {
   const auto known = impl_->connections_.find(connection);
   if (known == impl_->connections_.end()) return;

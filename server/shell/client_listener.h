@@ -69,6 +69,8 @@ class ClientListener {
   void send(const ClientMessage& message);
   // Closes it when what was queued is sent; its requests are not read any more.
   void close(ConnectionId connection);
+  // Closes it at once, and logs why; `lost` is told before this returns.
+  void drop(ConnectionId connection, const std::string& why);
   // Reads no more of its requests until what is queued for it is sent, or nearly; then tells `drained`. Where
   // nothing is queued, until an answer to come has been.
   void crowded(ConnectionId connection);

@@ -171,6 +171,7 @@ void Driver::Impl::dispatch(Output& output) {
   if (answers_first) clients.flush();
   if (!output.peers.empty()) peers.flush();
   for (const ConnectionId connection : output.close) clients.close(connection);
+  for (const Output::Dropped& dropped : output.drop) clients.drop(dropped.connection, dropped.why);
   if (output.stopped) done = true;
   if (!output.failed.empty()) fail(output.failed);
 }

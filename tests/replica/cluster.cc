@@ -165,6 +165,10 @@ bool Cluster::drain(ServerId, Node& node) {
     for (PeerMessage& message : out.peers) network_.push_back(std::move(message));
     for (ClientMessage& message : out.clients) node.inbox[message.connection].push_back(std::move(message));
     node.closed.insert(out.close.begin(), out.close.end());
+    for (const Output::Dropped& dropped : out.drop) {
+      node.closed.insert(dropped.connection);
+      node.dropped.insert(dropped.connection);
+    }
     node.crowded += out.crowded.size();
     const bool crowded = !out.crowded.empty() && !node.reads_nothing;
     if (node.reads_nothing) out.crowded.clear();

@@ -27,7 +27,8 @@ struct Node {
   Incarnation incarnation;
   std::map<ConnectionId, std::deque<ClientMessage>> inbox;
   std::vector<std::string> log;
-  std::set<ConnectionId> closed;
+  std::set<ConnectionId> closed;  // those that were dropped among them
+  std::set<ConnectionId> dropped;
   // What a stalled disk has not written yet.
   bool stalled = false;
   std::deque<Output> unwritten;

@@ -138,7 +138,8 @@ TEST(PendingWrites, AnotherServerIsSentAgainALittleAtATime) {
   (void)writes.finish(kSession, 1);
   EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{5, 6, 7, 8}));
   writes.send_again_older(kStart + kMs, kStart + 2 * kMs);
-  EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{9, 10, 11})) << "nothing is heard";
+  EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{9, 10, 11}))
+      << "nothing is heard";
 }
 
 // Those that are gone are found when the rest is sent.

@@ -313,6 +313,22 @@ TEST_F(ClientListenerTest, AClientThatNeverReadsIsDropped) {
   EXPECT_EQ(lost_.size(), 1u);
 }
 
+// What was queued for it would otherwise be waited for: for as long as it reads nothing.
+TEST_F(ClientListenerTest, WhoIsDroppedIsGoneAtOnceWhateverIsUnsent) {
+  start();
+  auto deaf = std::make_unique<RawPeer>(loop_, listener_->port());
+  deaf->send(std::string(kClientMagic) + get_frame(1));
+  ASSERT_TRUE(run([&] { return requests_.size() == 1; }));
+  const ConnectionId connection = requests_[0].connection;
+  listener_->send(reply(connection, 1, std::string(7 << 20, 'd')));
+  listener_->close(connection);
+  listener_->flush();
+  ASSERT_TRUE(lost_.empty()) << "its socket took all of it";
+  listener_->drop(connection, "it does not read its answers");
+  EXPECT_EQ(lost_, std::vector<ConnectionId>{connection});
+  EXPECT_EQ(listener_->connections(), 0U);
+}
+
 TEST_F(ClientListenerTest, ASlowReaderGetsEverythingBelowTheLimit) {
   ClientListenerOptions options;
   options.output_bytes_max = 32 << 20;

@@ -283,6 +283,7 @@ void SimServer::handle(server::Output out) {
     connections_.server_send(std::move(message));
   }
   for (ConnectionId connection : out.close) connections_.server_close(connection);
+  for (const server::Output::Dropped& dropped : out.drop) connections_.server_close(dropped.connection);
   // A simulated connection always has room.
   for (ConnectionId connection : out.crowded) inbox_.push_back(server::ClientDrained{connection});
   if (!out.crowded.empty()) schedule_drain();
