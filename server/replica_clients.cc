@@ -128,7 +128,10 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
   const uint64_t number = request.number;
   const kv::Command command = kv::SessionRequest{connection.session, attached->epoch, number,
                                                  request.acked_below, std::move(request.operation)};
-  writes.add(connection.session, number, asker.request, Bytes(kv::encode_command(command)), now.instant);
+  Bytes body(kv::encode_command(command));
+  if (reserve == 0 && body.size() > command_bytes_max())
+    return refuse(asker, ErrorCode::kTooLarge, "it has more bytes than this cluster's log ever has room for");
+  writes.add(connection.session, number, asker.request, std::move(body), now.instant);
 }
 
 void Replica::Impl::transfer(const Asker& asker, const TransferRequest& request) {

@@ -128,6 +128,8 @@ struct Replica::Impl {
   // ---- replica_status.cc
   ServerStatus status() const;
   void tell_status(const Asker& asker, const StatusRequest& request);
+  // Of a command that does not only free something: there would never be room for a longer one.
+  size_t command_bytes_max() const;
   StatusDetail status_detail(StatusRequest::Detail what) const;
   void list_connections(StatusDetail& detail) const;
   void list_watches(StatusDetail& detail) const;
@@ -156,6 +158,8 @@ struct Replica::Impl {
   void zookeeper_sign(ConnectionId id, Connection& connection);
   void zookeeper_hold_back(ConnectionId id, ZookeeperClient& client);
   void zookeeper_count(ZookeeperClient& client, const ZookeeperClient::Waiting& waiting);
+  ErrorCode zookeeper_send(ConnectionId id, Connection& connection, uint64_t request,
+                           kv::Operation operation);
   void zookeeper_drop(ConnectionId id, Connection& connection);
   void zookeeper_tell_alive(ConnectionId id, ZookeeperClient& client, Zxid zxid);
   void zookeeper_upkeep();
@@ -273,6 +277,7 @@ struct Replica::Impl {
   bool knows_all_sessions() const;
   void send_barrier();
   void take_barrier(const PeerMessage& message, const Barrier& barrier);
+  size_t log_reserve() const;
   void read_ready(uint64_t context, Index index);
   void read_failed(uint64_t context);
   void expire_sessions();

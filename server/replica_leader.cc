@@ -133,13 +133,22 @@ void Replica::Impl::propose_collected() {
   proposals.clear();
 }
 
+size_t Replica::Impl::log_reserve() const {
+  return std::min(options.reserve_bytes, options.raft.uncommitted_bytes_max / 8);
+}
+
+size_t Replica::Impl::command_bytes_max() const {
+  const size_t kept = log_reserve() + raft::kEntryHeaderBytes + kv::kStampBytes;
+  return options.raft.uncommitted_bytes_max - std::min(options.raft.uncommitted_bytes_max, kept);
+}
+
 // Near the limit of what may wait for a quorum only what frees goes on: at the end of its room everybody must
 // still be able to leave. What a session asked for behind something that was held back waits with it, or its
 // numbers would have a gap.
 void Replica::Impl::hold_back_growth() {
   const size_t limit = options.raft.uncommitted_bytes_max;
   const size_t used = std::get<raft::Leader>(raft->role()).uncommitted_bytes;
-  const size_t kept = used + std::min(options.reserve_bytes, limit / 8);
+  const size_t kept = used + log_reserve();
   size_t room = limit > kept ? limit - kept : 0;
   const auto bytes_of = [](const Proposed& p) {
     return raft::kEntryHeaderBytes + kv::kStampBytes + p.body.size();

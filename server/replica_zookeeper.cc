@@ -215,17 +215,31 @@ void Replica::Impl::zookeeper_write(ConnectionId id, Connection& connection, uin
   } else {
     operation = operation_of(waiting.request.body);
   }
-  keep_recipes_apart(*operation);
-  const kv::OperationView view = kv::view_of(*operation);
-  if (view.operations.size() > kv::kMultiOperationsMax) return answer(ErrorCode::kTooLarge);
-  if (Status room = admit(view); !room.ok()) return answer(room.code());
+  const ErrorCode sent = zookeeper_send(id, connection, request, std::move(*operation));
+  if (sent != ErrorCode::kOk) answer(sent);
+}
+
+// Not kOk: it is refused here.
+ErrorCode Replica::Impl::zookeeper_send(ConnectionId id, Connection& connection, uint64_t request,
+                                        kv::Operation operation) {
+  ZookeeperClient& client = *connection.zookeeper;
+  keep_recipes_apart(operation);
+  const kv::OperationView view = kv::view_of(operation);
+  if (view.operations.size() > kv::kMultiOperationsMax) return ErrorCode::kTooLarge;
+  if (Status room = admit(view); !room.ok()) return room.code();
+  const bool frees = kv::only_frees(view);
   const auto attached = writes.attached(connection.session);
-  if (!attached || attached->connection != id) return answer(ErrorCode::kSessionExpired);
-  const uint64_t number = client.next_number++;
+  if (!attached || attached->connection != id) return ErrorCode::kSessionExpired;
+  const uint64_t number = client.next_number;
   const kv::Command command =
-      kv::SessionRequest{connection.session, attached->epoch, number, number, std::move(*operation)};
-  writes.add(connection.session, number, request, Bytes(kv::encode_command(command)), now.instant);
+      kv::SessionRequest{connection.session, attached->epoch, number, number, std::move(operation)};
+  Bytes body(kv::encode_command(command));
+  // Nobody would tell it so: it would wait, and go again, for ever.
+  if (!frees && body.size() > command_bytes_max()) return ErrorCode::kTooLarge;
+  ++client.next_number;
+  writes.add(connection.session, number, request, std::move(body), now.instant);
   if (writes.bytes() >= options.pending_bytes_max) zookeeper_hold_back(id, client);
+  return ErrorCode::kOk;
 }
 
 // ---- answers

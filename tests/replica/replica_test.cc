@@ -310,6 +310,56 @@ TEST(Replica, ASessionMayHaveSoManyWritesWaiting) {
   EXPECT_EQ(cluster.call(leader, kOne, create(kPendingWritesMax + 1, "/again")).error.code, ErrorCode::kOk);
 }
 
+TEST(Replica, AWriteThatCouldNeverHaveRoomIsRefused) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 64 << 10;
+  Cluster cluster(3, options);
+  cluster.elect();
+  const ServerId follower = cluster.follower();
+  ASSERT_EQ(cluster.open(follower, kOne).code, ErrorCode::kOk);
+  const auto code = [&](uint64_t number, size_t bytes) {
+    const std::string path = "/n" + std::to_string(bytes);
+    return cluster.call(follower, kOne, create(number, path, std::string(bytes, 'x'))).error.code;
+  };
+  EXPECT_EQ(code(1, 60 << 10), ErrorCode::kTooLarge) << "an eighth is kept free";
+  EXPECT_EQ(code(1, 55 << 10), ErrorCode::kOk);
+}
+
+// A server that was stopped for a while has heard nobody meanwhile: that is not their silence.
+TEST(Replica, WhoSaidSomethingWhileTheOnlyServerWasStalledHasItsSession) {
+  Cluster cluster(1);
+  const ServerId server = cluster.elect();
+  const auto speaking = cluster.open(server, kOne, 1'000);
+  const auto silent = cluster.open(server, kTwo, 1'000);
+  Now later = cluster.now();
+  later.instant += 1'500 * kMs;
+  cluster.replica(server).step(later, ClientLost{kThree});  // it does not look at its sockets first
+  cluster.settle();
+  cluster.replica(server).step(later, ClientReceived{{kOne, 1'000, PingRequest{}}});
+  cluster.replica(server).step(later, Tick{});
+  cluster.settle();
+  cluster.advance(later.instant - cluster.now().instant + 300 * kMs);
+  const auto reply = cluster.reply(server, kOne, 1'000);
+  ASSERT_TRUE(reply.has_value());
+  EXPECT_TRUE(reply->error.ok()) << reply->error.message;
+  cluster.advance(300 * kMs);
+  EXPECT_TRUE(cluster.replica(server).state().session(speaking.session).has_value());
+  EXPECT_FALSE(cluster.replica(server).state().session(silent.session).has_value());
+}
+
+TEST(Replica, AServerThatIsAlwaysLateEndsSessionsAllTheSame) {
+  Cluster cluster(1);
+  const ServerId server = cluster.elect();
+  const auto silent = cluster.open(server, kOne, 1'000);
+  Now later = cluster.now();
+  for (int i = 0; i < 20; ++i) {
+    later.instant += 300 * kMs;
+    cluster.replica(server).step(later, Tick{});
+    cluster.settle();
+  }
+  EXPECT_FALSE(cluster.replica(server).state().session(silent.session).has_value());
+}
+
 // A follower sends again what has no outcome; that the second copy has no room at the leader says nothing of
 // the first, which is in the log.
 TEST(Replica, ARefusedCopyIsNoAnswerWhereAnotherIsInTheLog) {

@@ -395,6 +395,43 @@ TEST_F(ReplicaZookeeper, TheConfigurationTellsWhereClientsConnect) {
   EXPECT_EQ(told().size(), 1U) << "nothing new";
 }
 
+// While there is no leader a client tries one server, then another.
+TEST_F(ReplicaZookeeper, AnAttachOfAConnectionThatIsGoneTakesNoSessionFromTheNext) {
+  form(3);
+  const zk::ConnectReply session = open(leader, kOne);
+  const SessionId id(static_cast<uint64_t>(session.session));
+  const auto epoch = [&](ServerId server) { return cluster->replica(server).state().session(id)->epoch; };
+  const uint32_t before = epoch(leader);
+  const ServerId gone = leader;
+  std::vector<ServerId> left;
+  for (const auto& [server, node] : cluster->nodes()) {
+    if (server != gone) left.push_back(server);
+  }
+  cluster->advance(200 * kMs);  // all have applied it
+  cluster->kill(gone);
+  zk::ConnectRequest again;
+  again.session = session.session;
+  again.password = session.password;
+  hello(left[0], kTwo, again);
+  cluster->replica(left[0]).step(cluster->now(), ClientLost{kTwo});
+  hello(left[1], kThree, again);
+  ASSERT_NE(cluster->elect(), ServerId());
+  cluster->advance(1'000 * kMs);
+  ASSERT_TRUE(welcome(left[1], kThree).has_value());
+  EXPECT_FALSE(closed(left[1], kThree));
+  EXPECT_EQ(epoch(left[1]), before + 1);
+}
+
+TEST_F(ReplicaZookeeper, AWriteThatCouldNeverHaveRoomIsRefused) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 64 << 10;
+  form(3, options);
+  open(follower, kOne);
+  EXPECT_EQ(call(follower, kOne, create("/a", std::string(60 << 10, 'x'))).error,
+            zk::ErrorCode::kBadArguments);
+  EXPECT_EQ(call(follower, kOne, create("/b", std::string(55 << 10, 'x'))).error, zk::ErrorCode::kOk);
+}
+
 TEST_F(ReplicaZookeeper, TimeoutsAreNegotiatedWithinTheLimits) {
   ReplicaOptions options;
   options.session_timeout_min_ms = 4'000;
