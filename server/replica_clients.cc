@@ -69,6 +69,8 @@ void Replica::Impl::client_lost(ConnectionId connection) {
   if (at == connections.end()) return;
   if (at->second.zookeeper) zookeeper_figures.outstanding -= at->second.zookeeper->queue.size();
   if (at->second.session != SessionId()) writes.detach(at->second.session);
+  // Or it would take the session from the connection that its client has made since.
+  if (at->second.opening) (void)writes.finish_opening(at->second.opening_counter);
   local_credentials.erase(at->second.session);
   watches.drop_connection(connection);
   if (transfer_asker && transfer_asker->connection == connection) transfer_asker.reset();
@@ -87,6 +89,7 @@ void Replica::Impl::open_session(const Asker& asker, kv::Command command) {
   if (Status room = admit_session(); std::holds_alternative<kv::OpenSession>(command) && !room.ok())
     return refuse(asker, room.code(), room.error().message);
   connection.opening = true;
+  connection.opening_counter = next_counter;
   writes.add_opening(next_counter++, asker, Bytes(kv::encode_command(command)), now.instant);
 }
 

@@ -107,6 +107,7 @@ struct Replica::Impl {
     // the next turn where those to all connections are.
     uint64_t turn = 0;
     size_t turn_bytes = 0;
+    uint64_t opening_counter = 0;
     bool crowded = false;
     // Bytes of changes in the output of that turn.
     uint64_t told_turn = 0;
