@@ -185,6 +185,7 @@ Output Replica::Impl::take_output() {
   all_turn_bytes = 0;
   drained.insert(drained.end(), put_off.begin(), put_off.end());
   put_off.clear();
+  next_due = leading ? deadline() : kNever;
   return std::exchange(output, {});
 }
 
@@ -249,7 +250,8 @@ Instant Replica::Impl::deadline() const {
     if (checkpoints_go_on()) at = std::min(at, checkpoints.deadline());
     if (raft->leader() != ServerId()) at = std::min(at, barriers.due());
     at = std::min({at, reap_deadline(), read_only_deadline()});
-    if (leading && expiry_context == 0 && !hands_over()) at = std::min(at, clocks.deadline());
+    if (leading && expiry_context == 0 && !hands_over())
+      at = std::min(at, std::max(clocks.deadline(), expiry_not_before));
   }
   return at;
 }
@@ -262,6 +264,7 @@ void Replica::step(const Now& now, Input input) {
   // The shell's clock cannot go back; a later input is never handled at an earlier time.
   if (now.instant > impl_->now.instant) impl_->now.instant = now.instant;
   impl_->now.wall_ms = now.wall_ms;
+  impl_->note_stall();
   impl_->step(std::move(input));
 }
 Output Replica::take_output() { return impl_->take_output(); }

@@ -58,6 +58,11 @@ inline constexpr size_t kProposalBytesMax = 1 << 20;
 inline constexpr Duration kUpkeepInterval = std::chrono::milliseconds(100);
 // Between two proposals to remove containers and nodes whose time to live is over.
 inline constexpr Duration kReapInterval = std::chrono::seconds(1);
+// A server that comes to what is due so much later was stalled, and looks at what its clients sent meanwhile
+// before it takes any session for gone. But a server that is always late has to end them, too: it gets so
+// much time no sooner than this behind the last.
+inline constexpr Duration kStallMin = std::chrono::milliseconds(100);
+inline constexpr Duration kStallAgainMin = std::chrono::seconds(1);
 // Sessions in one expiry command.
 inline constexpr size_t kExpiredSessionsMax = 1000;
 
@@ -102,12 +107,12 @@ struct Replica::Impl {
   struct Connection {
     SessionId session;
     bool opening = false;  // an open or attach is on its way
+    uint64_t opening_counter = 0;
     bool closing = false;  // nothing more is answered
     // Bytes of answers in the output of `turn`; where they are too many, reads wait for ClientDrained, or for
     // the next turn where those to all connections are.
     uint64_t turn = 0;
     size_t turn_bytes = 0;
-    uint64_t opening_counter = 0;
     bool crowded = false;
     // Bytes of changes in the output of that turn.
     uint64_t told_turn = 0;
@@ -123,14 +128,14 @@ struct Replica::Impl {
   void transfer(const Asker& asker, const TransferRequest& request);
   void settle_transfer();
   bool listens(ConnectionId connection) const;
+  // Of a command that does not only free something: there would never be room for a longer one.
+  size_t command_bytes_max() const;
   void reply(const Asker& asker, ReplyBody body);
   void refuse(const Asker& asker, ErrorCode code, std::string message);
 
   // ---- replica_status.cc
   ServerStatus status() const;
   void tell_status(const Asker& asker, const StatusRequest& request);
-  // Of a command that does not only free something: there would never be room for a longer one.
-  size_t command_bytes_max() const;
   StatusDetail status_detail(StatusRequest::Detail what) const;
   void list_connections(StatusDetail& detail) const;
   void list_watches(StatusDetail& detail) const;
@@ -153,14 +158,14 @@ struct Replica::Impl {
   bool zookeeper_start_more(ConnectionId id, Connection& connection);
   void zookeeper_answer(ConnectionId id, Connection& connection);
   void zookeeper_write(ConnectionId id, Connection& connection, uint64_t request);
+  ErrorCode zookeeper_send(ConnectionId id, Connection& connection, uint64_t request,
+                           kv::Operation operation);
   void zookeeper_answered(ConnectionId id, Connection& connection, const ClientReply& reply);
   void zookeeper_outcome(ZookeeperClient& client, uint64_t request, const ClientReply& reply);
   void zookeeper_advance(ConnectionId id, Connection& connection);
   void zookeeper_sign(ConnectionId id, Connection& connection);
   void zookeeper_hold_back(ConnectionId id, ZookeeperClient& client);
   void zookeeper_count(ZookeeperClient& client, const ZookeeperClient::Waiting& waiting);
-  ErrorCode zookeeper_send(ConnectionId id, Connection& connection, uint64_t request,
-                           kv::Operation operation);
   void zookeeper_drop(ConnectionId id, Connection& connection);
   void zookeeper_tell_alive(ConnectionId id, ZookeeperClient& client, Zxid zxid);
   void zookeeper_upkeep();
@@ -272,15 +277,16 @@ struct Replica::Impl {
   void take_forward(const PeerMessage& message, const Forward& forward);
   void take_refusal(const ForwardRefused& refused);
   void propose_collected();
+  size_t log_reserve() const;
   void hold_back_growth();
   void refuse_proposals(const std::vector<Proposed>& refused, size_t first, const Error& error);
   kv::Stamp next_stamp();
   bool knows_all_sessions() const;
   void send_barrier();
   void take_barrier(const PeerMessage& message, const Barrier& barrier);
-  size_t log_reserve() const;
   void read_ready(uint64_t context, Index index);
   void read_failed(uint64_t context);
+  void note_stall();
   void expire_sessions();
   void start_leading();
   void stop_leading();
@@ -388,9 +394,11 @@ struct Replica::Impl {
   std::map<uint64_t, std::vector<SessionId>> own_barriers;  // by read context: sessions that are gone
   uint64_t expiry_context = 0;                              // confirming leadership before an expiry; 0: not
   bool expiry_confirmed = false;
-  Instant next_reap;      // not before
-  Instant stamp_base;     // cluster time at this instant ...
-  kv::Stamp stamp_floor;  // ... was this; wall time is never below this
+  Instant next_due = kNever;    // when this leader had to be asked again, by its last output
+  Instant expiry_not_before{};  // see note_stall()
+  Instant next_reap;            // not before
+  Instant stamp_base;           // cluster time at this instant ...
+  kv::Stamp stamp_floor;        // ... was this; wall time is never below this
 };
 
 }  // namespace quorate::server

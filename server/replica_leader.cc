@@ -268,11 +268,22 @@ void Replica::Impl::read_failed(uint64_t context) {
 
 // ---- sessions
 
+// Signs of life that came while we slept wait in sockets, and then for others to share their question.
+void Replica::Impl::note_stall() {
+  if (!leading || now.instant - kStallMin <= next_due) return;
+  if (now.instant < expiry_not_before + kStallAgainMin) return;
+  expiry_not_before = now.instant + 2 * options.ping_gather_max;
+}
+
 // A session expires when its time is up by our clock, *then* leadership was confirmed, and all that had
 // arrived by then was looked at: a sign of life that waited in a socket while we were paused still counts.
 void Replica::Impl::expire_sessions() {
   // What could not be proposed now would never be: whose expiry was taken is not looked at again.
   if (hands_over()) return;
+  if (now.instant < expiry_not_before) {
+    expiry_confirmed = false;
+    return;
+  }
   if (expiry_confirmed) {
     expiry_confirmed = false;
     const std::vector<SessionId> overdue = clocks.take_overdue(now.instant);
