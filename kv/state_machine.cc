@@ -203,6 +203,8 @@ Result<NodeView> StateMachine::get(std::string_view path) const {
                   node.null_data};
 }
 
+bool StateMachine::contains(std::string_view path) const { return impl_->tree.find(path).ref != kNone; }
+
 Result<std::vector<Child>> StateMachine::children(std::string_view path) const {
   const Result<Ref> ref = impl_->find(path);
   if (!ref.ok()) return ref.error();

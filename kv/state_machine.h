@@ -176,6 +176,8 @@ class StateMachine {
 
   // Errors of all reads: kBadPath, kNoNode.
   Result<NodeView> get(std::string_view path) const;
+  // Whether there is a node, for who needs to know no more: false for what is no path at all, too.
+  bool contains(std::string_view path) const;
   // Names in creation order, which is queue order.
   Result<std::vector<Child>> children(std::string_view path) const;
   // A part of them: in the order of creation, so that pages neither repeat nor leave out a child that was

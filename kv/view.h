@@ -66,14 +66,18 @@ class View {
   // kNoNode where there is no quota.
   Result<Quota> quota(std::string_view path) const;
 
-  // Whether what is or was at a path may be known. Errors: kDenied unless the node, or the deepest on the way
-  // to it, may be read; kBadPath.
+  // Whether what is or was at a path may be known. Costs few look-ups, however long the path and whatever is
+  // there; they are added to *looked_at, too. Errors: kDenied unless the node, or the deepest on the way to
+  // it, may be read; kBadPath.
   Status nearest_readable(std::string_view path) const;
 
   const Credentials& credentials() const { return credentials_; }
   Zxid zxid() const { return state_.zxid(); }
 
  private:
+  bool contains(std::string_view path) const;
+  // REQUIRES: a valid path.
+  std::string_view deepest(std::string_view path) const;
   void looked_at(size_t count) const {
     if (looked_at_ != nullptr) *looked_at_ += count;
   }

@@ -90,6 +90,12 @@ TEST_F(ReplicaTurns, WalkingTheHistoryTakesATurn) {
   EXPECT_EQ(waits(WatchSinceRequest{1, "/b", since, true, true}), kAsked);
 }
 
+TEST_F(ReplicaTurns, LookingForTheDeepestNodeOnTheWayTakesSomeOfATurn) {
+  std::string deep;
+  while (deep.size() < 4'000) deep += "/b";
+  EXPECT_GE(waits(QuotaRequest{deep}), kAsked / 4);
+}
+
 // One entry, told to each of many watches, is as much as all of them together.
 TEST_F(ReplicaWatches, AConnectionThatWouldBeToldTooMuchAtOnceIsClosed) {
   constexpr uint64_t kFeeds = 200;
