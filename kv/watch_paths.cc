@@ -35,10 +35,10 @@ void WatchPaths::set_marks(Ref path, uint8_t marks) {
   std::memcpy(at(path) + sizeof(Ref), &word_now, sizeof(word_now));
 }
 
-uint64_t WatchPaths::hash_of(Ref path) const { return checksum64(text(path)); }
+uint64_t WatchPaths::hash_of(std::string_view path) const { return checksum64(path, key_); }
 
 Ref WatchPaths::find(std::string_view path) const {
-  return table_.find(checksum64(path), [&](Ref ref) { return text(ref) == path; });
+  return table_.find(hash_of(path), [&](Ref ref) { return text(ref) == path; });
 }
 
 Ref WatchPaths::allocate(size_t units) {
@@ -59,7 +59,7 @@ Ref WatchPaths::allocate(size_t units) {
 Ref WatchPaths::find_or_add(std::string_view path) {
   CHECK(!path.empty());
   CHECK(path.size() <= kPathBytesMax);
-  const uint64_t hash = checksum64(path);
+  const uint64_t hash = hash_of(path);
   if (const Ref known = table_.find(hash, [&](Ref ref) { return text(ref) == path; }); known != kNone)
     return known;
   const Ref ref = allocate(units_of(path.size()));
@@ -67,15 +67,17 @@ Ref WatchPaths::find_or_add(std::string_view path) {
   set_first(ref, kNone);
   std::memcpy(at(ref) + sizeof(Ref), &length_word, sizeof(length_word));
   std::memcpy(at(ref) + kHeaderBytes, path.data(), path.size());
-  table_.insert(hash, ref, [this](Ref other) { return hash_of(other); });
+  table_.insert(hash, ref, rehash());
   return ref;
 }
 
 void WatchPaths::erase(Ref path) {
   CHECK(first(path) == kNone);
-  table_.erase(hash_of(path), path, [this](Ref other) { return hash_of(other); });
+  table_.erase(hash_of(text(path)), path, rehash());
   if (table_.size() == 0) {
-    *this = WatchPaths();
+    const uint64_t rehashed = rehashed_;
+    *this = WatchPaths(key_);
+    rehashed_ = rehashed;
     return;
   }
   Ref& free = free_[units_of(text(path).size())];

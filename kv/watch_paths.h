@@ -4,6 +4,9 @@
 // Thread safety: none.
 //
 // A forgotten path's place is used again for one of the same size; memory goes back when no path is left.
+//
+// Clients choose the paths: who does not know the key cannot choose many that stand in one place of the
+// table.
 #pragma once
 
 #include <array>
@@ -19,6 +22,8 @@ namespace quorate::kv {
 
 class WatchPaths {
  public:
+  explicit WatchPaths(uint64_t key = 0) : key_(key) {}
+
   // kNone where it is not watched. REQUIRES of all: a path of 1 to kPathBytesMax bytes.
   Ref find(std::string_view path) const;
   Ref find_or_add(std::string_view path);
@@ -35,6 +40,8 @@ class WatchPaths {
 
   size_t size() const { return table_.size(); }
   size_t bytes() const { return blocks_.size() * kBlockBytes + table_.bytes(); }
+  // How often a path was hashed because another came or went, for tests.
+  uint64_t rehashed() const { return rehashed_; }
 
  private:
   static constexpr size_t kUnitBytes = 4;
@@ -52,9 +59,18 @@ class WatchPaths {
   }
   const char* at(Ref path) const { return const_cast<WatchPaths*>(this)->at(path); }
   uint16_t word(Ref path) const;
-  uint64_t hash_of(Ref path) const;
+  uint64_t hash_of(std::string_view path) const;
+  // Of those that are in the way of another.
+  auto rehash() {
+    return [this](Ref other) {
+      ++rehashed_;
+      return hash_of(text(other));
+    };
+  }
   Ref allocate(size_t units);
 
+  uint64_t key_;
+  uint64_t rehashed_ = 0;
   RefTable table_;
   std::vector<std::unique_ptr<char[]>> blocks_;
   // Freed places by their size in units; each names the next in its first four bytes.

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "kv/path.h"
 #include "kv/slab.h"
 #include "kv/watch_paths.h"
@@ -77,12 +78,6 @@ struct Connection {
   uint32_t feeds = 0;
 };
 
-uint64_t hash_of_id(uint64_t id) {
-  // The high bits of a product depend on all bits of the id; both halves are used.
-  const uint64_t product = (id + 1) * 0x9e3779b97f4a7c15U;
-  return product ^ (product >> 32);
-}
-
 // What persistent watches are told of an entry that changed more than one thing: the changes that count at
 // their own path, and those that count for their parent.
 struct Folded {
@@ -114,12 +109,24 @@ Folded::Folded(const std::vector<Change>& changes) : all_(changes.size() <= 1) {
 }  // namespace
 
 struct WatchTable::Impl {
-  explicit Impl(const WatchLimits& l) : limits(l) {}
+  explicit Impl(const WatchLimits& l) : limits(l), paths(l.hash_key) {}
 
+  uint64_t hash_of(uint64_t watch) const {
+    return checksum64({reinterpret_cast<const char*>(&watch), sizeof(watch)}, limits.hash_key);
+  }
+  // Of those that are in the way of another.
+  auto rehash() {
+    return [this](Ref other) {
+      ++rehashed;
+      return hash_of(watches[other].id);
+    };
+  }
   Ref find(ConnectionId connection, uint64_t watch) const;
   void link(Ref ref);
   void unlink(Ref ref);
   void remove(Ref ref);
+  // Takes it out of all but its connection's table.
+  void forget(Ref ref);
   // Calls visit(ref) for the watches of a path whose marks are among `marks`; true from it: the watch has
   // fired for the last time.
   template <class Visit>
@@ -136,6 +143,7 @@ struct WatchTable::Impl {
   std::vector<uint32_t> below_of_length = std::vector<uint32_t>(kPathBytesMax + 1);
   size_t persistent = 0;  // watches that stay, without the feeds
   size_t feeds = 0;
+  uint64_t rehashed = 0;
 };
 
 namespace {
@@ -236,7 +244,7 @@ Fired Firing::take() {
 Ref WatchTable::Impl::find(ConnectionId connection, uint64_t watch) const {
   const auto at = by_id.find(connection);
   if (at == by_id.end()) return kNone;
-  return connections[at->second].watches.find(hash_of_id(watch),
+  return connections[at->second].watches.find(hash_of(watch),
                                               [&](Ref ref) { return watches[ref].id == watch; });
 }
 
@@ -272,7 +280,7 @@ void WatchTable::Impl::unlink(Ref ref) {
   }
 }
 
-void WatchTable::Impl::remove(Ref ref) {
+void WatchTable::Impl::forget(Ref ref) {
   const Watch& watch = watches[ref];
   const WatchKind kind = watch.what();
   if (looks_below(kind)) {
@@ -280,17 +288,20 @@ void WatchTable::Impl::remove(Ref ref) {
     --below_of_length[paths.text(watch.path).size()];
   }
   unlink(ref);
-  const Ref connection_ref = watch.connection;
-  Connection& connection = connections[connection_ref];
-  connection.watches.erase(hash_of_id(watch.id), ref,
-                           [this](Ref other) { return hash_of_id(watches[other].id); });
   --size;
   if (is_persistent(kind)) --persistent;
   if (is_feed(kind)) {
     --feeds;
-    --connection.feeds;
+    --connections[watch.connection].feeds;
   }
   watches.release(ref);
+}
+
+void WatchTable::Impl::remove(Ref ref) {
+  const Ref connection_ref = watches[ref].connection;
+  Connection& connection = connections[connection_ref];
+  connection.watches.erase(hash_of(watches[ref].id), ref, rehash());
+  forget(ref);
   if (connection.watches.size() > 0) return;
   by_id.erase(connection.id);
   connections.release(connection_ref);
@@ -351,8 +362,7 @@ Status WatchTable::add(ConnectionId connection, uint64_t watch, WatchKind kind, 
   made.path = impl.paths.find_or_add(path);
   impl.link(ref);
   Connection& owner = impl.connections[at->second];
-  owner.watches.insert(hash_of_id(watch), ref,
-                       [&impl](Ref other) { return hash_of_id(impl.watches[other].id); });
+  owner.watches.insert(impl.hash_of(watch), ref, impl.rehash());
   ++impl.size;
   if (looks_below(kind)) {
     ++impl.below;
@@ -375,11 +385,13 @@ bool WatchTable::contains(ConnectionId connection, uint64_t watch) const {
 }
 
 void WatchTable::drop_connection(ConnectionId connection) {
-  const auto at = impl_->by_id.find(connection);
-  if (at == impl_->by_id.end()) return;
-  std::vector<Ref> all;
-  impl_->connections[at->second].watches.for_each([&](Ref ref) { all.push_back(ref); });
-  for (const Ref ref : all) impl_->remove(ref);
+  Impl& impl = *impl_;
+  const auto at = impl.by_id.find(connection);
+  if (at == impl.by_id.end()) return;
+  const Ref ref = at->second;
+  impl.connections[ref].watches.for_each([&impl](Ref watch) { impl.forget(watch); });
+  impl.connections.release(ref);
+  impl.by_id.erase(at);
 }
 
 Fired WatchTable::fire(const Applied& applied, const MaySee& may_see, const HasRoom& has_room) {
@@ -465,6 +477,8 @@ size_t WatchTable::bytes() const {
   for (const auto& [id, ref] : impl_->by_id) bytes += impl_->connections[ref].watches.bytes() + 40;
   return bytes;
 }
+
+uint64_t WatchTable::rehashed() const { return impl_->rehashed + impl_->paths.rehashed(); }
 
 bool feed_sees(WatchKind kind, std::string_view root, Change::Kind change, std::string_view path) {
   CHECK(is_feed(kind));

@@ -90,6 +90,8 @@ struct Fired {
 struct WatchLimits {
   size_t watches_max = 2'000'000;
   size_t per_connection_max = 100'000;
+  // No limit: what ids and paths are hashed with, since clients choose both. A server draws it by chance.
+  uint64_t hash_key = 0;
 };
 
 class WatchTable {
@@ -101,6 +103,7 @@ class WatchTable {
   Status add(ConnectionId connection, uint64_t watch, WatchKind kind, std::string_view path);
   void remove(ConnectionId connection, uint64_t watch);
   bool contains(ConnectionId connection, uint64_t watch) const;
+  // Costs its watches, once each.
   void drop_connection(ConnectionId connection);
   // What one applied entry fires, in the order of its changes. A change of a node whose list is not open is
   // told to those that `may_see` says (Change::acl, or parent_acl for what it does to the parent's children),
@@ -120,6 +123,8 @@ class WatchTable {
   std::vector<ConnectionId> fed() const;
   // What all takes in memory.
   size_t bytes() const;
+  // How many ids and paths were hashed because others came or went, for tests.
+  uint64_t rehashed() const;
 
  private:
   struct Impl;

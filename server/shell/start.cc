@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/checksum.h"
 #include "server/storage/leveldb_store.h"
 
 namespace quorate::server {
@@ -265,6 +266,7 @@ DriverOptions driver_options(const ServerConfig& config, const OpenFolder& folde
   options.replica.session_timeout_min_ms = config.session_timeout_min_ms;
   options.replica.session_timeout_max_ms = config.session_timeout_max_ms;
   options.replica.plan = config.cluster;
+  options.replica.watches.hash_key = checksum64("watches", seed);
   options.seed = seed;
   options.client_address = config.advertise_client;
   options.cluster = folder.cluster;

@@ -3,6 +3,8 @@
 #include <map>
 #include <set>
 
+#include "base/checksum.h"
+#include "kv/watch_paths.h"
 #include "kv/watch_table.h"
 #include "tests/kv/machine.h"
 
@@ -306,6 +308,63 @@ TEST_F(Watches, MissedCreationOfANodeThatWasNot) {
   run(create("/a/b"));
   EXPECT_EQ(missed_since(machine.state, "/a", WatchKind::kChildren, seen, false),
             EventKind::kChildrenChanged);
+}
+
+// Ids and paths that clients choose so that their hashes without a key stand in one place of a table.
+
+TEST(WatchTable, TheEndOfAConnectionLooksAtEachOfItsWatchesOnce) {
+  constexpr uint64_t kMany = 20'000;
+  WatchTable table;
+  for (uint64_t id = 1; id <= kMany; ++id) ASSERT_TRUE(table.add(kOne, id, WatchKind::kNodeFeed, "/a").ok());
+  ASSERT_TRUE(table.add(kTwo, 1, WatchKind::kTreeFeed, "/a").ok());
+  const uint64_t before = table.rehashed();
+  table.drop_connection(kOne);
+  EXPECT_EQ(table.rehashed(), before) << "nothing moves for what goes anyway";
+  EXPECT_EQ(table.size(), 1U);
+  EXPECT_EQ(table.size(kOne), 0U);
+  EXPECT_EQ(table.fed(), std::vector<ConnectionId>{kTwo});
+  ASSERT_TRUE(table.add(kOne, 1, WatchKind::kData, "/a").ok());
+  table.drop_connection(kTwo);
+  EXPECT_TRUE(table.fed().empty());
+  EXPECT_EQ(table.size(), 1U);
+}
+
+// How many others are looked at when the first of many goes.
+uint64_t in_the_way_of_one(uint64_t hash_key, const std::vector<uint64_t>& ids) {
+  WatchTable table({.hash_key = hash_key});
+  for (const uint64_t id : ids) EXPECT_TRUE(table.add(kOne, id, WatchKind::kData, "/a").ok());
+  const uint64_t before = table.rehashed();
+  table.remove(kOne, ids.front());
+  return table.rehashed() - before;
+}
+
+TEST(WatchTable, IdsThatStandInOnePlaceDoNotWithAnotherKey) {
+  constexpr size_t kMany = 2'000;
+  std::vector<uint64_t> ids;
+  for (uint64_t id = 0; ids.size() < kMany; ++id) {
+    const uint64_t hash = checksum64({reinterpret_cast<const char*>(&id), sizeof(id)});
+    if (static_cast<uint32_t>(hash) < 1U << 22) ids.push_back(id);
+  }
+  ASSERT_GE(in_the_way_of_one(0, ids), kMany - 10) << "these do";
+  EXPECT_LT(in_the_way_of_one(1, ids), kMany / 4);
+}
+
+TEST(WatchPaths, PathsThatStandInOnePlaceDoNotWithAnotherKey) {
+  constexpr size_t kMany = 2'000;
+  std::vector<std::string> paths;
+  for (uint64_t i = 0; paths.size() < kMany; ++i) {
+    std::string path = "/" + std::to_string(i);
+    if (static_cast<uint32_t>(checksum64(path)) < 1U << 22) paths.push_back(std::move(path));
+  }
+  const auto in_the_way = [&paths](uint64_t key) {
+    WatchPaths table(key);
+    for (const std::string& path : paths) table.find_or_add(path);
+    const uint64_t before = table.rehashed();
+    table.erase(table.find(paths.front()));
+    return table.rehashed() - before;
+  };
+  ASSERT_GE(in_the_way(0), kMany - 10) << "these do";
+  EXPECT_LT(in_the_way(1), kMany / 4);
 }
 
 }  // namespace
