@@ -14,6 +14,7 @@ AclTable::AclTable() {
 
 uint32_t AclTable::acquire(const Acl& acl) {
   CHECK_MSG(!acl.empty(), "a list without entries was not refused");
+  ++looked_for_;
   scratch_.clear();
   append_acl(scratch_, acl);
   if (const auto known = ids_.find(scratch_); known != ids_.end()) {

@@ -38,6 +38,8 @@ class AclTable {
   const Acl& get(uint32_t id) const { return *slots_[id].acl; }
   std::shared_ptr<const Acl> share(uint32_t id) const { return slots_[id].acl; }
   std::string_view bytes(uint32_t id) const { return *slots_[id].bytes; }
+  // What a record of a node or a change has of it: nothing of the open one.
+  size_t kept_bytes(uint32_t id) const { return id == kOpen ? 0 : slots_[id].bytes->size(); }
   // Of the bytes; 0 for the open list, so that nodes without a list of their own hash nothing more.
   uint64_t hash(uint32_t id) const { return slots_[id].hash; }
   uint64_t references(uint32_t id) const { return slots_[id].references; }
@@ -45,6 +47,8 @@ class AclTable {
     return id == kOpen || kv::permits(get(id), credentials, permissions);
   }
 
+  // How often a list was looked for by its bytes, for tests.
+  uint64_t looked_for() const { return looked_for_; }
   // Lists in use, the open one included.
   size_t size() const { return ids_.size(); }
   // Ids in use are below.
@@ -63,6 +67,7 @@ class AclTable {
   std::vector<uint32_t> free_;
   std::unordered_map<std::string, uint32_t> ids_;
   std::string scratch_;
+  uint64_t looked_for_ = 0;
 };
 
 }  // namespace quorate::kv

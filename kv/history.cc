@@ -123,17 +123,26 @@ ChangeHistory::Item ChangeHistory::next(Cursor& cursor) const {
   return item;
 }
 
+uint32_t ChangeHistory::id_of(const std::shared_ptr<const Acl>& acl, LastList& last) {
+  if (acl == nullptr) return AclTable::kOpen;
+  if (acl != last.acl) {
+    lists_.release(last.id);
+    last = {acl, lists_.acquire(*acl)};
+  }
+  lists_.retain(last.id);
+  return last.id;
+}
+
 void ChangeHistory::add(Zxid zxid, const std::vector<Change>& changes) {
   if (changes.empty()) return;
   CHECK(zxid > newest_);
   uint32_t place = 0;
   for (const Change& change : changes) {
-    const auto id_of = [this](const std::shared_ptr<const Acl>& acl) {
-      return acl == nullptr ? AclTable::kOpen : lists_.acquire(*acl);
-    };
     const size_t before = bytes_;
     const std::string left = change.left == nullptr ? std::string() : encode_left_place(*change.left);
-    append({zxid, change.kind, place++, id_of(change.acl), id_of(change.parent_acl), left, change.path});
+    const uint32_t acl = id_of(change.acl, last_acl_);
+    const uint32_t parent_acl = id_of(change.parent_acl, last_parent_acl_);
+    append({zxid, change.kind, place++, acl, parent_acl, left, change.path});
     dirty_payload_bytes_ += bytes_ - before - kChangeBytes;
   }
   trim();

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +65,9 @@ class ChangeHistory {
   // the last applied entry.
   Status finish_load(Zxid floor, uint64_t changes, Zxid now);
 
+  // How often a list was looked for by its bytes, for tests.
+  uint64_t lists_looked_for() const { return lists_.looked_for(); }
+
   // A change costs its path and this.
   static constexpr size_t kChangeBytes = 11;
   static constexpr size_t kListBytes = 4;
@@ -108,6 +112,14 @@ class ChangeHistory {
     uint64_t end = 0;
   };
 
+  // A list that changes had last, and its id, with a reference: mostly the next has the same, and a list
+  // may be long.
+  struct LastList {
+    std::shared_ptr<const Acl> acl;
+    uint32_t id = AclTable::kOpen;
+  };
+  // With one more reference.
+  uint32_t id_of(const std::shared_ptr<const Acl>& acl, LastList& last);
   // One reference to each list becomes the change's.
   void append(const Item& item);
   // The id of the list with these bytes, with one more reference; none: the open one. Errors: kCorruption.
@@ -132,6 +144,7 @@ class ChangeHistory {
 
   const size_t bytes_max_;
   AclTable lists_;  // a reference for each change that has the list
+  LastList last_acl_, last_parent_acl_;
   std::deque<Block> blocks_;
   Cursor oldest_;     // at the oldest that is kept, in the first block
   uint64_t end_ = 0;  // the number of the next that comes

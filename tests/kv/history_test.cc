@@ -2,6 +2,7 @@
 
 #include "base/codec.h"
 #include "kv/checkpoint.h"
+#include "kv/history.h"
 #include "kv/view.h"
 #include "tests/kv/checkpoints.h"
 #include "tests/kv/machine.h"
@@ -261,6 +262,40 @@ TEST(ChangeHistory, ALowerLimitForgetsAtTheNextStart) {
   (void)machine.run(session, SetOp{"/n0", "x", -1});
   write(store, capture_all(machine.state));
   EXPECT_EQ(describe(load(store, limits).value()), describe(machine.state));
+}
+
+TEST(ChangeHistory, LooksForAListOnceWhereAllHaveIt) {
+  ChangeHistory history(1 << 20);
+  const auto shared = [](std::string id) {
+    return std::make_shared<const Acl>(Acl{{kRead, "digest", std::move(id)}});
+  };
+  const auto one = shared("alice:x"), above = shared("bob:x"), other = shared("carol:x");
+  uint64_t zxid = 0;
+  const auto add = [&](const auto& acl, const auto& parent_acl) {
+    Change change;
+    change.path = "/a";
+    change.acl = acl;
+    change.parent_acl = parent_acl;
+    history.add(Zxid(++zxid), std::vector<Change>(10, change));
+  };
+  for (int i = 0; i < 10; ++i) add(one, above);
+  EXPECT_EQ(history.lists_looked_for(), 2U);
+  add(other, above);
+  add(nullptr, above);
+  EXPECT_EQ(history.lists_looked_for(), 3U);
+  add(one, nullptr);
+  EXPECT_EQ(history.lists_looked_for(), 4U);
+  const auto past = history.since("/", Zxid(), SIZE_MAX, Zxid(13));
+  ASSERT_TRUE(past.ok());
+  ASSERT_EQ(past->changes.size(), 130U);
+  EXPECT_EQ(*past->changes[99].acl, *one);
+  EXPECT_EQ(*past->changes[99].parent_acl, *above);
+  EXPECT_EQ(*past->changes[100].acl, *other);
+  EXPECT_EQ(past->changes[110].acl, nullptr);
+  EXPECT_EQ(*past->changes[120].acl, *one);
+  EXPECT_EQ(past->changes[120].parent_acl, nullptr);
+  history.forget_all(Zxid(13));
+  EXPECT_EQ(history.bytes(), 0U);
 }
 
 }  // namespace
