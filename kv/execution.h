@@ -57,9 +57,10 @@ class Execution {
   Place make(const Place& parent, std::string_view path, const NewNode& made);
   // `acl` lends its reference: each node takes one of its own.
   Place make_parents(Place from, std::string_view path, uint32_t acl);
-  // Errors: kTooManyNodes, if with what is missing down to `path`, and one node below it, the entry changes
-  // more than Limits::made_nodes_max.
-  Status may_make_parents(const Place& from, std::string_view path) const;
+  // Whether what is missing from below `from` down to `path`, and one node below it, may be made, all with
+  // that list. Errors: kTooManyNodes, if with missing ones the entry changes more than
+  // Limits::made_nodes_max, or makes more than Limits::made_bytes_max.
+  Status may_make(const Place& from, std::string_view path, uint32_t acl) const;
   // A list as it is stored. Errors: kInvalidAcl ("auth" of nobody).
   Result<Acl> expanded(const Acl& acl) const;
   // The id of a list, with a reference.

@@ -103,12 +103,13 @@ Outcome Execution::acquire(const OperationView& op) {
   if (suffix > kSequenceMax) return refuse_sequence(op.path);
   append_sequence(node, suffix);
   const std::string data = write_place(op.place, op.data);
+  // What is made has the list of the node that it is made below, so that a lock is no way around it.
+  const uint32_t acl = tree_.node(lock.ref).acl;
+  if (Status status = may_make(lock, op.path, acl); !status.ok()) return refuse(status);
   if (Status status = tree_.quotas().check_create(node, lock.path, data.size(), quota_warnings_);
       !status.ok()) {
     return refuse(status);
   }
-  // What is made has the list of the node that it is made below, so that a lock is no way around it.
-  const uint32_t acl = tree_.node(lock.ref).acl;
   lock = make_parents(lock, op.path, acl);
   const Place made = make(lock, node, {data, session_, true, false, 0, again(acl)});
   outcome_.held = tree_.holds(made.ref);

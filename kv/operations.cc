@@ -80,16 +80,27 @@ Place Execution::make_parents(Place from, std::string_view path, uint32_t acl) {
   return from;
 }
 
-// Short paths in a multi may name a million missing parents, each with a path of its own.
-Status Execution::may_make_parents(const Place& from, std::string_view path) const {
-  if (from.path.size() == path.size()) return {};
-  const std::string_view missing = path.substr(from.path == "/" ? 0 : from.path.size());
-  const size_t nodes = 1 + static_cast<size_t>(std::count(missing.begin(), missing.end(), '/'));
-  if (changes_.size() + nodes <= limits_.made_nodes_max) return {};
-  return {ErrorCode::kTooManyNodes, "with the parents missing at " + shown(path) + " the request changes " +
-                                        std::to_string(changes_.size() + nodes) + " nodes; at most " +
-                                        std::to_string(limits_.made_nodes_max) +
-                                        " can be changed at once, so make them in parts"};
+// Short paths in a multi may name a million missing parents, each with a path of its own; and each node's
+// record has the whole list that others share with it.
+Status Execution::may_make(const Place& from, std::string_view path, uint32_t acl) const {
+  const size_t list = tree_.acls().kept_bytes(acl);
+  size_t nodes = 1;
+  size_t bytes = tree_.made_bytes(cause_.zxid) + path.size() + list;
+  for (size_t end = from.path.size(); end < path.size(); ++nodes) {
+    end = std::min(path.find('/', end + 1), path.size());
+    bytes += end + list;
+  }
+  if (nodes > 1 && changes_.size() + nodes > limits_.made_nodes_max) {
+    return {ErrorCode::kTooManyNodes, "with the parents missing at " + shown(path) + " the request changes " +
+                                          std::to_string(changes_.size() + nodes) + " nodes; at most " +
+                                          std::to_string(limits_.made_nodes_max) +
+                                          " can be changed at once, so make them in parts"};
+  }
+  if (bytes <= limits_.made_bytes_max) return {};
+  return {ErrorCode::kTooManyNodes,
+          "with what is made at " + shown(path) + " the request makes " + std::to_string(bytes) +
+              " bytes of paths and lists of permissions; at most " + std::to_string(limits_.made_bytes_max) +
+              " can be made at once, so make them in parts, or with a shorter list"};
 }
 
 Outcome Execution::create(const OperationView& op) {
@@ -131,12 +142,14 @@ Outcome Execution::create(const OperationView& op) {
     return refuse(ErrorCode::kNoChildrenForEphemerals,
                   "the node at " + shown(parent.path) + " is ephemeral and can have no children");
   }
-  if (Status status = may_make_parents(parent, above); !status.ok()) return refuse(status);
-  if (Status status = tree_.quotas().check_create(path, parent.path, op.data.size(), quota_warnings_);
-      !status.ok()) {
+  const uint32_t acl = acl_of(*list);
+  // Where no parent is missing, all that is made came with the request.
+  Status status = parent.path.size() == above.size() ? Status() : may_make(parent, above, acl);
+  if (status.ok()) status = tree_.quotas().check_create(path, parent.path, op.data.size(), quota_warnings_);
+  if (!status.ok()) {
+    tree_.acls().release(acl);
     return refuse(status);
   }
-  const uint32_t acl = acl_of(*list);
   parent = make_parents(parent, above, acl);
   const Place made = make(parent, path,
                           {op.data, op.ephemeral ? session_ : SessionId(), op.sequential, op.container,

@@ -44,6 +44,9 @@ struct Limits {
   size_t recursive_delete_max = 50'000;  // nodes
   // That one entry changes, if it makes missing parents: those of a multi of 2 MiB could be a million.
   size_t made_nodes_max = 50'000;
+  // The paths and lists of permissions of the nodes that one entry makes, if it makes missing parents or
+  // acquires: a list is stored once, but it is in the record of each node that has it.
+  size_t made_bytes_max = 16 << 20;
 };
 
 // One change to the tree, as apply made it, in order.

@@ -139,9 +139,10 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   node.null_data = made.null_data;
   node.czxid = node.mzxid = cause.zxid;
   node.ctime_ms = node.mtime_ms = cause.wall_ms;
-  if (making_ != cause.zxid) made_ = 0;
+  if (making_ != cause.zxid) made_bytes_ = made_ = 0;
   making_ = cause.zxid;
   node.order = made_++;
+  made_bytes_ += path.size() + acls_.kept_bytes(made.acl);
   node.acl = made.acl;
   node.parent = parent.ref;
   node.path_hash = static_cast<uint32_t>(place.hash);
@@ -210,13 +211,20 @@ void Tree::set_acl(const Place& place, uint32_t acl) {
   change_hash(place.ref, -hash_of(place.ref, place.hash));
   if (undoable_) {
     done_.push_back({Done::Kind::kAclSet, place.ref, {}, node, part});
-  } else {
-    acls_.release(node.acl);
+    acls_.retain(node.acl);
   }
-  node.acl = acl;
+  put_acl(node, acl);
   part.aversion = static_cast<int32_t>(static_cast<uint32_t>(part.aversion) + 1);
   put_rare(place.ref, part);
   change_hash(place.ref, hash_of(place.ref, place.hash));
+}
+
+// Of one that is dirty. The reference to `acl` becomes its own.
+void Tree::put_acl(Node& node, uint32_t acl) {
+  dirty_bytes_ +=
+      static_cast<int64_t>(acls_.kept_bytes(acl)) - static_cast<int64_t>(acls_.kept_bytes(node.acl));
+  acls_.release(node.acl);
+  node.acl = acl;
 }
 
 void Tree::remove(const Place& place, const Cause& cause) {

@@ -166,6 +166,9 @@ class Tree {
   // Nodes that may be removed at that time, those that are due the longest first.
   std::vector<Ref> due_nodes(int64_t cluster_ms, size_t max) const;
 
+  // The bytes of the paths of what this entry has made so far, and of the lists, once for each node.
+  size_t made_bytes(Zxid entry) const { return making_ == entry ? made_bytes_ : 0; }
+
   size_t size() const { return size_; }
   uint64_t hash() const { return hash_; }
 
@@ -245,6 +248,7 @@ class Tree {
     if (ref < scrub_next_) scrub_sum_ += difference;
   }
 
+  size_t record_bytes(const Node& node, std::string_view path) const;
   // Before any change to what a node's record holds.
   void touch(Ref ref, std::string_view path) {
     if ((nodes_[ref].flags & Node::kMarks) != dirty_mark_) mark_dirty(ref, path);
@@ -266,6 +270,7 @@ class Tree {
   void put_payload(Node& node, std::string_view name, std::string_view data);
   void free_payload(Node& node);
   void put_rare(Ref ref, const RarePart& rare);
+  void put_acl(Node& node, uint32_t acl);
 
   // Puts a node with all its fields and parts into the table, the lists and the hash, between the siblings
   // that it names, and takes it out again. What it named then is what it goes back between.
@@ -323,6 +328,7 @@ class Tree {
   // The entry that made nodes last, and how many so far.
   Zxid making_;
   uint32_t made_ = 0;
+  size_t made_bytes_ = 0;  // of paths and lists
   bool undoable_ = false;
   std::vector<Done> done_;
 

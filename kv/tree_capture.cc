@@ -11,17 +11,18 @@
 namespace quorate::kv {
 namespace {
 
-// What a record takes beside its path and data, about.
+// What a record takes beside its path, list and data, about.
 constexpr size_t kNodeRecordBytes = 32;
 
-size_t record_bytes(const Node& node, std::string_view path) {
-  return kNodeRecordBytes + path.size() + node.data_size;
-}
 size_t erasure_bytes(std::string_view path) { return 2 + path.size(); }
 
 }  // namespace
 
 // ---- what changed
+
+size_t Tree::record_bytes(const Node& node, std::string_view path) const {
+  return kNodeRecordBytes + path.size() + acls_.kept_bytes(node.acl) + node.data_size;
+}
 
 // A change to what a capture under way still has to come to copies it first: the capture gives the state as
 // it was at its beginning.

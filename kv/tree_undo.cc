@@ -59,7 +59,9 @@ void Tree::undo_one(const Done& done) {
   change_hash(done.ref, -hash_of(done.ref, place.hash));
   if (done.kind == Done::Kind::kSet) {
     count_mode(done.ref, false);
-    count(at, 0, int64_t{done.before.data_size} - int64_t{node.data_size});
+    const int64_t grown = int64_t{done.before.data_size} - int64_t{node.data_size};
+    count(at, 0, grown);
+    dirty_bytes_ += grown;
     free_payload(node);
     node.payload = done.before.payload;
     node.data_size = done.before.data_size;
@@ -69,8 +71,7 @@ void Tree::undo_one(const Done& done) {
     node.mtime_ms = done.before.mtime_ms;
     count_mode(done.ref, true);
   } else {
-    acls_.release(node.acl);
-    node.acl = done.before.acl;
+    put_acl(node, done.before.acl);
   }
   put_rare(done.ref, done.rare);
   change_hash(done.ref, hash_of(done.ref, place.hash));

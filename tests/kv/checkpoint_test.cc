@@ -373,5 +373,67 @@ TEST_F(Crafted, MoreNodesThanMemory) {
   expect_refused("missing");
 }
 
+// ---- lists of permissions, which stand in each node's record
+
+Acl long_list(size_t entries) {
+  Acl acl = open_acl();
+  for (size_t i = 1; i < entries; ++i)
+    acl.push_back({kRead, "digest", std::to_string(i) + ":" + std::string(900, 'x')});
+  return acl;
+}
+
+TEST(Capture, CountsTheListThatEachRecordHas) {
+  Limits limits;
+  limits.made_bytes_max = SIZE_MAX;
+  Machine machine(limits);
+  const SessionId session = machine.open();
+  CreateOp top = create("/x");
+  top.acl = long_list(20);
+  ASSERT_EQ(machine.run(session, top).code, ErrorCode::kOk);
+  (void)capture_all(machine.state);
+  std::string deep = "/x";
+  while (deep.size() < 4'000) deep += "/a";
+  ASSERT_EQ(machine.run(session, AcquireOp{deep, {}}).code, ErrorCode::kOk);
+  const size_t counted = machine.state.dirty_bytes();
+  const size_t taken = bytes_of(capture_all(machine.state));
+  EXPECT_GT(counted, taken / 2);
+  EXPECT_LT(counted, taken * 2);
+  EXPECT_EQ(machine.state.dirty_bytes(), 0U);
+}
+
+TEST(Capture, CountsTheListThatTheRecordWillHave) {
+  constexpr size_t kLong = 80'000;  // of a hundred entries, at least
+  Machine machine;
+  const SessionId session = machine.open();
+  ASSERT_EQ(machine.run(session, create("/x")).code, ErrorCode::kOk);
+  (void)capture_all(machine.state);
+  ASSERT_EQ(machine.run(session, SetAclOp{"/x", long_list(100), -1}).code, ErrorCode::kOk);
+  EXPECT_GT(machine.state.dirty_bytes(), kLong);
+  ASSERT_EQ(machine.run(session, MultiOp{{SetAclOp{"/x", open_acl(), -1}, CheckOp{"/none"}}}).code,
+            ErrorCode::kNoNode);
+  EXPECT_GT(machine.state.dirty_bytes(), kLong) << "it has it again";
+  ASSERT_EQ(machine.run(session, SetAclOp{"/x", open_acl(), -1}).code, ErrorCode::kOk);
+  EXPECT_LT(machine.state.dirty_bytes(), kLong / 10);
+  ASSERT_EQ(machine.run(session, MultiOp{{SetAclOp{"/x", long_list(100), -1}, CheckOp{"/none"}}}).code,
+            ErrorCode::kNoNode);
+  EXPECT_LT(machine.state.dirty_bytes(), kLong / 10);
+  ASSERT_EQ(machine.run(session, SetAclOp{"/x", long_list(100), -1}).code, ErrorCode::kOk);
+  ASSERT_EQ(machine.run(session, DeleteOp{"/x", -1}).code, ErrorCode::kOk);
+  EXPECT_LT(machine.state.dirty_bytes(), 2 * kLong) << "that of the history, which has it once";
+}
+
+TEST(Capture, CountsTheDataThatAMultiTookBack) {
+  constexpr size_t kLong = 100'000;
+  Machine machine;
+  const SessionId session = machine.open();
+  ASSERT_EQ(machine.run(session, create("/x", std::string(kLong, 'x'))).code, ErrorCode::kOk);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(machine.run(session, MultiOp{{SetOp{"/x", {}, -1}, CheckOp{"/none"}}}).code,
+              ErrorCode::kNoNode);
+  }
+  EXPECT_GT(machine.state.dirty_bytes(), kLong);
+  EXPECT_LT(machine.state.dirty_bytes(), 2 * kLong);
+}
+
 }  // namespace
 }  // namespace quorate::kv

@@ -187,5 +187,56 @@ TEST_F(MultiTest, ItsResultsComeBackToARetryUnlessTheyAreTooLong) {
   EXPECT_FALSE(kept.message.empty());
 }
 
+// Each node has the list in its record, though a request says it once, or not at all.
+TEST(MadeBytes, AreLimitedForWhatMissingParentsAndLocksAreMadeWith) {
+  Limits limits;
+  limits.made_bytes_max = 2'000;
+  Machine machine(limits);
+  const SessionId session = machine.open();
+  CreateOp top = create("/x");
+  top.acl = {{kAllPermissions, "world", "anyone"}, {kRead, "digest", "alice:" + std::string(300, 'x')}};
+  ASSERT_EQ(machine.run(session, top).code, ErrorCode::kOk);
+  const auto makes = [&](const Operation& operation, ErrorCode code) {
+    const Applied applied = machine.apply_as(session, operation);
+    EXPECT_EQ(applied.outcomes.at(0).outcome.code, code) << applied.outcomes.at(0).outcome.message;
+    if (code != ErrorCode::kOk) {
+      EXPECT_TRUE(applied.changes.empty());
+    }
+    EXPECT_EQ(machine.state.check_consistency(), std::nullopt);
+    return applied.outcomes.at(0).outcome.message;
+  };
+  makes(AcquireOp{"/x/a/b/c", {}}, ErrorCode::kOk);
+  const std::string message = makes(AcquireOp{"/x/1/2/3/4/5", {}}, ErrorCode::kTooManyNodes);
+  EXPECT_NE(message.find("at most 2000"), std::string::npos) << message;
+  // Locks that are there, several at once.
+  AcquireManyOp locks;
+  for (int i = 0; i < 8; ++i) {
+    CreateOp lock = create("/x/l" + std::to_string(i));
+    lock.acl = top.acl;
+    ASSERT_EQ(machine.run(session, lock).code, ErrorCode::kOk);
+    locks.locks.push_back({lock.path, {}});
+  }
+  makes(locks, ErrorCode::kTooManyNodes);
+  locks.locks.resize(3);
+  makes(locks, ErrorCode::kOk);
+  CreateOp deep = create("/y/1/2");
+  deep.parents = true;
+  deep.acl = top.acl;
+  CreateOp other = deep;
+  other.path = "/z/1/2";
+  makes(MultiOp{{deep, other}}, ErrorCode::kTooManyNodes);
+  EXPECT_FALSE(machine.exists("/y"));
+  makes(deep, ErrorCode::kOk);
+  makes(other, ErrorCode::kOk);
+  // The paths alone.
+  CreateOp paths = create("/p/" + std::string(900, 'x') + "/" + std::string(900, 'x') + "/y");
+  paths.parents = true;
+  makes(paths, ErrorCode::kTooManyNodes);
+  // What a request says itself is limited as the request is.
+  std::vector<MultiOp::Part> plain;
+  for (int i = 0; i < 20; ++i) plain.emplace_back(CreateOp{"/" + std::to_string(i) + std::string(200, 'x')});
+  makes(MultiOp{plain}, ErrorCode::kOk);
+}
+
 }  // namespace
 }  // namespace quorate::kv
