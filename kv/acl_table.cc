@@ -5,7 +5,7 @@
 
 namespace quorate::kv {
 
-AclTable::AclTable() {
+AclTable::AclTable(uint64_t hash_key) : ids_(0, Hash{hash_key}) {
   std::string bytes;
   append_acl(bytes, open_acl());
   const auto at = ids_.emplace(std::move(bytes), kOpen).first;

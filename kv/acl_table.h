@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/checksum.h"
 #include "kv/acl.h"
 
 namespace quorate::kv {
@@ -25,7 +26,8 @@ class AclTable {
  public:
   static constexpr uint32_t kOpen = 0;
 
-  AclTable();
+  // `hash_key`: as Limits has it, since clients choose the lists.
+  explicit AclTable(uint64_t hash_key = 0);
 
   // The id of the list, with one more reference. REQUIRES: the list is not empty.
   uint32_t acquire(const Acl& acl);
@@ -63,9 +65,15 @@ class AclTable {
     uint64_t references = 0;
   };
 
+  // Not noexcept, so that the map keeps what it gave: lists may be long.
+  struct Hash {
+    uint64_t key = 0;
+    size_t operator()(const std::string& bytes) const { return checksum64(bytes, key); }
+  };
+
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;
-  std::unordered_map<std::string, uint32_t> ids_;
+  std::unordered_map<std::string, uint32_t, Hash> ids_;
   std::string scratch_;
   uint64_t looked_for_ = 0;
 };

@@ -26,7 +26,7 @@ class Slice;
 
 class ChangeHistory {
  public:
-  explicit ChangeHistory(size_t bytes_max) : bytes_max_(bytes_max) {}
+  explicit ChangeHistory(size_t bytes_max, uint64_t hash_key = 0) : bytes_max_(bytes_max), lists_(hash_key) {}
 
   // REQUIRES: zxid is above all that were added before.
   void add(Zxid zxid, const std::vector<Change>& changes);

@@ -62,7 +62,7 @@ struct Node {
   Ref parent = kNone;
   Ref prev = kNone, next = kNone;  // siblings in the order of creation
   Ref part = kNone;                // kEphemeral: its EphemeralPart; else its ParentPart, once it had a child
-  uint32_t path_hash = 0;          // the low half of the path's checksum
+  uint32_t path_hash = 0;          // what the tree's table finds it by (PathKey), in no hash of the state
   uint32_t order = 0;              // among the nodes that its entry made: 0 for the first
   uint32_t acl = 0;                // 0: open to all
   int32_t version = 0;

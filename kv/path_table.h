@@ -20,9 +20,26 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/checksum.h"
 #include "kv/slab.h"
 
 namespace quorate::kv {
+
+// What a path's checksum becomes in a table. Clients choose the paths, and a checksum can be computed: who
+// does not know the key cannot choose many that stand side by side.
+class PathKey {
+ public:
+  explicit PathKey(uint64_t key)
+      : key_(key), factor_(checksum64({reinterpret_cast<const char*>(&key), sizeof(key)}, key) | 1) {}
+  // The upper half of a product with an odd number, so that neighbours come apart.
+  uint32_t operator()(uint64_t checksum) const {
+    return static_cast<uint32_t>(((checksum ^ key_) * factor_) >> 32);
+  }
+
+ private:
+  uint64_t key_;
+  uint64_t factor_;
+};
 
 class PathTable {
  public:
@@ -93,6 +110,15 @@ class PathTable {
   }
 
   size_t bytes() const { return buckets_.capacity() * sizeof(Bucket); }
+  // How many buckets a search looks at, at most. Looks at all; for tests.
+  size_t longest_search() const {
+    size_t longest = 0, run = 0;
+    for (size_t i = 0; i < 2 * buckets_.size() && longest < buckets_.size(); ++i) {
+      run = buckets_[i % buckets_.size()].passed == 0 ? 0 : run + 1;
+      longest = std::max(longest, run);
+    }
+    return longest + 1;
+  }
 
  private:
   static constexpr size_t kPlaces = 12;

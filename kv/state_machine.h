@@ -47,6 +47,9 @@ struct Limits {
   // The paths and lists of permissions of the nodes that one entry makes, if it makes missing parents or
   // acquires: a list is stored once, but it is in the record of each node that has it.
   size_t made_bytes_max = 16 << 20;
+  // No limit: what paths and lists are hashed with in memory, since clients choose both. Nothing that another
+  // server sees depends on it, so each draws its own by chance.
+  uint64_t hash_key = 0;
 };
 
 // One change to the tree, as apply made it, in order.

@@ -13,7 +13,8 @@
 namespace quorate::kv {
 
 struct StateMachine::Impl {
-  explicit Impl(const Limits& l) : limits(l), sessions(l), history(l.history_bytes_max) {}
+  explicit Impl(const Limits& l)
+      : limits(l), tree(l.hash_key), sessions(l), history(l.history_bytes_max, l.hash_key) {}
 
   void apply_command(const OpenSession& open, Applied& applied);
   void apply_command(const AttachSession& attach, Applied& applied);

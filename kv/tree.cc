@@ -24,11 +24,11 @@ uint64_t hash_words(const uint64_t* words, size_t count) {
 
 }  // namespace
 
-Tree::Tree() {
+Tree::Tree(uint64_t hash_key) : acls_(hash_key), path_key_(hash_key) {
   root_ = nodes_.allocate();
   Node& root = nodes_[root_];
   root.flags = Node::kUsed;
-  root.path_hash = static_cast<uint32_t>(checksum64("/"));
+  root.path_hash = path_key_(checksum64("/"));
   put_payload(root, {}, {});
   table_.insert(root.path_hash, root_);
   size_ = 1;
@@ -63,9 +63,9 @@ Place Tree::find(std::string_view path) const {
     place.ref = root_;
     return place;
   }
-  const auto low = static_cast<uint32_t>(place.hash);
+  const uint32_t hash = path_key_(place.hash);
   place.ref = table_.find(
-      low, [&](Ref ref) { return nodes_[ref].path_hash == low && ref != root_ && is_at(ref, path); });
+      hash, [&](Ref ref) { return nodes_[ref].path_hash == hash && ref != root_ && is_at(ref, path); });
   return place;
 }
 
@@ -76,7 +76,7 @@ void Tree::prefetch(std::span<const std::string_view> paths) const {
   for (; !paths.empty(); paths = paths.subspan(std::min(paths.size(), kPrefetchPathsMax))) {
     const size_t count = std::min(paths.size(), kPrefetchPathsMax);
     for (size_t i = 0; i < count; ++i) {
-      hashes[i] = static_cast<uint32_t>(checksum64(paths[i]));
+      hashes[i] = path_key_(checksum64(paths[i]));
       table_.prefetch(hashes[i]);
     }
     for (size_t i = 0; i < count; ++i) {
@@ -145,7 +145,7 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   made_bytes_ += path.size() + acls_.kept_bytes(made.acl);
   node.acl = made.acl;
   node.parent = parent.ref;
-  node.path_hash = static_cast<uint32_t>(place.hash);
+  node.path_hash = path_key_(place.hash);
   // The place may stand in the list of what changed already.
   node.flags =
       static_cast<uint8_t>((node.flags & dirty_mark_) | (made.sequential ? Node::kSequential : 0) |

@@ -82,7 +82,8 @@ class Tree {
     int64_t cluster_ms = 0;
   };
 
-  Tree();
+  // `hash_key`: as Limits has it.
+  explicit Tree(uint64_t hash_key = 0);
   ~Tree();
   Tree(const Tree&) = delete;
   Tree& operator=(const Tree&) = delete;
@@ -204,6 +205,8 @@ class Tree {
 
   // What the tree takes in memory, malloc's own overhead estimated.
   size_t bytes() const;
+  // How many buckets of its table a search looks at, at most; for tests.
+  size_t longest_search() const { return table_.longest_search(); }
   // What is wrong, in a sentence.
   std::optional<std::string> check() const;
 
@@ -316,6 +319,7 @@ class Tree {
   AclTable acls_;
   Quotas quotas_;
   uint64_t data_bytes_ = 0;
+  const PathKey path_key_;
   PathTable table_;
   std::unordered_map<SessionId, Owned> owned_;
   std::vector<Ref> queues_;

@@ -76,6 +76,7 @@ int run(ServerConfig config) {
   if (config.advertise_client.empty()) {
     config.advertise_client = to_string(Address{config.listen_client.host, clients.port()});
   }
+  config.kv.hash_key = random_number();
   auto folder = open_folder(config, Incarnation(random_number()));
   if (!folder.ok()) return refuse(folder.error());
   for (const LogLine& line : describe_start(config, *folder)) log(line.level, line.text);

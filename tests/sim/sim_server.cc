@@ -45,6 +45,12 @@ bool SimServer::is_leader() const {
 
 server::WalIdentity SimServer::identity(ClusterId cluster) const { return {id_, incarnation_, cluster}; }
 
+kv::Limits SimServer::limits() const {
+  kv::Limits limits = context_.plan.kv;
+  limits.hash_key = uint64_t{id_.value()} << 32 | life_;
+  return limits;
+}
+
 void SimServer::start() {
   CHECK(!up());
   ++life_;
@@ -58,7 +64,8 @@ void SimServer::start() {
   options.raft.incarnation = incarnation_;
   options.raft.boot = BootNonce(context_.random.next() | 1);
   options.plan = members_;
-  options.kv = context_.plan.kv;
+  options.kv = limits();
+  options.watches.hash_key = options.kv.hash_key;
   options.refuse_mixed_locks = context_.plan.refuse_mixed_locks;
   options.super_digest = kv::digest_id(kSuperProof).value();
   options.checkpoint_dirty_bytes = context_.plan.checkpoint_dirty_bytes;

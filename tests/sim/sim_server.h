@@ -119,6 +119,8 @@ class SimServer {
   void finish_job();
   void job_done(const server::StoreJob& job, const server::StoreDone& done);
   server::WalIdentity identity(ClusterId cluster) const;
+  // The plan's, with a hash key for each server and life of it: nothing that is compared depends on it.
+  kv::Limits limits() const;
   void end_process();
   bool stranger() const;
 

@@ -82,7 +82,7 @@ bool SimServer::recover_log(server::ReplicaRecovered& recovered) {
 }
 
 bool SimServer::recover_state(server::ReplicaRecovered& recovered) {
-  auto opened = server::StateFolder::open(*disk_, *stores_, kSimStateDirectory, context_.plan.kv);
+  auto opened = server::StateFolder::open(*disk_, *stores_, kSimStateDirectory, limits());
   if (!opened.ok()) return !disk_failed(opened.error(), "opens its state");
   state_folder_ = std::move(opened->folder);
   const Index found = opened->state ? opened->state->name.index : Index();

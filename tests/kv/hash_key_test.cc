@@ -1,0 +1,109 @@
+// The key that paths and lists are hashed with in memory: what it is for, and that nothing else depends on
+// it.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/checksum.h"
+#include "base/random.h"
+#include "kv/tree.h"
+#include "tests/kv/checkpoints.h"
+#include "tests/kv/machine.h"
+
+namespace quorate::kv {
+namespace {
+
+constexpr size_t kMany = 2'000;
+
+size_t longest_search(uint64_t hash_key, const std::vector<std::string>& paths) {
+  Tree tree(hash_key);
+  const Place root = tree.find("/");
+  for (const std::string& path : paths) (void)tree.create(root, path, {}, {});
+  return tree.longest_search();
+}
+
+template <class Hash>
+std::vector<std::string> paths_with_low(const Hash& hash) {
+  std::vector<std::string> paths;
+  for (uint64_t i = 0; paths.size() < kMany; ++i) {
+    std::string path = "/" + std::to_string(i);
+    if (hash(checksum64(path)) < 1U << 22) paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
+TEST(HashKey, PathsThatStandSideBySideDoNotWithAnother) {
+  const std::vector<std::string> paths = paths_with_low(PathKey(7));
+  ASSERT_GT(longest_search(7, paths), 100U) << "these do";
+  EXPECT_LT(longest_search(8, paths), 40U);
+}
+
+TEST(HashKey, PathsWithNeighbouringChecksumsComeApart) {
+  const std::vector<std::string> low =
+      paths_with_low([](uint64_t hash) { return static_cast<uint32_t>(hash); });
+  const std::vector<std::string> high = paths_with_low([](uint64_t hash) { return hash >> 32; });
+  for (const uint64_t key : {0, 7}) {
+    EXPECT_LT(longest_search(key, low), 40U);
+    EXPECT_LT(longest_search(key, high), 40U);
+  }
+}
+
+Limits with_key(uint64_t key) {
+  Limits limits;
+  limits.hash_key = key;
+  return limits;
+}
+
+std::string any_path(Random& random) {
+  std::string path;
+  for (uint64_t depth = 1 + random.below(4); depth > 0; --depth)
+    path += "/" + std::to_string(random.below(6));
+  return path;
+}
+
+// Servers draw their own keys, and compare their states.
+TEST(HashKey, NothingThatAnotherServerSeesDependsOnIt) {
+  Machine one(with_key(1)), two(with_key(2));
+  const SessionId session = one.open();
+  ASSERT_EQ(two.open(), session);
+  Random random(5);
+  for (int i = 0; i < 2'000; ++i) {
+    CreateOp op = create(any_path(random), std::to_string(i));
+    op.parents = true;
+    if (random.below(2) == 0)
+      op.acl = {{kAllPermissions, "world", "anyone"},
+                {kRead, "ip", "192.0.2." + std::to_string(random.below(50))}};
+    Operation operation = op;
+    switch (random.below(5)) {
+      case 0:
+        operation = DeleteOp{any_path(random), -1, true};
+        break;
+      case 1:
+        operation = AcquireOp{any_path(random), {}};
+        break;
+      case 2:
+        operation = SetOp{any_path(random), std::to_string(i), -1};
+        break;
+      default:
+        break;
+    }
+    ASSERT_EQ(one.run(session, operation), two.run(session, operation));
+    ASSERT_EQ(one.state.state_hash(), two.state.state_hash());
+  }
+  EXPECT_EQ(describe(one.state), describe(two.state));
+  EXPECT_EQ(one.state.scrub(SIZE_MAX), std::optional(true));
+  const RecordList of_one = capture_all(one.state), of_two = capture_all(two.state);
+  Store store_one, store_two;
+  write(store_one, of_one);
+  write(store_two, of_two);
+  EXPECT_EQ(store_one, store_two);
+  const auto loaded = load(store_one, with_key(3));
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(loaded->state_hash(), two.state.state_hash());
+  EXPECT_EQ(describe(*loaded), describe(two.state));
+  EXPECT_EQ(loaded->check_consistency(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace quorate::kv
