@@ -303,16 +303,32 @@ size_t StateMachine::tree_bytes() const { return impl_->tree.bytes(); }
 
 size_t StateMachine::queue_count() const { return impl_->tree.queues().size(); }
 
-std::vector<std::string> StateMachine::queues(std::string_view root, size_t max) const {
-  std::vector<std::string> paths;
+std::vector<std::string> StateMachine::queues(std::string_view root, size_t max, std::string_view after,
+                                              const MayRead& may_read) const {
+  const Tree& tree = impl_->tree;
+  const auto readable = [&](Ref ref) {
+    const uint32_t acl = tree.node(ref).acl;
+    return !may_read || may_read(acl == AclTable::kOpen ? nullptr : &tree.acls().get(acl));
+  };
+  if (max == 0) return {};
+  std::vector<std::string> least;  // a heap: the greatest is in front
   const std::string below = root == "/" ? "/" : std::string(root) + "/";
-  for (const Ref ref : impl_->tree.queues()) {
-    std::string path = impl_->tree.path(ref);
-    if (path == root || path.starts_with(below)) paths.push_back(std::move(path));
+  std::string path;
+  for (const Ref ref : tree.queues()) {
+    tree.path(ref, path);
+    if (path <= after || (path != root && !path.starts_with(below))) continue;
+    const bool full = least.size() == max;
+    if ((full && path >= least.front()) || !readable(ref)) continue;
+    if (full) {
+      std::pop_heap(least.begin(), least.end());
+      least.back().swap(path);
+    } else {
+      least.push_back(path);
+    }
+    std::push_heap(least.begin(), least.end());
   }
-  std::sort(paths.begin(), paths.end());
-  if (paths.size() > max) paths.resize(max);
-  return paths;
+  std::sort_heap(least.begin(), least.end());
+  return least;
 }
 
 std::optional<std::string> StateMachine::check_consistency() const {

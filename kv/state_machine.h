@@ -219,9 +219,12 @@ class StateMachine {
   // What may be reaped at that cluster time, those that are due the longest first: at most `max` of them,
   // with about `bytes_max` of paths. Costs what it gives.
   std::vector<std::string> reapable(int64_t cluster_ms, size_t max, size_t bytes_max) const;
-  // The paths at `root` and below that have somebody in their queue, in ascending order, at most `max` of
-  // them. Costs what is queued, not what the tree holds.
-  std::vector<std::string> queues(std::string_view root, size_t max) const;
+  // The paths at `root` and below that have somebody in their queue, in ascending order: the first `max` of
+  // those above `after` whose list of permissions (null: open to all) may be read. Looks at all queues, but
+  // not at the rest of the tree, and keeps what it gives.
+  using MayRead = std::function<bool(const Acl* acl)>;
+  std::vector<std::string> queues(std::string_view root, size_t max, std::string_view after = {},
+                                  const MayRead& may_read = {}) const;
   size_t queue_count() const;  // of the whole tree
   std::optional<Quota> quota(std::string_view path) const;
   // Paths that have a quota, in ascending order.

@@ -315,16 +315,20 @@ SessionId Tree::owner(Ref ref) const {
 }
 
 std::string Tree::path(Ref ref) const {
-  if (ref == root_) return "/";
-  size_t size = 0;
+  std::string path;
+  this->path(ref, path);
+  return path;
+}
+
+void Tree::path(Ref ref, std::string& path) const {
+  size_t size = ref == root_ ? 1 : 0;
   for (Ref at = ref; at != root_; at = nodes_[at].parent) size += 1 + nodes_[at].name_size;
-  std::string path(size, '/');
+  path.assign(size, '/');
   for (Ref at = ref; at != root_; at = nodes_[at].parent) {
     size -= nodes_[at].name_size;
     std::memcpy(path.data() + size, nodes_[at].payload, nodes_[at].name_size);
     --size;
   }
-  return path;
 }
 
 Stat Tree::stat(Ref ref) const {

@@ -117,6 +117,7 @@ class Tree {
   // All zero where it has none.
   RarePart rare(Ref ref) const { return nodes_[ref].rare() ? rare_.find(ref)->second : RarePart{}; }
   std::string path(Ref ref) const;
+  void path(Ref ref, std::string& path) const;
   Stat stat(Ref ref) const;
   NodeKind kind(Ref ref) const;
   uint32_t child_count(Ref ref) const { return parent_part(ref).children; }

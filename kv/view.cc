@@ -69,13 +69,9 @@ Result<bool> View::holds(std::string_view node) const {
 
 std::vector<std::string> View::queues(std::string_view root, size_t max, std::string_view after) const {
   looked_at(state_.queue_count());
-  std::vector<std::string> all = state_.queues(root, state_.node_count());
-  std::vector<std::string> paths;
-  for (auto at = std::upper_bound(all.begin(), all.end(), after); at != all.end() && paths.size() < max;
-       ++at) {
-    if (get(*at).ok()) paths.push_back(std::move(*at));
-  }
-  return paths;
+  return state_.queues(root, max, after, [this](const Acl* acl) {
+    return acl == nullptr || permits(*acl, credentials_, kRead);
+  });
 }
 
 Result<View::AclView> View::acl(std::string_view path) const {

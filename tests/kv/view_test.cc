@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "kv/path.h"
 #include "tests/kv/machine.h"
 
@@ -14,6 +16,7 @@ namespace {
 
 const Credentials kNobody;
 const Acl kClosed = {{kAllPermissions, "digest", "alice:secret"}};
+const Acl kUnreadable = {{kAllPermissions & ~kRead, "world", "anyone"}, kClosed.front()};
 
 std::string chain(size_t depth) {
   std::string path;
@@ -74,6 +77,67 @@ TEST(View, TheDeepestNodeIsFoundInFewSteps) {
     EXPECT_GE(looked_at, kOneLookUp) << "a long path is not for nothing";
     EXPECT_LE(looked_at, c.look_ups * kOneLookUp);
   }
+}
+
+class Queues : public ::testing::Test {
+ protected:
+  // In any order, some below others, every third for alice alone to read.
+  void lock(size_t count) {
+    Random random(3);
+    for (size_t i = 0; i < count; ++i) {
+      std::string path = "/" + std::to_string(random.below(count));
+      if (i % 2 == 0) path = "/d" + std::to_string(random.below(5)) + path;
+      if (!all_.insert(path).second) continue;
+      CreateOp op = create(path);
+      op.parents = true;
+      if (!machine_.exists(path)) {
+        ASSERT_EQ(machine_.run(session_, op).code, ErrorCode::kOk);
+      }
+      ASSERT_EQ(machine_.run(session_, AcquireOp{path, {}}).code, ErrorCode::kOk);
+      if (i % 3 != 0) continue;
+      closed_.insert(path);
+      ASSERT_EQ(machine_.run(session_, SetAclOp{path, kUnreadable}).code, ErrorCode::kOk);
+    }
+  }
+  std::vector<std::string> slow(const std::string& root, size_t max, const std::string& after) const {
+    std::vector<std::string> paths;
+    for (const std::string& path : all_) {
+      const bool below = root == "/" || path == root || path.starts_with(root + "/");
+      if (below && path > after && !closed_.contains(path) && paths.size() < max) paths.push_back(path);
+    }
+    return paths;
+  }
+
+  Machine machine_;
+  SessionId session_ = machine_.open();
+  std::set<std::string> all_, closed_;
+};
+
+TEST_F(Queues, PagesAreThoseOfTheWholeList) {
+  lock(60);
+  const View view(machine_.state, kNobody);
+  std::vector<std::string> places(all_.begin(), all_.end());
+  places.insert(places.end(), {"", "/", "/d3", "/none", "~"});
+  for (const std::string& root :
+       {std::string("/"), std::string("/d3"), std::string("/none"), *all_.begin()}) {
+    for (const std::string& after : places) {
+      for (const size_t max : {size_t{0}, size_t{1}, size_t{2}, size_t{7}, size_t{1000}, SIZE_MAX}) {
+        SCOPED_TRACE(root + " " + after + " " + std::to_string(max));
+        ASSERT_EQ(view.queues(root, max, after), slow(root, max, after));
+      }
+    }
+  }
+}
+
+TEST_F(Queues, APageLooksAtFewListsOfPermissions) {
+  lock(4'000);
+  size_t asked = 0;
+  const auto paths = machine_.state.queues("/", 10, {}, [&asked](const Acl* acl) {
+    ++asked;
+    return acl == nullptr;
+  });
+  EXPECT_EQ(paths, slow("/", 10, {}));
+  EXPECT_LT(asked, all_.size() / 10);
 }
 
 }  // namespace
