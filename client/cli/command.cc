@@ -307,13 +307,20 @@ std::string base64(std::string_view bytes) {
 
 }  // namespace
 
-void put_data(nlohmann::json& object, const std::string& data) {
+bool is_utf8(const std::string& text) {
   try {
-    (void)nlohmann::json(data).dump();
-    object["data"] = data;
-  } catch (const nlohmann::json::exception&) {  // not UTF-8
-    object["data_base64"] = base64(data);
+    (void)nlohmann::json(text).dump();
+    return true;
+  } catch (const nlohmann::json::exception&) {
+    return false;
   }
+}
+
+void put_data(nlohmann::json& object, const std::string& data) {
+  if (is_utf8(data))
+    object["data"] = data;
+  else
+    object["data_base64"] = base64(data);
 }
 
 nlohmann::json stat_json(const client::Stat& stat) {

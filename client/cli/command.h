@@ -192,6 +192,8 @@ void put_data(nlohmann::json& object, const std::string& data);
 nlohmann::json stat_json(const client::Stat& stat);
 
 // "3m12s" since that instant of the wall clock.
+// What JSON can say as a string.
+bool is_utf8(const std::string& text);
 std::string age_text(int64_t since_ms);
 // "2026-11-22T07:51:56Z": an instant of the wall clock, in UTC. "-" of 0, which is none.
 std::string time_text(int64_t ms);

@@ -19,9 +19,19 @@ namespace quorate::cli {
 
 namespace {
 
-// One entry of the log each, well below what a multi may have.
+// One entry of the log each, well below what a multi may have; a node that is larger goes alone.
 constexpr size_t kBatchNodesMax = 500;
 constexpr size_t kBatchBytesMax = 1 << 20;
+// What an operation, and an entry of a list of permissions, takes beside its strings; rather too much.
+constexpr size_t kOperationBytes = 64;
+constexpr size_t kAclEntryBytes = 16;
+
+size_t bytes_of(const Line& line) {
+  size_t bytes = line.path.size() + line.data.size() + kOperationBytes;
+  for (const client::AclEntry& entry : line.acl)
+    bytes += entry.scheme.size() + entry.id.size() + kAclEntryBytes;
+  return bytes;
+}
 
 bool is_open(const client::Acl& acl) {
   return acl.size() == 1 && acl[0] == client::AclEntry{client::kAllPermissions, "world", "anyone"};
@@ -35,7 +45,26 @@ std::string line_of(const std::string& path, const std::string& data, const clie
     for (const client::AclEntry& entry : acl)
       line["acl"].push_back(entry.scheme + ":" + entry.id + ":" + permission_letters(entry.permissions));
   }
-  return line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return line.dump();
+}
+
+// Whether a line can say what the list says.
+Status tellable(const std::string& path, const client::Acl& acl) {
+  for (const client::AclEntry& entry : acl) {
+    // Whoever may not administer a node is shown "x" for each digest, which is nobody's.
+    if (entry.scheme == "digest" && entry.id.ends_with(":x"))
+      return Error{ErrorCode::kDenied,
+                   path +
+                       ": its list of permissions is shown without its digests; ask as somebody who may "
+                       "administer it (--credentials)"};
+    // Another byte in its place makes it the id of nobody, or of somebody else.
+    if (!is_utf8(entry.scheme) || !is_utf8(entry.id))
+      return Error{ErrorCode::kUnsupported,
+                   path +
+                       ": its list of permissions has an id that is not UTF-8, which JSON cannot say; only a "
+                       "backup keeps it (quorate snapshot save)"};
+  }
+  return {};
 }
 
 // ---- export
@@ -51,13 +80,7 @@ class Exporter {
     if (node->stat.ephemeral_owner.value() != 0) return {};
     const auto acl = client_->get_acl(path);
     if (!acl.ok()) return acl.error();
-    // Whoever may not administer a node is shown "x" for each digest, which is nobody's.
-    for (const client::AclEntry& entry : acl->acl)
-      if (entry.scheme == "digest" && entry.id.ends_with(":x"))
-        return Error{ErrorCode::kDenied,
-                     path +
-                         ": its list of permissions is shown without its digests; ask as somebody who may "
-                         "administer it (--credentials)"};
+    if (Status can = tellable(path, acl->acl); !can.ok()) return can;
     write(line_of(path, node->data, acl->acl));
     if (!out_) return Error{ErrorCode::kIo, "cannot write: the disk is full, or the pipe is closed"};
     ++nodes;
@@ -110,9 +133,10 @@ class LineImporter {
       if (!there.ok()) return there.error();
       if (there->has_value()) return add_existing(line);
     }
+    if (Status room = make_room(bytes_of(line)); !room.ok()) return room;
     batch_.multi.create(line.path, line.data, {.acl = line.acl});
     ++made;
-    return added(line);
+    return {};
   }
   Status flush() {
     if (batch_.multi.operations().empty()) return {};
@@ -133,16 +157,22 @@ class LineImporter {
       ++skipped;
       return {};
     }
+    if (Status room = make_room(bytes_of(line) + line.path.size() + kOperationBytes); !room.ok()) return room;
     batch_.multi.set(line.path, line.data);
     batch_.multi.set_acl(
         line.path, line.acl.empty() ? client::Acl{{client::kAllPermissions, "world", "anyone"}} : line.acl);
     ++overwritten;
-    return added(line);
+    return {};
   }
-  Status added(const Line& line) {
-    batch_.bytes += line.path.size() + line.data.size();
-    const bool full = batch_.multi.operations().size() >= kBatchNodesMax || batch_.bytes >= kBatchBytesMax;
-    return full ? flush() : Status();
+  // For operations of so many bytes.
+  Status make_room(size_t bytes) {
+    const bool full =
+        batch_.multi.operations().size() >= kBatchNodesMax || batch_.bytes + bytes > kBatchBytesMax;
+    if (full) {
+      if (Status flushed = flush(); !flushed.ok()) return flushed;
+    }
+    batch_.bytes += bytes;
+    return {};
   }
   // Of the first operation that was refused, with its path.
   Status problem(const client::MultiResult& done) const {
