@@ -17,25 +17,11 @@ namespace zk = zookeeper;
 
 namespace {
 
-// What stands in ephemeralOwner of a container, and in the highest byte of that of a node with a time to
-// live, whose lower 40 bits are milliseconds.
-constexpr uint64_t kContainerMark = 0x8000000000000000;
-constexpr uint64_t kTtlByte = 0xff;
-constexpr int kTtlByteShift = 56;
-constexpr uint64_t kTtlMask = (uint64_t{1} << 40) - 1;
-
 constexpr std::string_view kReserved = "/zookeeper";
 
-bool is_container(const zk::Stat& stat) {
-  return static_cast<uint64_t>(stat.ephemeral_owner) == kContainerMark;
-}
-int64_t ttl_of(const zk::Stat& stat) {
-  const auto owner = static_cast<uint64_t>(stat.ephemeral_owner);
-  return owner >> kTtlByteShift == kTtlByte ? static_cast<int64_t>(owner & kTtlMask) : 0;
-}
-bool is_ephemeral(const zk::Stat& stat) {
-  return stat.ephemeral_owner != 0 && !is_container(stat) && ttl_of(stat) == 0;
-}
+// Servers answer 0 for containers and nodes with a time to live, whatever they note there themselves: so any
+// number is a session's, also one of the server 255, whose sessions look like their mark of a time to live.
+bool is_ephemeral(const zk::Stat& stat) { return stat.ephemeral_owner != 0; }
 
 bool is_above(std::string_view ancestor, std::string_view path) {
   return ancestor == "/" ||
@@ -69,9 +55,6 @@ kv::NodeRecord SourceNode::record() const {
   record.creates = creates_of(stat.cversion, stat.num_children);
   record.pzxid = record.creates != 0 ? Zxid(static_cast<uint64_t>(stat.pzxid)) : Zxid();
   record.null_data = null_data;
-  record.container = is_container(stat);
-  record.ttl_ms = ttl_of(stat);
-  record.due_ms = record.ttl_ms;
   record.acl = acl;
   record.data = data;
   return record;
