@@ -87,6 +87,23 @@ Result<kv::StateMachine> build_state(const ImportedNodes& nodes, const ImportedQ
   return import.finish(last);
 }
 
+std::vector<WideNode> wide_nodes(const ImportedNodes& nodes) {
+  struct Children {
+    size_t count = 0, bytes = 0;
+  };
+  std::map<std::string_view, Children> parents;
+  for (const auto& [path, record] : nodes) {
+    if (path == "/") continue;
+    Children& children = parents[kv::parent_of(path)];
+    ++children.count;
+    children.bytes += kv::name_of(path).size() + kListNameBytes;
+  }
+  std::vector<WideNode> wide;
+  for (const auto& [path, children] : parents)
+    if (children.bytes > kListBytesMax) wide.push_back({std::string(path), children.count});
+  return wide;
+}
+
 void Comparison::differs(std::string_view path) {
   ++differing;
   if (paths.size() < kPathsMax) paths.emplace_back(path);
@@ -101,6 +118,16 @@ void Comparison::add(std::string_view path, const kv::NodeRecord& node) {
   seen_.insert(checksum64(path));
   std::string acl;
   if (node_hash(path, record_of(*mine, acl)) != theirs) differs(path);
+}
+
+std::optional<std::vector<std::string>> Comparison::names(const std::string& path, size_t children) const {
+  const auto mine = state_.children(path);
+  const size_t of_source_alone = path == "/" ? 1 : 0;  // "/zookeeper"
+  if (!mine.ok() || mine->size() + of_source_alone != children) return std::nullopt;
+  std::vector<std::string> names;
+  names.reserve(children);
+  for (const kv::Child& child : *mine) names.emplace_back(child.name);
+  return names;
 }
 
 void Comparison::finish() {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -29,6 +30,17 @@ kv::QuotaLimits parse_quota_limits(std::string_view text);
 // highest zxid that the source has named. Errors: as kv::StateImport's.
 Result<kv::StateMachine> build_state(const ImportedNodes& nodes, const ImportedQuotas& quotas, Zxid last);
 
+// A node whose children ZooKeeper's clients cannot list once Quorate has it.
+struct WideNode {
+  std::string path;
+  size_t children = 0;
+};
+// What Quorate sends in one answer (ReplicaOptions::reply_bytes_max, server/replica.h), and what a name takes
+// there beside its bytes.
+inline constexpr size_t kListBytesMax = 4 << 20;
+inline constexpr size_t kListNameBytes = 4;
+std::vector<WideNode> wide_nodes(const ImportedNodes& nodes);
+
 // A state against a source, by count, hash and node.
 class Comparison {
  public:
@@ -40,6 +52,9 @@ class Comparison {
   void add(std::string_view path, const kv::NodeRecord& node);
   // Behind the last one.
   void finish();
+  // Of a node of the source with so many children that are not told: those of the state, if they are as many.
+  // A child made since, in the place of another, shows in the parent's count of creates.
+  std::optional<std::vector<std::string>> names(const std::string& path, size_t children) const;
 
   uint64_t source_nodes = 0, source_hash = 0;
   uint64_t nodes = 0, hash = 0;    // of the state

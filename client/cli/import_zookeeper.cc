@@ -29,6 +29,7 @@ struct LeftOut {
 };
 // Of them, so many are named; all are counted.
 constexpr size_t kLeftOutNamedMax = 100;
+constexpr size_t kWideNamedMax = 100;  // likewise
 struct LeftOuts {
   uint64_t count = 0;
   std::vector<LeftOut> named;
@@ -201,7 +202,10 @@ Result<Comparison> Importer::compare(const kv::StateMachine& state, LeftOuts& le
                         });
                         return {};
                       },
-                      [&](const std::string& path, const std::string& why) { left_out.add(path, why); }});
+                      [&](const std::string& path, const std::string& why) { left_out.add(path, why); },
+                      [&](const std::string& path, size_t children) {
+                        return comparison.names(path, children);
+                      }});
   walk.visit("/");
   if (Status walked = walk.run(); !walked.ok()) return walked.error();
   comparison.finish();
@@ -234,8 +238,11 @@ int Importer::refuse_changed(const std::string& what) {
 }
 
 int Importer::tell_imported(const server::LoadedBackup& backup, const Comparison& comparison) const {
+  const std::vector<WideNode> wide = wide_nodes(nodes_);
   if (globals_.json) {
-    nlohmann::json left_out = nlohmann::json::array();
+    nlohmann::json left_out = nlohmann::json::array(), wide_named = nlohmann::json::array();
+    for (size_t i = 0; i < wide.size() && i < kWideNamedMax; ++i)
+      wide_named.push_back({{"path", wide[i].path}, {"children", wide[i].children}});
     for (const LeftOut& each : left_out_.named) left_out.push_back({{"path", each.path}, {"why", each.why}});
     print_json({{"file", args_.file},
                 {"nodes", comparison.nodes},
@@ -244,6 +251,8 @@ int Importer::tell_imported(const server::LoadedBackup& backup, const Comparison
                 {"zxid", backup.state->zxid().value()},
                 {"quotas", quotas_.size()},
                 {"ephemerals", ephemerals_},
+                {"wide_count", wide.size()},
+                {"wide", wide_named},
                 {"left_out_count", left_out_.count},
                 {"left_out", left_out}});
   } else {
@@ -254,6 +263,13 @@ int Importer::tell_imported(const server::LoadedBackup& backup, const Comparison
     if (ephemerals_ > 0)
       print_line(std::to_string(ephemerals_) +
                  " ephemeral nodes stay with their sessions: clients make them anew");
+    if (!wide.empty())
+      print_line(std::to_string(wide.size()) +
+                 " nodes have lists of children that ZooKeeper's clients cannot read from Quorate, which sends "
+                 "at most " +
+                 std::to_string(kListBytesMax >> 20) + " MiB of names in one answer");
+    for (size_t i = 0; i < wide.size() && i < kWideNamedMax; ++i)
+      print_line("too wide: " + wide[i].path + ": " + std::to_string(wide[i].children) + " children");
     for (const LeftOut& each : left_out_.named) print_line("left out: " + each.path + ": " + each.why);
   }
   if (left_out_.count == 0) return kDone;

@@ -185,8 +185,24 @@ Status ZookeeperWalk::take_acl(const VisitPtr& visit, zk::Reply&& reply) {
 }
 
 Status ZookeeperWalk::take_children(const VisitPtr& visit, zk::Reply&& reply) {
-  if (reply.error != zk::ErrorCode::kOk) return refused(visit, reply.error);
-  for (std::string& name : std::get<zk::ChildrenReply>(reply.body).names) {
+  if (reply.error == zk::ErrorCode::kOk) {
+    take_names(visit, std::move(std::get<zk::ChildrenReply>(reply.body).names));
+    return {};
+  }
+  // How Quorate answers where the names are too many for one answer; ZooKeeper sends them.
+  if (reply.error != zk::ErrorCode::kBadArguments) return refused(visit, reply.error);
+  const auto count = static_cast<size_t>(visit->node.stat.num_children);
+  auto names = sink_.names ? sink_.names(visit->node.path, count) : std::nullopt;
+  if (names)
+    take_names(visit, std::move(*names));
+  else
+    leave_out(visit, "the source does not tell the names of its " + std::to_string(count) +
+                         " children: they are too many for one of its answers");
+  return {};
+}
+
+void ZookeeperWalk::take_names(const VisitPtr& visit, std::vector<std::string>&& names) {
+  for (std::string& name : names) {
     const std::string path = kv::join_path(visit->node.path, name);
     if (!wanted(path)) continue;
     if (const Status valid = kv::validate_path(path); !valid.ok()) {
@@ -195,7 +211,6 @@ Status ZookeeperWalk::take_children(const VisitPtr& visit, zk::Reply&& reply) {
     }
     visit->node.children.push_back(std::move(name));
   }
-  return {};
 }
 
 Status ZookeeperWalk::refused(const VisitPtr& visit, zk::ErrorCode error) {

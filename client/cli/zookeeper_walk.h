@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,9 @@ class ZookeeperWalk {
     std::function<Status(SourceNode&&)> node;
     // A node that cannot be taken, and with it all below it.
     std::function<void(const std::string& path, const std::string& why)> left_out;
+    // Of a node with so many children, whose names the source has refused to tell: what they are believed to
+    // be. They are asked for one by one. None: it is left out.
+    std::function<std::optional<std::vector<std::string>>(const std::string& path, size_t children)> names{};
   };
 
   // Of `root` and below it, and of the nodes above it. "/zookeeper" belongs to each ensemble itself, and is
@@ -78,6 +82,7 @@ class ZookeeperWalk {
   Status take_hidden(const VisitPtr& visit, zookeeper::Reply&& reply);
   Status take_acl(const VisitPtr& visit, zookeeper::Reply&& reply);
   Status take_children(const VisitPtr& visit, zookeeper::Reply&& reply);
+  void take_names(const VisitPtr& visit, std::vector<std::string>&& names);
   // After each answer: the last one finishes the node.
   Status answered(const VisitPtr& visit);
   void ask(const VisitPtr& visit, zookeeper::RequestBody body,

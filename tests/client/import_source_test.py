@@ -12,6 +12,8 @@ import threading
 
 from terminal import PATIENCE, free_ports
 
+CHILDREN = 4400
+NAME_BYTES = 1000  # of each: together more than the 4 MiB of names that Quorate sends in one answer
 OF_SERVER_255 = -0x00ffffffedcba988  # 0xff00000012345678
 
 
@@ -91,6 +93,40 @@ class Imports:
         self.count += 1
         return str(self.folder / f"import{self.count}")
 
+    def lists_that_quorate_does_not_send(self):
+        wide = {f"/big/{i:04d}{'x' * (NAME_BYTES - 4)}": 0 for i in range(CHILDREN)}
+        source, file = Source({"/big": 0, **wide, "/small": 0}), self.file()
+        told, _ = self.run("import", "--zookeeper", source.address, file)
+        assert told["nodes"] == CHILDREN + 3 and told["left_out"] == [], told
+        assert (told["wide_count"], told["wide"]) == (1, [{"path": "/big", "children": CHILDREN}]), told
+        text, _ = self.run("import", "--zookeeper", source.address, self.file(), form=())
+        assert f"too wide: /big: {CHILDREN} children" in text, text
+        # The comparison of the page, against Quorate, which does not tell these names.
+        peer, client = free_ports(2)
+        endpoint, data = f"127.0.0.1:{client}", str(self.folder / "data")
+        self.run("snapshot", "restore", "--id", "1", "--cluster", f"1=127.0.0.1:{peer}", "--data", data, file)
+        with open(self.folder / "server.log", "wb") as log:
+            server = subprocess.Popen([self.quorated, "--id", "1", "--cluster", f"1=127.0.0.1:{peer}", "--data", data,
+                                       "--client", endpoint], stdout=log, stderr=log)
+        try:
+            verify = ["import", "--zookeeper", endpoint, "--verify", file]
+            while subprocess.run([self.quorate, "--endpoints", endpoint, "get", "/"], capture_output=True).returncode != 0:
+                assert server.poll() is None
+            told, _ = self.run("--endpoints", endpoint, *verify)
+            assert told["same"] and told["nodes"] == told["source_nodes"] == CHILDREN + 3, told
+            # Nor may a child that is new, or in the place of another, be overlooked.
+            some = next(iter(wide))
+            self.run("--endpoints", endpoint, "create", "/big/new")
+            assert not self.run("--endpoints", endpoint, *verify, code=1)[0]["same"]
+            self.run("--endpoints", endpoint, "delete", some)
+            assert not self.run("--endpoints", endpoint, *verify, code=1)[0]["same"]
+            # From such a source there is no import of that node.
+            told, _ = self.run("import", "--zookeeper", endpoint, self.file(), code=5)
+            assert [each["path"] for each in told["left_out"]] == ["/big"] and "too many" in told["left_out"][0]["why"], told
+        finally:
+            server.kill()
+            server.wait()
+
     def sessions_of_the_server_255(self):
         source = Source({"/kept": 0, "/lock": OF_SERVER_255, "/lock2": -2 ** 63})
         told, _ = self.run("import", "--zookeeper", source.address, self.file())
@@ -101,7 +137,7 @@ class Imports:
 def main():
     with tempfile.TemporaryDirectory(prefix="quorate-import-") as folder:
         imports = Imports(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(folder))
-        for test in (imports.sessions_of_the_server_255,):
+        for test in (imports.lists_that_quorate_does_not_send, imports.sessions_of_the_server_255):
             test()
             print(test.__name__, "as it should be", flush=True)
 
