@@ -19,6 +19,28 @@ Error no_journal(const std::string& path) {
 
 }  // namespace
 
+ImportJournal::~ImportJournal() {
+  if (lock_ != nullptr && fs_.exists(path_) && !exists()) (void)fs_.remove(path_);
+}
+
+Status ImportJournal::hold() {
+  auto lock = fs_.lock(path_);
+  if (lock.code() == ErrorCode::kInUse)
+    return Error{ErrorCode::kInUse, path_ + " is being written by another import; wait for that, or give "
+                                            "this one another file"};
+  // Not every file system that backups are kept on has locks.
+  if (lock.ok()) lock_ = std::move(*lock);
+  return {};
+}
+
+bool ImportJournal::exists() const {
+  if (!fs_.exists(path_)) return false;
+  const auto file = fs_.open(path_);
+  if (!file.ok()) return true;  // whoever resumes it is told why not
+  const auto size = (*file)->size();
+  return !size.ok() || *size > 0;
+}
+
 Status ImportJournal::begin(const Begun& begun) {
   auto file = fs_.create(path_);
   if (!file.ok()) return file.error();

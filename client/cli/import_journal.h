@@ -34,8 +34,15 @@ class ImportJournal {
   };
 
   explicit ImportJournal(server::FileSystem& fs, std::string path) : fs_(fs), path_(std::move(path)) {}
+  ~ImportJournal();
+  ImportJournal(const ImportJournal&) = delete;
+  ImportJournal& operator=(const ImportJournal&) = delete;
 
-  bool exists() const { return fs_.exists(path_); }
+  // No other process has it from here on; whoever asks while one has is refused. What was not begun is gone
+  // at the end. Errors: kInUse.
+  Status hold();
+  // Whether one was begun.
+  bool exists() const;
   // A new one. Errors: those of the file system.
   Status begin(const Begun& begun);
   // One that is there: each node that it holds. Errors: kCorruption for a file that is no journal,
@@ -55,6 +62,7 @@ class ImportJournal {
 
   server::FileSystem& fs_;
   const std::string path_;
+  std::unique_ptr<server::FileLock> lock_;
   std::unique_ptr<server::File> file_;
   uint64_t offset_ = 0;
   uint64_t checksum_ = 0;  // of the frame before

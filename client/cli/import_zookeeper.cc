@@ -13,6 +13,7 @@
 #include "client/cli/zookeeper_walk.h"
 #include "kv/path.h"
 #include "server/storage/backup.h"
+#include "server/storage/files.h"
 #include "server/storage/posix_file_system.h"
 
 namespace quorate::cli {
@@ -60,7 +61,7 @@ class Importer {
   Status sync();
   Status resume_or_begin(ZookeeperWalk& walk);
   Status read_all();
-  Status read_quotas();
+  Result<ImportedQuotas> read_quotas();
   uint64_t changed_since_start() const;
   // The file that it gives is whole, and what was read.
   Result<server::LoadedBackup> write(const std::string& file);
@@ -147,23 +148,26 @@ Status Importer::read_all() {
 }
 
 // A quota of ZooKeeper's stands at /zookeeper/quota, the path, and a node with the limits.
-Status Importer::read_quotas() {
+Result<ImportedQuotas> Importer::read_quotas() {
+  ImportedQuotas quotas;
+  LeftOuts left_out;
   ZookeeperWalk walk(
       reader_, std::string(kQuotaRoot),
-      {[this](SourceNode&& node) -> Status {
+      {[&](SourceNode&& node) -> Status {
          const std::string_view path = node.path;
          if (!path.ends_with(kQuotaLeaf)) return {};
          std::string of(path.substr(kQuotaRoot.size(), path.size() - kQuotaRoot.size() - kQuotaLeaf.size()));
          if (of.empty()) of = "/";
          const kv::QuotaLimits limits = parse_quota_limits(node.data);
-         if (is_wanted(of) && !limits.none()) quotas_.emplace_back(std::move(of), limits);
+         if (is_wanted(of) && !limits.none()) quotas.emplace_back(std::move(of), limits);
          return {};
        },
-       [this](const std::string& path, const std::string& why) { quotas_left_out_.add(path, why); }});
+       [&](const std::string& path, const std::string& why) { left_out.add(path, why); }});
   walk.visit(std::string(kQuotaRoot));
-  Status read = walk.run();
-  std::sort(quotas_.begin(), quotas_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  return read;
+  if (Status read = walk.run(); !read.ok()) return read.error();
+  quotas_left_out_ = std::move(left_out);
+  std::sort(quotas.begin(), quotas.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  return quotas;
 }
 
 uint64_t Importer::changed_since_start() const {
@@ -283,12 +287,15 @@ int Importer::tell_imported(const server::LoadedBackup& backup, const Comparison
 // ---- the two commands
 
 int Importer::import() {
+  if (Status held = journal_.hold(); !held.ok()) return report("", held.error());
   if (fs_.exists(args_.file))
     return fail(kAnswerIsNo, args_.file + " exists already; give another name, or move that file away");
   Status read = sync();
   if (read.ok()) read = read_all();
-  if (read.ok()) read = read_quotas();
   if (!read.ok()) return failed(read.error());
+  auto quotas = read_quotas();
+  if (!quotas.ok()) return failed(quotas.error());
+  quotas_ = std::move(*quotas);
   if (const uint64_t changed = changed_since_start(); changed > 0)
     return refuse_changed(std::to_string(changed) + " nodes were changed while the import ran");
   const std::string unverified = args_.file + ".unverified";
@@ -305,11 +312,15 @@ int Importer::import() {
     return refuse_changed(std::to_string(comparison->differing) +
                           " nodes were changed while the import ran, " + comparison->paths.front() +
                           " first");
+  const auto quotas_now = read_quotas();
+  if (!quotas_now.ok() || *quotas_now != quotas_) (void)fs_.remove(unverified);
+  if (!quotas_now.ok()) return failed(quotas_now.error());
+  if (*quotas_now != quotas_) return refuse_changed("quotas were changed while the import ran");
   left_out_ = std::move(left_out);
   left_out_.count += quotas_left_out_.count;
   for (const LeftOut& each : quotas_left_out_.named)
     if (left_out_.named.size() < kLeftOutNamedMax) left_out_.named.push_back(each);
-  Status named = fs_.rename(unverified, args_.file);
+  Status named = server::rename_durably(fs_, unverified, args_.file);
   if (named.ok()) named = journal_.remove();
   if (!named.ok()) return failed(named.error());
   return tell_imported(*backup, *comparison);

@@ -2,6 +2,7 @@
 
 #include "base/checksum.h"
 #include "base/codec.h"
+#include "server/storage/files.h"
 
 namespace quorate::server {
 namespace {
@@ -13,12 +14,6 @@ constexpr size_t kFrameHeaderBytes = 12;
 constexpr size_t kEndBytes = 4 + 8 + 8;
 
 std::string part_of(const std::string& path) { return path + ".part"; }
-
-std::string directory_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 Error exists_already(const std::string& path) {
   return {ErrorCode::kInUse, path + " exists already; give the backup another name, or move that file away"};
@@ -111,9 +106,9 @@ Status BackupWriter::finish() {
   if (Status written = append(end); !written.ok()) return written;
   if (Status synced = file_->sync(); !synced.ok()) return synced;
   if (fs_->exists(path_)) return exists_already(path_);
-  if (Status renamed = fs_->rename(part_of(path_), path_); !renamed.ok()) return renamed;
+  if (Status named = rename_durably(*fs_, part_of(path_), path_); !named.ok()) return named;
   file_.reset();
-  return fs_->sync_directory(directory_of(path_));
+  return {};
 }
 
 // ---- reading

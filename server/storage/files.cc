@@ -29,6 +29,13 @@ Status replace_file(FileSystem& fs, const std::string& directory, const std::str
   return final_error(fs.sync_directory(directory));
 }
 
+Status rename_durably(FileSystem& fs, const std::string& from, const std::string& to) {
+  if (Status renamed = fs.rename(from, to); !renamed.ok()) return renamed;
+  const size_t slash = to.rfind('/');
+  if (slash == std::string::npos) return final_error(fs.sync_directory("."));
+  return final_error(fs.sync_directory(slash == 0 ? "/" : to.substr(0, slash)));
+}
+
 Status remove_folder(FileSystem& fs, const std::string& directory) {
   Result<std::vector<std::string>> names = fs.list(directory);
   if (names.code() == ErrorCode::kNoNode) return {};

@@ -21,6 +21,8 @@ Result<std::string> read_file(FileSystem& fs, const std::string& path);
 // what was there is there.
 Status replace_file(FileSystem& fs, const std::string& directory, const std::string& name,
                     std::string_view bytes);
+// The new name is durable when it returns. Both stand in one folder.
+Status rename_durably(FileSystem& fs, const std::string& from, const std::string& to);
 // A folder that holds files and no folders. No error if it is missing. A crash leaves any part of it.
 Status remove_folder(FileSystem& fs, const std::string& directory);
 

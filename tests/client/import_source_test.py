@@ -132,12 +132,51 @@ class Imports:
         told, _ = self.run("import", "--zookeeper", source.address, self.file())
         assert (told["nodes"], told["ephemerals"]) == (2, 2), told
 
+    def quotas_that_change_meanwhile(self):
+        limits = "/zookeeper/quota/kept/zookeeper_limits"
+        source, file = Source({"/kept": 0, "/zookeeper": 0, "/zookeeper/quota": 0, "/zookeeper/quota/kept": 0, limits: 0}), self.file()
+        source.children["/"].remove("zookeeper")
+        source.data[limits] = b"count=5,bytes=-1"
+        read = []
+
+        def asked(path):
+            if path in read and path == limits:
+                source.data[limits] = b"count=6,bytes=-1"
+            read.append(path)
+        source.asked = asked
+        _, said = self.run("import", "--zookeeper", source.address, file, code=1)
+        assert "quotas were changed" in said, said
+        assert not list(self.folder.glob(pathlib.Path(file).name + "*"))
+        told, _ = self.run("import", "--zookeeper", source.address, file)
+        assert told["quotas"] == 1, told
+
+    def two_imports_into_one_file(self):
+        source, file = Source({"/kept": 0}), self.file()
+        reached, go_on = threading.Event(), threading.Event()
+
+        def wait(path):
+            reached.set()
+            go_on.wait()
+        source.asked = wait
+        first = subprocess.Popen([self.quorate, "--request-timeout", f"{PATIENCE}s", "import", "--zookeeper", source.address, file],
+                                 stdout=subprocess.PIPE)
+        assert reached.wait(PATIENCE)
+        _, said = self.run("import", "--zookeeper", source.address, file, code=1)
+        assert "another import" in said, said
+        go_on.set()
+        first.communicate(timeout=PATIENCE)
+        assert first.returncode == 0
+        # One that never began leaves nothing.
+        nothing = self.file()
+        self.run("--request-timeout", "100ms", "import", "--zookeeper", "127.0.0.1:1", nothing, code=3)
+        assert not list(self.folder.glob(pathlib.Path(nothing).name + "*"))
 
 
 def main():
     with tempfile.TemporaryDirectory(prefix="quorate-import-") as folder:
         imports = Imports(pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(folder))
-        for test in (imports.lists_that_quorate_does_not_send, imports.sessions_of_the_server_255):
+        for test in (imports.lists_that_quorate_does_not_send, imports.sessions_of_the_server_255,
+                     imports.quotas_that_change_meanwhile, imports.two_imports_into_one_file):
             test()
             print(test.__name__, "as it should be", flush=True)
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
+#include "server/storage/files.h"
 #include "tests/sim/sim_file_system.h"
 
 namespace quorate::server {
@@ -112,6 +114,20 @@ TEST(BackupFile, IsNeverWrittenOverAnotherAndLeavesNothingHalfDone) {
   }
   EXPECT_FALSE(fs.exists("d/given-up"));
   EXPECT_FALSE(fs.exists("d/given-up.part"));
+}
+
+TEST(BackupFile, ANewNameOutlivesAPowerLoss) {
+  sim::SimFileSystem fs;
+  ASSERT_TRUE(fs.make_directory("d").ok());
+  write_backup(fs, "d/unverified");
+  ASSERT_TRUE(rename_durably(fs, "d/unverified", "d/backup").ok());
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Random random(seed);
+    const auto other = fs.clone();
+    other->power_loss(random);
+    EXPECT_TRUE(other->exists("d/backup")) << seed;
+    EXPECT_FALSE(other->exists("d/unverified")) << seed;
+  }
 }
 
 TEST(BackupFile, IsWrittenByOneAtATime) {
