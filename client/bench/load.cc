@@ -102,7 +102,10 @@ class Run {
     const uint64_t now = now_ns();
     stage_ends_ns_ = now + static_cast<uint64_t>(options_.warm_up.count());
     paced_from_ns_ = now;
-    if (options_.rate > 0) return;
+    if (options_.rate > 0) {
+      measured_from_ns_ = stage_ends_ns_;
+      return;
+    }
     for (Connection& connection : connections_) {
       for (uint32_t i = 0; i < connection.slots.size(); ++i) begin(connection, i, now);
       flush(connection);
@@ -118,16 +121,18 @@ class Run {
     if (stage_ == Stage::kOpening) enter_when_ready();
     if (stage_ == Stage::kWarmUp && now >= stage_ends_ns_) {
       stage_ = Stage::kMeasuring;
-      measured_from_ns_ = now;
+      if (options_.rate == 0) measured_from_ns_ = now;
       stage_ends_ns_ = now + static_cast<uint64_t>(options_.measure.count());
     }
     const bool over = now >= stage_ends_ns_ || (options_.stop != nullptr && *options_.stop);
     if (stage_ == Stage::kMeasuring && over && result_.latency.count() > 0) {
       stage_ = Stage::kDraining;
+      due_until_ns_ = now;
       result_.operations = result_.latency.count();
       result_.seconds = static_cast<double>(now - measured_from_ns_) * 1e-9;
     }
-    if (stage_ == Stage::kDraining && busy_ == 0) {
+    if (stage_ == Stage::kDraining && busy_ == 0 && paced_ >= due(now)) {
+      if (options_.rate > 0) result_.operations = result_.latency.count();
       stage_ = Stage::kClosing;
       for (Connection& connection : connections_) {
         if (connection.conversation->close(connection.out.bytes())) await(connection);
@@ -167,8 +172,12 @@ class Run {
 
   bool issuing() const {
     if (options_.work == Work::kPrepare) return prepared_ < options_.keys;
-    return stage_ == Stage::kWarmUp || stage_ == Stage::kMeasuring;
+    return stage_ == Stage::kWarmUp || stage_ == Stage::kMeasuring || drains_due();
   }
+
+  // Of a given rate, what was due before the end is begun and counted behind it: a pause at the end would hide
+  // all that it delays.
+  bool drains_due() const { return options_.rate > 0 && stage_ == Stage::kDraining; }
 
   Request next_request(uint32_t slot) {
     if (options_.work == Work::kPrepare) return {Step::kCreate, prepared_++, slot};
@@ -211,7 +220,10 @@ class Run {
       connection.conversation->request(slot.request, connection.out.bytes());
       return;
     }
-    if (stage_ == Stage::kMeasuring && options_.work != Work::kHandOver) {
+    // With a given rate it counts when it was due.
+    const bool counts =
+        options_.rate > 0 ? slot.started_ns >= measured_from_ns_ : stage_ == Stage::kMeasuring;
+    if (counts && options_.work != Work::kHandOver) {
       result_.latency.record(now - slot.started_ns);
       if (options_.keeps_samples) result_.samples.push_back({slot.started_ns, now - slot.started_ns});
     }
@@ -243,16 +255,24 @@ class Run {
     for (Connection& connection : connections_) flush(connection);
   }
 
-  // Begins what was due up to the last millisecond, as far as there are slots.
+  uint64_t ticks_until(uint64_t now) const {
+    const uint64_t until = stage_ == Stage::kDraining ? std::min(now, due_until_ns_) : now;
+    return (until - paced_from_ns_) / kTickNs;
+  }
+  // How many were to be begun up to the last millisecond, and before the end.
+  uint64_t due(uint64_t now) const {
+    if (options_.rate == 0) return 0;
+    return static_cast<uint64_t>(static_cast<double>(ticks_until(now)) * (options_.rate / 1'000));
+  }
+
+  // As far as there are slots.
   void begin_due(uint64_t now) {
-    if (stage_ != Stage::kWarmUp && stage_ != Stage::kMeasuring) return;
-    const uint64_t ticks = (now - paced_from_ns_) / kTickNs;
+    if (stage_ != Stage::kWarmUp && stage_ != Stage::kMeasuring && !drains_due()) return;
     const double each_tick = options_.rate / 1'000;
-    const auto due = static_cast<uint64_t>(static_cast<double>(ticks) * each_tick);
-    while (paced_ < due && busy_ < uint64_t{options_.shape.connections} * options_.shape.outstanding) {
+    while (paced_ < due(now) && busy_ < uint64_t{options_.shape.connections} * options_.shape.outstanding) {
       const auto its_tick = static_cast<uint64_t>(static_cast<double>(paced_) / each_tick) + 1;
       auto [connection, slot] = next_free();
-      begin(*connection, slot, paced_from_ns_ + std::min(its_tick, ticks) * kTickNs);
+      begin(*connection, slot, paced_from_ns_ + std::min(its_tick, ticks_until(now)) * kTickNs);
       ++paced_;
     }
   }
@@ -353,6 +373,7 @@ class Run {
   Fd ticks_;
   uint64_t paced_from_ns_ = 0;
   uint64_t paced_ = 0;
+  uint64_t due_until_ns_ = 0;  // the end of what is measured
   size_t next_slot_ = 0;
   LoadResult result_;
   std::optional<Error> failure_;

@@ -55,7 +55,7 @@ struct LoadOptions {
   uint32_t keys = kKeys;
   // Operations begun a second, over all connections, a few in each millisecond; 0: each connection begins the
   // next when one is done. An operation's time then runs from the millisecond in which it was due, whether or
-  // not there was a connection free to carry it.
+  // not there was a connection free to carry it; what was due before the end is waited for.
   double rate = 0;
   // The load ends when this is true, too.
   const std::atomic<bool>* stop = nullptr;
@@ -68,7 +68,7 @@ struct Sample {
 };
 
 struct LoadResult {
-  uint64_t operations = 0;  // finished within the measured time
+  uint64_t operations = 0;  // finished within the measured time; with a given rate those due in it
   double seconds = 0;
   Histogram latency;
   std::vector<Sample> samples;  // of the operations in `latency`, if they are kept

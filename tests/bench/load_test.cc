@@ -3,10 +3,19 @@
 
 #include <gtest/gtest.h>
 
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <thread>
 
+#include "base/check.h"
 #include "tests/bench/null_cluster.h"
 #include "tests/bench/null_frame.h"
 #include "tests/bench/null_server.h"
@@ -68,6 +77,84 @@ TEST(Load, BeginsNoMoreThanTheGivenRate) {
   EXPECT_GT(result->operations, 0U);
   EXPECT_LE(static_cast<double>(result->operations), options.rate * result->seconds + options.rate / 1'000);
   EXPECT_EQ(result->samples.size(), result->operations);
+}
+
+// Answers some, is then silent until the load is told to end and for a while beyond, and answers the rest.
+class PausingServer {
+ public:
+  static constexpr uint32_t kOutstanding = 4;
+  static constexpr uint32_t kAnsweredBefore = 20;
+
+  explicit PausingServer(std::atomic<bool>& stop) : stop_(stop) {
+    auto listener = listen_on_loopback();
+    CHECK(listener.ok());
+    port_ = listener->second;
+    thread_ = std::thread([this, socket = std::move(listener->first)] { serve(socket.get()); });
+  }
+  ~PausingServer() { thread_.join(); }
+  Port port() const { return port_; }
+  // From the last request that came before the end to that.
+  uint64_t silent_ms() const { return silent_ms_; }
+
+ private:
+  void serve(int listener) {
+    const Fd connection(::accept(listener, nullptr, nullptr));
+    std::string in, held;
+    uint32_t requests = 0, unanswered = 0;
+    char buffer[4096];
+    for (ssize_t got = 0; (got = ::read(connection.get(), buffer, sizeof(buffer))) > 0;) {
+      in.append(buffer, static_cast<size_t>(got));
+      while (const auto frame = take_null_frame(in)) {
+        put_null_frame(frame->request, 0, held);
+        in.erase(0, frame->bytes);
+        ++requests;
+        ++unanswered;
+      }
+      if (requests > kAnsweredBefore && !stop_) {
+        if (unanswered < kOutstanding) continue;
+        pause(connection.get());  // all that can be outstanding is, so nothing more comes
+      }
+      CHECK(write_exactly(connection.get(), held.data(), held.size()));
+      held.clear();
+      unanswered = 0;
+    }
+  }
+  void pause(int connection) {
+    constexpr int kHalfMs = 100;
+    const auto began = std::chrono::steady_clock::now();
+    pollfd nothing{connection, POLLIN, 0};
+    CHECK(::poll(&nothing, 1, kHalfMs) == 0);
+    const auto took = std::chrono::steady_clock::now() - began;
+    silent_ms_ = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+    stop_ = true;
+    CHECK(::poll(&nothing, 1, kHalfMs) == 0);
+  }
+
+  std::atomic<bool>& stop_;
+  std::atomic<uint64_t> silent_ms_ = 0;
+  Port port_ = 0;
+  std::thread thread_;
+};
+
+TEST(Load, CountsAllThatAPauseAtTheEndDelays) {
+  std::atomic<bool> stop = false;
+  Result<LoadResult> result = LoadResult();
+  uint64_t silent_ms = 0;
+  {
+    PausingServer server(stop);
+    LoadOptions options = options_for(server.port(), Work::kGet, {1, PausingServer::kOutstanding});
+    options.rate = 1'000;
+    options.measure = std::chrono::hours(1);
+    options.stop = &stop;
+    options.keeps_samples = true;
+    result = run_load(options);
+    silent_ms = server.silent_ms();
+  }
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  // One is due each millisecond; the last tick may not have been over.
+  EXPECT_GE(result->operations + 2, PausingServer::kAnsweredBefore + silent_ms);
+  EXPECT_EQ(result->samples.size(), result->operations);
+  EXPECT_GE(result->latency.percentile(1) + 2'000'000, silent_ms * 1'000'000);
 }
 
 TEST(Load, EndsWhenItIsTold) {
