@@ -66,6 +66,9 @@ int run(ServerConfig config) {
   leave_room_for_own_files(config);
   // One thread runs it; the locks stay, because the resolver's thread hands its answers in.
   boost::asio::io_context loop(1);
+  // What rotates logs says so by it, also while a large state is read: that is taken up behind it.
+  boost::asio::signal_set hangups(loop);
+  if (!config.log_file.empty()) hangups.add(SIGHUP);
   PeerTransport peers(loop, config.peers, random_number());
   config.clients.facts = facts_of(config);
   ClientListener clients(loop, config.clients);
@@ -85,15 +88,14 @@ int run(ServerConfig config) {
                 std::move(folder->recovered), std::move(folder->wal), std::move(folder->state),
                 folder->create_log, folder->founded, peers, clients);
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT);
-  signals.async_wait([&](const boost::system::error_code& error, int) {
-    if (error) return;
+  const auto stop = [&] {
     // A second signal has its default effect: the process ends at once, which is as safe as a crash.
     signals.clear();
     driver.stop();
+  };
+  signals.async_wait([&](const boost::system::error_code& error, int) {
+    if (!error) stop();
   });
-  // What rotates logs says so by it. Without a file, the terminal has gone; nohup has it ignored, and it
-  // stays so.
-  boost::asio::signal_set hangups(loop);
   std::function<void()> reopen_at_hangup = [&] {
     hangups.async_wait([&](const boost::system::error_code& error, int) {
       if (error) return;
@@ -106,10 +108,14 @@ int run(ServerConfig config) {
     });
   };
   if (!config.log_file.empty()) {
-    hangups.add(SIGHUP);
     reopen_at_hangup();
   } else if (std::signal(SIGHUP, SIG_IGN) != SIG_IGN) {
-    signals.add(SIGHUP);
+    // The terminal has gone; nohup has it ignored, and it stays so. A shell and the kernel both tell of it,
+    // so that a second one means no more than the first.
+    hangups.add(SIGHUP);
+    hangups.async_wait([&](const boost::system::error_code& error, int) {
+      if (!error) stop();
+    });
   }
   const int exit_code = driver.run();
   log(LogLevel::kInfo, "stopped");

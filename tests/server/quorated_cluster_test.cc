@@ -135,6 +135,23 @@ TEST(QuoratedCluster, ALeaderThatIsAskedToStopHandsOver) {
   EXPECT_NE(*second, *first);
 }
 
+// A terminal that is closed tells twice: by its shell, and by the kernel.
+TEST(QuoratedCluster, ASecondHangupDoesNotCutTheStopShort) {
+  std::signal(SIGHUP, SIG_DFL);  // a test under nohup would hand on that it is ignored
+  TestCluster cluster;
+  const auto first = cluster.leader();
+  ASSERT_TRUE(first.has_value());
+  // Nobody takes over, so that the stop takes a while.
+  for (size_t server = 0; server < 3; ++server)
+    if (server != *first) cluster.process(server).signal(SIGSTOP);
+  cluster.process(*first).signal(SIGHUP);
+  ASSERT_TRUE(eventually([&] {
+    return cluster.process(*first).said().find("stopping") != std::string::npos;
+  }));
+  cluster.process(*first).signal(SIGHUP);
+  EXPECT_EQ(cluster.process(*first).wait(), 0) << cluster.process(*first).said();
+}
+
 TEST(QuoratedCluster, GarbageOnBothPortsHarmsNobody) {
   TestCluster cluster;
   const auto leader = cluster.leader();

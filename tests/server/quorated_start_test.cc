@@ -199,6 +199,30 @@ TEST_F(QuoratedStart, AHangupOpensTheLogFileAgain) {
   EXPECT_TRUE(says("stopped"));
 }
 
+TEST_F(QuoratedStart, AHangupWhileTheLogIsReadIsNoEnd) {
+  {
+    ServerProcess server(alone());
+    std::optional<TestClient> client;
+    ASSERT_TRUE(eventually([&] {
+      client.emplace(ports_[0]);
+      return client->open_session() && client->create("/a", "") == 0;
+    }));
+    for (int i = 0; i < 40; ++i) ASSERT_EQ(client->set("/a", std::string(900'000, 'a')), 0);
+    server.signal(SIGKILL);
+    server.wait();
+  }
+  ServerProcess server(alone({"--log-file", folder_.path() + "/events.log"}));
+  // Ports are bound before the folder is opened, and nobody is answered until that is through.
+  ASSERT_TRUE(eventually([&] { return TestClient(ports_[0]).send_raw("QUORATE1"); }));
+  server.signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return status_of(ports_[0]).has_value(); }));
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait(), 0);
+  std::ifstream in(folder_.path() + "/events.log");
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  EXPECT_NE(text.find("the log file is opened again"), std::string::npos) << text;
+}
+
 TEST_F(QuoratedStart, AHangupWithoutALogFileIsACleanStop) {
   std::signal(SIGHUP, SIG_DFL);  // a test under nohup would hand on that it is ignored
   ServerProcess server(alone());
