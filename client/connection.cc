@@ -1,10 +1,14 @@
 #include "client/connection.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <utility>
 
-#include <boost/asio/connect.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -49,19 +53,38 @@ void Connection::connect(const HostPort& where, size_t first) {
 }
 
 void Connection::try_addresses(Addresses addresses) {
-  // The range must outlive the operation.
-  auto all = std::make_shared<Addresses>(std::move(addresses));
-  asio::async_connect(socket_, *all,
-                      [self = shared_from_this(), all](error_code error, const tcp::endpoint&) {
-                        if (!self->open_) return;
-                        if (error) return self->fail(error.message());
-                        self->socket_.set_option(tcp::no_delay(true), error);
-                        self->connected_ = true;
-                        self->to_send_.insert(0, kMagic);
-                        self->write();
-                        self->read();
-                        self->handler_.connected();
-                      });
+  if (addresses.empty()) return fail(error_code(asio::error::not_found).message());
+  try_address(std::make_shared<Addresses>(std::move(addresses)), 0);
+}
+
+// Not async_connect() of all of them: each program that is started meanwhile would have the sockets that it
+// opens, and with one the session and whoever it is.
+void Connection::try_address(const std::shared_ptr<const Addresses>& all, size_t at) {
+  const tcp::endpoint& address = (*all)[at];
+  const auto failed = [&](const error_code& error) {
+    if (at + 1 < all->size()) return try_address(all, at + 1);
+    fail(error.message());
+  };
+  error_code error;
+  socket_.close(error);
+  const int fd = ::socket(address.protocol().family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failed(error_code(errno, boost::system::system_category()));
+  socket_.assign(address.protocol(), fd, error);
+  if (error) {
+    ::close(fd);
+    return failed(error);
+  }
+  socket_.async_connect(address, [self = shared_from_this(), all, at](error_code refused) {
+    if (!self->open_) return;
+    if (refused && at + 1 < all->size()) return self->try_address(all, at + 1);
+    if (refused) return self->fail(refused.message());
+    self->socket_.set_option(tcp::no_delay(true), refused);
+    self->connected_ = true;
+    self->to_send_.insert(0, kMagic);
+    self->write();
+    self->read();
+    self->handler_.connected();
+  });
 }
 
 void Connection::send(const std::vector<api::ClientFrame>& frames) {

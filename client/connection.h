@@ -47,6 +47,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   using tcp = boost::asio::ip::tcp;
   void try_addresses(Addresses addresses);
+  void try_address(const std::shared_ptr<const Addresses>& all, size_t at);
   void read();
   void write();
   void fail(const std::string& reason);

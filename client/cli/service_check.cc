@@ -101,11 +101,17 @@ Result<Descriptor> connect_to(const Target& target, Clock::time_point until) {
   return failed(target.host + ":" + target.port + ": " + why);
 }
 
+std::string request_of(const Target& target) {
+  const bool ipv6 = target.host.find(':') != std::string::npos;
+  const std::string host = ipv6 ? "[" + target.host + "]" : target.host;
+  return "GET " + target.path + " HTTP/1.1\r\nHost: " + host + ":" + target.port +
+         "\r\nUser-Agent: quorate\r\nConnection: close\r\n\r\n";
+}
+
 Status try_http(const Target& target, Clock::time_point until) {
   Result<Descriptor> socket = connect_to(target, until);
   if (!socket.ok()) return socket.error();
-  const std::string request = "GET " + target.path + " HTTP/1.1\r\nHost: " + target.host + ":" + target.port +
-                              "\r\nUser-Agent: quorate\r\nConnection: close\r\n\r\n";
+  const std::string request = request_of(target);
   // Short enough for any socket's buffer.
   if (!socket->wait(POLLOUT, until) || ::send(socket->get(), request.data(), request.size(), MSG_NOSIGNAL) !=
                                            static_cast<ssize_t>(request.size()))
@@ -168,6 +174,12 @@ Status validate_check(const std::string& what) {
   if (what.starts_with(kHttp)) target = parse_target(what.substr(kHttp.size()), "80");
   if (what.starts_with(kTcp)) target = parse_target(what.substr(kTcp.size()), "");
   return target.ok() ? Status() : Status(target.error());
+}
+
+Result<std::string> check_request(const std::string& what) {
+  if (Status valid = validate_check(what); !valid.ok()) return valid.error();
+  if (!what.starts_with(kHttp)) return std::string();
+  return request_of(*parse_target(what.substr(kHttp.size()), "80"));
 }
 
 Status try_check(const CheckWish& wish, const sigset_t& mask) {

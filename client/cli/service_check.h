@@ -11,6 +11,9 @@
 
 namespace quorate::cli {
 
+// Of `every` and `patience`: a process may be started for each, and nothing answers in no time.
+inline constexpr milliseconds kCheckTimeMin{100};
+
 struct CheckWish {
   // http://HOST[:PORT][/PATH]: answered with 2xx; tcp://HOST:PORT: accepts a connection; exec:COMMAND: a
   // shell's command that exits with 0. Empty: no check.
@@ -22,6 +25,9 @@ struct CheckWish {
 
 // Errors: kInvalidArgument.
 Status validate_check(const std::string& what);
+
+// What is sent for an http://...; nothing for another check. Errors: kInvalidArgument.
+Result<std::string> check_request(const std::string& what);
 
 // Once, on this thread. `mask`: the signal mask of a command. Errors: kUnavailable, with the reason.
 Status try_check(const CheckWish& wish, const sigset_t& mask);

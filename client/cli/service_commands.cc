@@ -239,6 +239,8 @@ void add_service_commands(CLI::App& app, const Globals& globals, const std::vect
   };
   const auto is_duration = [](const std::string& text) {
     const Result<milliseconds> parsed = parse_duration(text);
+    if (parsed.ok() && *parsed < kCheckTimeMin)
+      return text + " is too short: from " + std::to_string(kCheckTimeMin.count()) + "ms on";
     return parsed.ok() ? std::string() : parsed.error().message;
   };
 

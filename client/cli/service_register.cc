@@ -142,6 +142,7 @@ int register_service(const Globals& globals, const ServiceWish& wish,
     const int signal = signals.next(presence.there() ? -1 : kLookEveryMs);
     if (!ends(signal)) continue;
     if (child) return end_command(presence, *child, signals, signal);
+    presence.leave();  // before a check that is under way has ended
     return kDone;
   }
 }
