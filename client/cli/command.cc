@@ -257,7 +257,57 @@ bool in_colour(int descriptor) {
          std::string_view(terminal) != "dumb";
 }
 
-std::vector<std::string> table_lines(const std::vector<std::vector<std::string>>& rows) {
+namespace {
+
+// Of a character in UTF-8 that begins there; 0: none does.
+size_t character_bytes(std::string_view rest) {
+  const auto lead = static_cast<uint8_t>(rest[0]);
+  if (lead < 0x80) return 1;
+  const size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  if (lead < 0xc2 || lead > 0xf4 || rest.size() < size) return 0;
+  for (size_t i = 1; i < size; ++i)
+    if ((static_cast<uint8_t>(rest[i]) & 0xc0) != 0x80) return 0;
+  // Longer than it need be, half of a pair, or beyond the last.
+  const auto second = static_cast<uint8_t>(rest[1]);
+  if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0)) return 0;
+  if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90)) return 0;
+  return size;
+}
+
+// What a terminal takes for an order and not for text: C0, DEL, and C1 (U+0080 to U+009F).
+bool is_control(std::string_view character) {
+  const auto first = static_cast<uint8_t>(character[0]);
+  return first < 0x20 || first == 0x7f || (first == 0xc2 && static_cast<uint8_t>(character[1]) < 0xa0);
+}
+
+}  // namespace
+
+std::string visible(std::string_view text) {
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    if (at >= kShownBytesMax) return out + "...";
+    const size_t size = character_bytes(text.substr(at));
+    const std::string_view character = text.substr(at, std::max<size_t>(size, 1));
+    at += character.size();
+    if (size != 0 && !is_control(character)) {
+      out += character;
+      continue;
+    }
+    for (const char c : character) {
+      const auto byte = static_cast<uint8_t>(c);
+      out += "\\x";
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> table_lines(const std::vector<std::vector<std::string>>& told) {
+  std::vector<std::vector<std::string>> rows = told;
+  for (auto& row : rows)
+    for (std::string& cell : row) cell = visible(cell);
   std::vector<size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));

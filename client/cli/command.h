@@ -180,20 +180,25 @@ void print_line(std::string_view line);
 void print_json(const nlohmann::json& value);
 // Whether colours may be written there: a terminal that has them, whose user did not set NO_COLOR.
 bool in_colour(int descriptor);
+// Of a name or another text that anybody may have written, as a person sees it: no terminal obeys what is in
+// it, and it is one line. Bytes of control characters, and those that are not UTF-8, are \xNN; what is behind
+// so many bytes is not shown.
+inline constexpr size_t kShownBytesMax = 4096;
+std::string visible(std::string_view text);
 // Columns as wide as their widest cell, two spaces apart; the first row is the heading, and stands out where
 // colours may be written.
 void print_table(const std::vector<std::vector<std::string>>& rows);
-// The same lines, not printed; the first is the heading.
+// The same lines, not printed; the first is the heading. Cells as visible() shows them.
 std::vector<std::string> table_lines(const std::vector<std::vector<std::string>>& rows);
 // The same without a heading: a name and its value a row.
 void print_pairs(const std::vector<std::vector<std::string>>& rows);
+// What JSON can say as a string.
+bool is_utf8(const std::string& text);
 // "data": the string, or "data_base64" where it is not UTF-8.
 void put_data(nlohmann::json& object, const std::string& data);
 nlohmann::json stat_json(const client::Stat& stat);
 
 // "3m12s" since that instant of the wall clock.
-// What JSON can say as a string.
-bool is_utf8(const std::string& text);
 std::string age_text(int64_t since_ms);
 // "2026-11-22T07:51:56Z": an instant of the wall clock, in UTC. "-" of 0, which is none.
 std::string time_text(int64_t ms);

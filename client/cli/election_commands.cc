@@ -48,7 +48,7 @@ void tell(const Globals& globals, const Leader& leader) {
   if (globals.json) {
     print_json(leader ? candidate_json(*leader) : nlohmann::json(nullptr));
   } else {
-    print_line(leader ? std::to_string(leader->token.value()) + " " + leader->value : "-");
+    print_line(leader ? std::to_string(leader->token.value()) + " " + visible(leader->value) : "-");
   }
 }
 

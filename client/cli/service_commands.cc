@@ -116,7 +116,7 @@ int resolve(const Globals& globals, const ResolveWish& wish) {
   }
   nlohmann::json out = nlohmann::json::array();
   for (const ServiceInstance& each : *instances)
-    globals.json ? out.push_back(instance_json(each)) : print_line(place_text(each));
+    globals.json ? out.push_back(instance_json(each)) : print_line(visible(place_text(each)));
   if (globals.json) print_json(out);
   return instances->empty() ? kAnswerIsNo : kDone;
 }
@@ -137,10 +137,10 @@ void tell_changes(const Globals& globals, const Instances& before, const Instanc
   for (const ServiceInstance& each : now) {
     const auto known = old.find(each.id);
     if (known == old.end() || known->second != state_text(each))
-      print_line((known == old.end() ? "+ " : "= ") + each.id + " " + state_text(each));
+      print_line((known == old.end() ? "+ " : "= ") + visible(each.id + " " + state_text(each)));
     if (known != old.end()) old.erase(known);
   }
-  for (const auto& [id, state] : old) print_line("- " + id + " " + state);
+  for (const auto& [id, state] : old) print_line("- " + visible(id + " " + state));
 }
 
 int watch(const Globals& globals, const std::string& base, const std::string& name) {
