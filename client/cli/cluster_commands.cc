@@ -65,6 +65,7 @@ nlohmann::json view_json(const ClusterView& view) {
 }
 
 int status(const Globals& globals) {
+  if (const Status usable = validate_endpoints(globals); !usable.ok()) return report("", usable.error());
   const CommandClient client(globals);
   const ClusterView view = look_at_cluster(globals, client);
   if (view.nobody_answered()) return no_quorum(view);
@@ -92,6 +93,7 @@ int status(const Globals& globals) {
 }
 
 int health(const Globals& globals) {
+  if (const Status usable = validate_endpoints(globals); !usable.ok()) return report("", usable.error());
   const CommandClient client(globals);
   const ClusterView view = look_at_cluster(globals, client);
   const auto say = [&](const std::string& state, const std::string& reason, int code) {
@@ -126,6 +128,7 @@ int health(const Globals& globals) {
 }
 
 int transfer(const Globals& globals, uint32_t target) {
+  if (const Status usable = validate_endpoints(globals); !usable.ok()) return report("", usable.error());
   const CommandClient client(globals);
   ClusterView view = look_at_cluster(globals, client);
   if (!view.leader) return no_quorum(view);

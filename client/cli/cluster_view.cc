@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "client/endpoint.h"
+
 namespace quorate::cli {
 
 namespace {
@@ -85,6 +87,14 @@ void find_leader(ClusterView& view) {
     if (it->second.status->role == client::Role::kLeader && it->second.status->term == candidate.first)
       view.leader = candidate.second;
   }
+}
+
+Status validate_endpoints(const Globals& globals) {
+  for (const std::string& endpoint : globals.endpoints) {
+    const auto place = client::parse_endpoint(endpoint);
+    if (!place.ok()) return place.error();
+  }
+  return {};
 }
 
 ClusterView look_at_cluster(const Globals& globals, const CommandClient& client) {

@@ -294,6 +294,10 @@ class Test(Server):
         code, out, errors = self.ask("--json", "shell", text=b"cd /\npwd\nls /imported\nget /nothing\npwd\n")
         assert code == 1 and [json.loads(line) for line in out.splitlines()] == [{"path": "/"}, {"path": "/"}, []], (code, out)
         assert [json.loads(line)["error"]["code"] for line in errors.splitlines()] == ["no-node", "answer-is-no"], errors
+        # What is no endpoint is said at once, and by all commands alike.
+        for command in (["cluster", "status"], ["cluster", "health"], ["cluster", "transfer"], ["top", "--once"], ["get", "/"]):
+            code, _, errors = self.ask("--endpoints", f"{self.endpoint},abc", "--json", *command)
+            assert code == 2 and "'abc' is no endpoint" in self.check_error(command[0], 2, errors)["message"], (command, code, errors)
         self.name(["shell"])
 
     def forgotten(self):
