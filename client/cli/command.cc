@@ -210,6 +210,9 @@ ErrorForm::ErrorForm(bool json) : before_(errors_as_json.exchange(json)) {}
 ErrorForm::~ErrorForm() { errors_as_json = before_; }
 
 int fail(int code, std::string_view sentence) { return fail_as(code, name_of_exit(code), sentence); }
+int fail_with(int code, std::string_view sentence) {
+  return fail_as(code, code >= kAnswerIsNo && code <= kDeniedAccess ? name_of_exit(code) : "failed", sentence);
+}
 int fail(int code, ErrorCode error, std::string_view sentence) {
   return fail_as(code, error_name(error), sentence);
 }

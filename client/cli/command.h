@@ -157,6 +157,9 @@ Result<std::vector<client::Credential>> read_credentials(const std::string& file
 int report(std::string_view subject, const Error& error);
 // Without a code of its own, the error is named after the exit code.
 int fail(int exit_code, std::string_view sentence);
+// With the exit code of a command that was run: it may be another program's own, and is named after what
+// 1 to 5 mean here, or "failed".
+int fail_with(int exit_code, std::string_view sentence);
 int fail(int exit_code, ErrorCode code, std::string_view sentence);
 // What is worth a line on stderr and ends nothing; with --json a "notice" in place of the "error".
 void note(std::string_view sentence);

@@ -201,8 +201,9 @@ int Shell::run_script(bool keep_going) {
     if (code == kDone) continue;
     if (first_failure == kDone) first_failure = code;
     if (keep_going) continue;
-    return fail(code, "line " + std::to_string(number) +
-                          " failed, and what is behind it was not done (--keep-going does it all the same)");
+    return fail_with(code,
+                     "line " + std::to_string(number) +
+                         " failed, and what is behind it was not done (--keep-going does it all the same)");
   }
   return first_failure;
 }

@@ -294,6 +294,9 @@ class Test(Server):
         code, out, errors = self.ask("--json", "shell", text=b"cd /\npwd\nls /imported\nget /nothing\npwd\n")
         assert code == 1 and [json.loads(line) for line in out.splitlines()] == [{"path": "/"}, {"path": "/"}, []], (code, out)
         assert [json.loads(line)["error"]["code"] for line in errors.splitlines()] == ["no-node", "answer-is-no"], errors
+        # A command's own code is not what the lock's would mean.
+        code, _, errors = self.ask("--json", "shell", text=b"lock run /of-a-line -- sh -c 'exit 125'\n")
+        assert code == 125 and json.loads(errors.splitlines()[-1])["error"]["code"] == "failed", (code, errors)
         # What is no endpoint is said at once, and by all commands alike.
         for command in (["cluster", "status"], ["cluster", "health"], ["cluster", "transfer"], ["top", "--once"], ["get", "/"]):
             code, _, errors = self.ask("--endpoints", f"{self.endpoint},abc", "--json", *command)
