@@ -19,6 +19,18 @@ function(quorate_man_page program section)
 endfunction()
 quorate_man_page(quorate 1)
 quorate_man_page(quorated 8)
+# Where the shells look for what completes a program's commands.
+function(quorate_completion shell folder name)
+  set(script ${CMAKE_CURRENT_BINARY_DIR}/completion/${shell}/${name})
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/completion/${shell})
+  add_custom_command(OUTPUT ${script}
+    COMMAND ${CMAKE_COMMAND} -E env --unset=QUORATE_ENDPOINTS --unset=QUORATE_CREDENTIALS $<TARGET_FILE:quorate> completion ${shell} > ${script}
+    DEPENDS quorate VERBATIM)
+  add_custom_target(quorate_${shell}_completion ALL DEPENDS ${script})
+  install(FILES ${script} DESTINATION ${CMAKE_INSTALL_DATADIR}/${folder})
+endfunction()
+quorate_completion(bash bash-completion/completions quorate)
+quorate_completion(zsh zsh/site-functions _quorate)
 file(GLOB public_headers CONFIGURE_DEPENDS quorate/*.h)
 install(FILES ${public_headers} DESTINATION ${quorate_headers}/client/quorate)
 foreach(path ${public_headers})

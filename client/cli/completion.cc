@@ -31,7 +31,8 @@ _quorate() {
   found=("${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n $found[1] ]]; then compadd -- "${found[@]}"; else _files; fi
 }
-compdef _quorate quorate)";
+# Read by itself out of a folder of functions, it is asked to complete at once.
+if [[ ${funcstack[1]-} == _quorate ]]; then _quorate "$@"; else compdef _quorate quorate; fi)";
 
 // Where a line has come to, before its last word.
 struct Place {
