@@ -220,7 +220,8 @@ std::string wchs(const StatusDetail& detail) {
     paths.insert(watch.path);
   }
   return fmt::format("{} connections watching {} paths\nTotal watches:{}\n", sessions.size(), paths.size(),
-                     detail.watches.size());
+                     detail.watches.size()) +
+         (detail.cut ? kCut : std::string());
 }
 
 std::string wchc(const StatusDetail& detail) {

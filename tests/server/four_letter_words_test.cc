@@ -95,6 +95,8 @@ TEST_F(FourLetterWords, Watches) {
   EXPECT_EQ(answer("wchp"), "/a\n\t0x1\n\t0x2\n/b\n\t0x1\n\n");
   detail_.cut = true;
   EXPECT_TRUE(answer("wchp").ends_with("... there is more than is listed here\n"));
+  EXPECT_EQ(answer("wchs"),
+            "2 connections watching 2 paths\nTotal watches:3\n... there is more than is listed here\n");
 }
 
 TEST_F(FourLetterWords, DumpTellsSessionsAndWhatIsTheirs) {
