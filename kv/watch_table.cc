@@ -151,13 +151,17 @@ namespace {
 // What is told takes so much beside its path; and a batch of a feed beside its changes, which are shared.
 constexpr size_t kToldBytes = 16;
 constexpr size_t kBatchBytes = 128;
+// An event, or a batch, in memory beside its path: here, and as a message to its client.
+constexpr size_t kMessageBytes = 400;
 
 // What fires while the changes of one entry are gone through.
 class Firing {
  public:
-  Firing(const Applied& applied, const WatchTable::HasRoom& has_room, bool folds, bool has_feeds)
+  Firing(const Applied& applied, const WatchTable::HasRoom& has_room, const WatchTable::SeesLike& sees_like,
+         bool folds, bool has_feeds)
       : applied_(applied),
         has_room_(has_room),
+        sees_like_(sees_like),
         folded_(folds ? applied.changes : kNoChanges),
         folds_(folds),
         has_feeds_(has_feeds),
@@ -167,7 +171,7 @@ class Firing {
 
   // False of both: there is no room, and nothing of this entry is told to that connection.
   bool tell(const Connection& connection, const Watch& watch, EventKind kind, std::string_view path) {
-    if (!room(connection, path.size() + kToldBytes)) return false;
+    if (!room(connection, {path.size() + kToldBytes, path.size() + kMessageBytes})) return false;
     fired_.events.push_back({connection.id, watch.id, kind, std::string(path), applied_.zxid});
     return true;
   }
@@ -175,13 +179,15 @@ class Firing {
     CHECK(has_feeds_);
     const Change& change = applied_.changes[i];
     const auto [at, added] = batches_.try_emplace({connection.id, watch.id}, fed_.size());
-    if (!room(connection, change.path.size() + kToldBytes + (added ? kBatchBytes : 0))) {
+    List& list = added ? list_of(connection, watch) : *fed_[at->second].list;
+    const bool listed = list.told == i + 1;
+    if (!room(connection, {change.path.size() + kToldBytes + (added ? kBatchBytes : 0),
+                           (added ? kMessageBytes : 0) + (listed ? 0 : change.path.size() + kChangeBytes)})) {
       if (added) batches_.erase(at);
       return false;
     }
-    if (added) fed_.push_back({connection.id, watch.id, &list_of(connection, watch)});
-    List& list = *fed_[at->second].list;
-    if (list.told == i + 1) return true;
+    if (added) fed_.push_back({connection.id, watch.id, &list});
+    if (listed) return true;
     list.told = i + 1;
     list.changes->push_back({change.kind, applied_.zxid, change.path});
     return true;
@@ -192,6 +198,8 @@ class Firing {
 
  private:
   static inline const std::vector<Change> kNoChanges{};
+  // Of a list that grows.
+  static constexpr size_t kChangeBytes = 2 * sizeof(StateMachine::PastChange);
 
   using Changes = SharedChanges::Changes;
   struct List {
@@ -204,18 +212,22 @@ class Firing {
     List* list = nullptr;
   };
 
-  bool room(const Connection& connection, size_t bytes) {
-    if (!has_room_ || has_room_(connection.id, bytes)) return true;
+  bool room(const Connection& connection, const WatchTable::Telling& telling) {
+    if (!has_room_ || has_room_(connection.id, telling)) return true;
     overrun_.insert(connection.id);
     return false;
   }
-  // Feeds of one kind at one path are told the same, unless somebody may not see all of it.
+  // Feeds of one kind at one path are told the same; where not everybody may see all of it, those of who may
+  // see the same.
   List& list_of(const Connection& connection, const Watch& watch) {
-    return lists_[{open_ ? ConnectionId() : connection.id, open_ ? 0 : watch.id, watch.what(), watch.path}];
+    uint64_t like = 0;
+    if (!open_) like = sees_like_ ? sees_like_(connection.id) : connection.id.value();
+    return lists_[{like, watch.what(), watch.path}];
   }
 
   const Applied& applied_;
   const WatchTable::HasRoom& has_room_;
+  const WatchTable::SeesLike& sees_like_;
   const Folded folded_;
   const bool folds_;
   const bool has_feeds_;
@@ -223,7 +235,7 @@ class Firing {
   Fired fired_;
   std::map<std::pair<ConnectionId, uint64_t>, size_t> batches_;
   std::vector<Fed> fed_;
-  std::map<std::tuple<ConnectionId, uint64_t, WatchKind, Ref>, List> lists_;
+  std::map<std::tuple<uint64_t, WatchKind, Ref>, List> lists_;
   std::set<ConnectionId> overrun_;
 };
 
@@ -394,13 +406,14 @@ void WatchTable::drop_connection(ConnectionId connection) {
   impl.by_id.erase(at);
 }
 
-Fired WatchTable::fire(const Applied& applied, const MaySee& may_see, const HasRoom& has_room) {
+Fired WatchTable::fire(const Applied& applied, const MaySee& may_see, const HasRoom& has_room,
+                       const SeesLike& sees_like) {
   Impl& impl = *impl_;
   const auto sees = [&](const Connection& connection, const std::shared_ptr<const Acl>& acl) {
     return acl == nullptr || (may_see && may_see(connection.id, acl));
   };
   if (impl.size == 0) return {};
-  Firing firing(applied, has_room, impl.persistent > 0, impl.feeds > 0);
+  Firing firing(applied, has_room, sees_like, impl.persistent > 0, impl.feeds > 0);
   for (size_t i = 0; i < applied.changes.size(); ++i) {
     const Change& change = applied.changes[i];
     const bool set = change.kind == Change::Kind::kDataSet;

@@ -109,10 +109,17 @@ class WatchTable {
   // told to those that `may_see` says (Change::acl, or parent_acl for what it does to the parent's children),
   // to nobody without it; a one-shot watch that may not be told stays.
   using MaySee = std::function<bool(ConnectionId, const std::shared_ptr<const Acl>&)>;
-  // `has_room` is told about how many bytes more each connection would be told; false: it overruns. Without
-  // it there is always room.
-  using HasRoom = std::function<bool(ConnectionId, size_t bytes)>;
-  Fired fire(const Applied& applied, const MaySee& may_see = {}, const HasRoom& has_room = {});
+  // `has_room` is told what each connection would be told more; false: it overruns. Without it there is
+  // always room.
+  struct Telling {
+    size_t bytes = 0;   // about, on their way to it
+    size_t memory = 0;  // about, of this server's: what many are told is there once
+  };
+  using HasRoom = std::function<bool(ConnectionId, const Telling&)>;
+  // Connections of one number may see the same. Without it each is by itself.
+  using SeesLike = std::function<uint64_t(ConnectionId)>;
+  Fired fire(const Applied& applied, const MaySee& may_see = {}, const HasRoom& has_room = {},
+             const SeesLike& sees_like = {});
   size_t size() const;
   // How many a connection has.
   size_t size(ConnectionId connection) const;

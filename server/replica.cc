@@ -183,6 +183,7 @@ Output Replica::Impl::take_output() {
   output.stopped = stopping && !hands_over();
   ++turn;
   all_turn_bytes = 0;
+  all_told_bytes = 0;
   drained.insert(drained.end(), put_off.begin(), put_off.end());
   put_off.clear();
   next_due = leading ? deadline() : kNever;

@@ -80,6 +80,10 @@ struct ReplicaOptions {
   size_t turn_bytes_max = 16 << 20;
   // What one connection is told of changes in one output, about; one that would be told more is closed.
   size_t turn_told_bytes_max = 16 << 20;
+  // What all connections are told of changes, in this server's memory, about: beyond the first nothing more
+  // is applied in this turn; of what one entry did, beyond the second, whoever would be told more is closed.
+  size_t turn_all_told_bytes_max = 64 << 20;
+  size_t entry_told_bytes_max = 256 << 20;
   size_t pending_bytes_max = 64 << 20;  // writes of our clients that have no outcome yet; beyond: kOverloaded
   // Reads that wait to be confirmed, or applied up to, or for their client to read what it was answered;
   // beyond: kOverloaded. Signs of life are taken at all times.

@@ -1,7 +1,9 @@
 // Committed entries become state; what they did becomes outcomes, events and grants for the clients attached
 // here.
 #include <array>
+#include <map>
 #include <set>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -25,13 +27,24 @@ std::vector<bool> repeated_events(const std::vector<kv::WatchEvent>& events) {
   return repeated;
 }
 
+// Who proved the same has the same text, and nobody else.
+std::string text_of(const kv::Credentials& credentials) {
+  std::string text;
+  for (const kv::Credential& credential : credentials) {
+    for (const std::string* part : {&credential.scheme, &credential.id})
+      text += std::to_string(part->size()) + ' ' + *part;
+  }
+  return text;
+}
+
 }  // namespace
 
 void Replica::Impl::apply_committed() {
   if (apply_waits()) return;
   size_t room = kApplySliceEntries;
   Index applied = raft->applied_index();
-  while (applied < raft->committed() && room-- > 0) {
+  // What is to be told of the entries is in memory until it is sent.
+  while (applied < raft->committed() && all_told_bytes < options.turn_all_told_bytes_max && room-- > 0) {
     if (room % kv::StateMachine::kPrefetchMax == kv::StateMachine::kPrefetchMax - 1)
       prefetch_entries(applied);
     applied = applied.next();
@@ -69,9 +82,17 @@ void Replica::Impl::fire_watches(const kv::Applied& applied) {
     const auto at = connections.find(connection);
     return at != connections.end() && kv::may_see(acl, credentials_of(at->second.session));
   };
-  kv::Fired fired = watches.fire(applied, sees, [this](ConnectionId connection, size_t bytes) {
-    return has_room_to_tell(connection, bytes);
-  });
+  const auto has_room = [this](ConnectionId connection, const kv::WatchTable::Telling& telling) {
+    return has_room_to_tell(connection, telling);
+  };
+  std::map<std::string, uint64_t> numbers;
+  const auto sees_like = [&](ConnectionId connection) {
+    const auto at = connections.find(connection);
+    if (at == connections.end()) return uint64_t{0};
+    return numbers.try_emplace(text_of(credentials_of(at->second.session)), numbers.size() + 1).first->second;
+  };
+  entry_told_bytes = 0;
+  kv::Fired fired = watches.fire(applied, sees, has_room, sees_like);
   for (const ConnectionId connection : fired.overrun) drop_overrun(connection);
   const std::vector<bool> repeated = repeated_events(fired.events);
   for (size_t i = 0; i < fired.events.size(); ++i) {
@@ -86,13 +107,16 @@ void Replica::Impl::fire_watches(const kv::Applied& applied) {
   }
 }
 
-bool Replica::Impl::has_room_to_tell(ConnectionId id, size_t bytes) {
+bool Replica::Impl::has_room_to_tell(ConnectionId id, const kv::WatchTable::Telling& telling) {
   const auto at = connections.find(id);
   if (at == connections.end()) return false;
   Connection& connection = at->second;
   if (std::exchange(connection.told_turn, turn) != turn) connection.told_bytes = 0;
-  if (connection.told_bytes + bytes > options.turn_told_bytes_max) return false;
-  connection.told_bytes += bytes;
+  if (connection.told_bytes + telling.bytes > options.turn_told_bytes_max) return false;
+  if (entry_told_bytes + telling.memory > options.entry_told_bytes_max) return false;
+  connection.told_bytes += telling.bytes;
+  entry_told_bytes += telling.memory;
+  all_told_bytes += telling.memory;
   return true;
 }
 
@@ -102,9 +126,7 @@ void Replica::Impl::drop_overrun(ConnectionId id) {
   const auto at = connections.find(id);
   if (at == connections.end() || at->second.closing) return;
   if (at->second.zookeeper) zookeeper_drop(id, at->second);
-  drop(id, at->second,
-       "more than " + std::to_string(options.turn_told_bytes_max) +
-           " bytes of changes are to be told to its watches at once");
+  drop(id, at->second, "more changes are to be told to its watches at once than there is room for");
 }
 
 // An event goes out before the reply that could show its change.

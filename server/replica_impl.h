@@ -95,7 +95,7 @@ struct Replica::Impl {
   void prefetch_entries(Index behind);
   void deliver(const kv::Applied& applied);
   void fire_watches(const kv::Applied& applied);
-  bool has_room_to_tell(ConnectionId id, size_t bytes);
+  bool has_room_to_tell(ConnectionId id, const kv::WatchTable::Telling& telling);
   void drop_overrun(ConnectionId id);
   void deliver_attached(const kv::Applied& applied);
   void deliver_outcome(const kv::SessionOutcome& outcome);
@@ -343,6 +343,8 @@ struct Replica::Impl {
   std::vector<ConnectionId> drained;  // have room again
   uint64_t turn = 1;                  // of outputs
   size_t all_turn_bytes = 0;          // of answers in the output of this turn, to all native connections
+  size_t all_told_bytes = 0;          // of changes, in memory, in the output of this turn
+  size_t entry_told_bytes = 0;        // of those of the entry that is being applied
   std::vector<ConnectionId> put_off;  // crowded because of that; drained in the next turn
   size_t deferred_bytes = 0;          // of all connections' deferred reads
   std::set<std::pair<Instant, ConnectionId>> deferring;  // who has such reads, and from when on

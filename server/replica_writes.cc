@@ -141,11 +141,13 @@ std::vector<PendingCommand> PendingWrites::take_unsent(Instant now, bool sparing
     again_room_ -= std::min(again_room_, commands.back().body.size() + kPendingBytes);
   }
   for (const Unsent& named : std::exchange(unsent_, {})) {
-    if (!is_unsent(named)) continue;
     if (named.session != SessionId()) {
-      commands.push_back(take(named.session, *find(named.session, named.number), now));
+      Write* const write = find(named.session, named.number);
+      if (write == nullptr || write->where != Write::Where::kUnsent) continue;
+      commands.push_back(take(named.session, *write, now));
       continue;
     }
+    if (!is_unsent(named)) continue;
     Opening& opening = openings_.at(named.counter);
     opening.unsent = false;
     opening.sent = now;

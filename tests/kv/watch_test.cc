@@ -13,6 +13,7 @@ namespace {
 
 constexpr ConnectionId kOne{1};
 constexpr ConnectionId kTwo{2};
+constexpr ConnectionId kThree{3};
 
 class Watches : public ::testing::Test {
  protected:
@@ -219,13 +220,42 @@ TEST_F(Watches, FeedsOfOnePathShareWhatTheyAreTold) {
   table.drop_connection(kTwo);
 }
 
+TEST_F(Watches, FeedsOfWhoMaySeeTheSameShareWhatTheyAreTold) {
+  using Kind = Change::Kind;
+  for (const ConnectionId connection : {kOne, kTwo, kThree}) {
+    for (uint64_t id = 1; id <= 2; ++id)
+      ASSERT_TRUE(table.add(connection, id, WatchKind::kTreeFeed, "/a").ok());
+  }
+  Applied applied = entry({{Kind::kCreated, "/a"}, {Kind::kCreated, "/a/b"}});
+  applied.changes[1].acl = std::make_shared<const Acl>();
+  size_t memory = 0;
+  const Fired fired = table.fire(
+      applied, [](ConnectionId id, const auto&) { return id != kThree; },
+      [&](ConnectionId, const WatchTable::Telling& telling) {
+        memory += telling.memory;
+        return true;
+      },
+      [](ConnectionId id) { return id == kThree ? 2 : 1; });
+  ASSERT_EQ(fired.batches.size(), 6u);
+  std::map<size_t, std::set<const StateMachine::PastChange*>> lists;
+  for (const FeedBatch& batch : fired.batches) {
+    EXPECT_EQ(batch.changes.size(), batch.connection == kThree ? 1u : 2u);
+    lists[batch.changes.size()].insert(&batch.changes[0]);
+  }
+  EXPECT_EQ(lists[1].size(), 1u);
+  EXPECT_EQ(lists[2].size(), 1u);
+  EXPECT_GE(memory, 6 * sizeof(FeedBatch) + 3 * sizeof(StateMachine::PastChange));
+  EXPECT_LE(memory, 6 * 500u) << "a change that is told to many is there once";
+  for (const ConnectionId connection : {kOne, kTwo, kThree}) table.drop_connection(connection);
+}
+
 TEST_F(Watches, WhoHasNoRoomForAllIsToldNothing) {
   using Kind = Change::Kind;
   for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(table.add(kOne, id, WatchKind::kTreeFeed, "/").ok());
   ASSERT_TRUE(table.add(kOne, 4, WatchKind::kData, "/a").ok());
   ASSERT_TRUE(table.add(kTwo, 1, WatchKind::kTreeFeed, "/").ok());
   const Fired fired = table.fire(entry({{Kind::kCreated, "/a"}, {Kind::kCreated, "/b"}}), {},
-                                 [](ConnectionId id, size_t) { return id != kOne; });
+                                 [](ConnectionId id, const auto&) { return id != kOne; });
   EXPECT_EQ(fired.overrun, std::vector<ConnectionId>{kOne});
   EXPECT_TRUE(fired.events.empty());
   ASSERT_EQ(fired.batches.size(), 1u);

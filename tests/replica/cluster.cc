@@ -1,5 +1,7 @@
 #include "tests/replica/cluster.h"
 
+#include <algorithm>
+
 namespace quorate::server::test {
 
 Cluster::Cluster(uint32_t servers, ReplicaOptions options) : options_(std::move(options)) {
@@ -163,6 +165,7 @@ bool Cluster::drain(ServerId, Node& node) {
     if (!out.failed.empty()) node.failed = out.failed;
     for (LogLine& line : out.log) node.log.push_back(std::move(line.text));
     for (PeerMessage& message : out.peers) network_.push_back(std::move(message));
+    node.most_told = std::max(node.most_told, out.clients.size());
     for (ClientMessage& message : out.clients) node.inbox[message.connection].push_back(std::move(message));
     node.closed.insert(out.close.begin(), out.close.end());
     for (const Output::Dropped& dropped : out.drop) {

@@ -39,6 +39,7 @@ struct Node {
   FakeStore store;
   bool store_stalled = false;
   std::deque<StoreJob> jobs;
+  size_t most_told = 0;        // messages to clients in one output
   size_t crowded = 0;          // how often answers had to wait
   bool reads_nothing = false;  // its clients: then they wait for ever
 };

@@ -132,6 +132,51 @@ TEST_F(ReplicaWatches, ManySmallTurnsOfAFeedHaveRoomEach) {
   EXPECT_FALSE(cluster->node(kServer).closed.contains(kTwo));
 }
 
+// Few changes to each of many, in many entries: the turn ends between two of them.
+TEST_F(ReplicaWatches, ATurnTellsNoMoreThanThereIsRoomFor) {
+  constexpr uint64_t kClients = 50, kFeeds = 20;
+  constexpr size_t kEntries = 100;
+  ReplicaOptions options;
+  options.turn_all_told_bytes_max = 1 << 20;
+  form(options);
+  for (uint64_t client = 0; client < kClients; ++client) {
+    for (uint64_t feed = 1; feed <= kFeeds; ++feed)
+      cluster->send(kServer, ConnectionId(100 + client), WatchSinceRequest{feed, "/", {}, true});
+  }
+  cluster->settle();
+  cluster->node(kServer).most_told = 0;
+  for (size_t i = 0; i < kEntries; ++i) {
+    ++number;
+    cluster->send(kServer, kOne, WriteRequest{number, number, create("/" + std::to_string(i))});
+  }
+  cluster->settle();
+  cluster->advance(100 * kMs);
+  EXPECT_LE(cluster->node(kServer).most_told, 5 * kClients * kFeeds);
+  for (uint64_t client = 0; client < kClients; ++client) {
+    EXPECT_EQ(cluster->events<kv::FeedBatch>(kServer, ConnectionId(100 + client)).size(), kFeeds * kEntries);
+  }
+}
+
+// Every watch of ZooKeeper's is told by itself.
+TEST_F(ReplicaZookeeper, WhatOneEntryTellsAllTogetherHasALimit) {
+  constexpr uint64_t kClients = 20;
+  ReplicaOptions options;
+  options.entry_told_bytes_max = 100'000;
+  form(1, options);
+  ASSERT_EQ(cluster->open(leader, kOne).code, ErrorCode::kOk);
+  for (uint64_t client = 0; client < kClients; ++client) {
+    open(leader, ConnectionId(100 + client));
+    call(leader, ConnectionId(100 + client), zk::AddWatch{"/", 1});
+  }
+  cluster->node(leader).most_told = 0;
+  kv::MultiOp multi;
+  for (int i = 0; i < 100; ++i)
+    multi.operations.emplace_back(TreeOperations::create("/" + std::to_string(i)));
+  ASSERT_TRUE(cluster->call(leader, kOne, WriteRequest{1, 1, kv::Operation(std::move(multi))}).error.ok());
+  EXPECT_LE(cluster->node(leader).most_told, 250U);
+  EXPECT_TRUE(closed(leader, ConnectionId(100)));
+}
+
 class ReplicaUnread : public ReplicaWatches {
  protected:
   // Two clients that ask and read no answer, until there is no room for what a third asks.
