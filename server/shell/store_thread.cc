@@ -15,7 +15,10 @@ namespace {
 
 // Where cores are few, the loops of servers and clients go before a checkpoint: while it is written, a
 // request waits for neither its work nor the end of its turn on a core. Not the lowest priority there is: on
-// a machine that is never idle a checkpoint must end some time, or applying would wait for it.
+// a machine that is never idle a checkpoint must end some time, or applying would wait for it. (Measured: in
+// the fifth of a second in which the records are written, p99 of writes was 8 to 12 ms so, 6 to 8 with
+// SCHED_IDLE, from which a process without privileges cannot come back, and 8 to 12 with nice 19, or with
+// 100 ms for a slice.)
 constexpr int kStoreNice = 10;
 constexpr uint64_t kStoreSliceNs = 100'000;
 
