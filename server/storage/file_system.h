@@ -54,6 +54,10 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;
   virtual Status remove(const std::string& path) = 0;
+  // The same for a file, however large, that nothing durable needs any more: a disk that has to give its room
+  // back at once makes the syncs of all other files wait for it, so it gives it back in parts. What fails or
+  // crashes in between leaves the file there, and shorter.
+  virtual Status remove_in_parts(const std::string& path) = 0;
   // With its parents, durable; no error if it is there.
   virtual Status make_directory(const std::string& path) = 0;
   // REQUIRES: it is empty, and no name in it is going to be made. Durable; kNoNode if there is none.

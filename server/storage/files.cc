@@ -41,7 +41,7 @@ Status remove_folder(FileSystem& fs, const std::string& directory) {
   if (names.code() == ErrorCode::kNoNode) return {};
   if (!names.ok()) return names.error();
   for (const std::string& name : *names) {
-    if (Status removed = fs.remove(directory + "/" + name); !removed.ok()) return removed;
+    if (Status removed = fs.remove_in_parts(directory + "/" + name); !removed.ok()) return removed;
   }
   return fs.remove_directory(directory);
 }

@@ -23,7 +23,8 @@ Status replace_file(FileSystem& fs, const std::string& directory, const std::str
                     std::string_view bytes);
 // The new name is durable when it returns. Both stand in one folder.
 Status rename_durably(FileSystem& fs, const std::string& from, const std::string& to);
-// A folder that holds files and no folders. No error if it is missing. A crash leaves any part of it.
+// A folder that holds files and no folders. No error if it is missing. A crash leaves any part of it,
+// and files that are shorter than they were.
 Status remove_folder(FileSystem& fs, const std::string& directory);
 
 }  // namespace quorate::server

@@ -200,7 +200,7 @@ leveldb::Status LevelDbEnv::GetChildren(const std::string& path, std::vector<std
 leveldb::Status LevelDbEnv::RemoveFile(const std::string& path) {
   if (failure_ && failure_->code != ErrorCode::kNoSpace) return may_change();
   names_unsynced_ = true;
-  return changed(fs_.remove(path));
+  return changed(fs_.remove_in_parts(path));
 }
 
 leveldb::Status LevelDbEnv::CreateDir(const std::string& path) {

@@ -16,6 +16,7 @@ namespace quorate::server {
 namespace {
 
 constexpr size_t kPiecesPerCall = 256;  // well below every IOV_MAX
+constexpr off_t kRemovedPartBytes = 256 << 10;
 constexpr mode_t kFileMode = 0640;
 constexpr mode_t kDirectoryMode = 0750;
 
@@ -180,6 +181,20 @@ Status PosixFileSystem::rename(const std::string& from, const std::string& to) {
 Status PosixFileSystem::remove(const std::string& path) {
   if (::unlink(path.c_str()) != 0) return failed("remove", path, errno);
   return {};
+}
+
+// Unlinking the 21 MB of a checkpoint's log stops all syncs of an ext4 that is mounted with `discard` for 4
+// to 6 ms; cut by parts, 2.6 ms. A file of two names is somebody's copy of the folder, and stays whole.
+Status PosixFileSystem::remove_in_parts(const std::string& path) {
+  if (const Result<Descriptor> fd = open_descriptor("open", path, O_WRONLY); fd.ok()) {
+    struct stat status {};
+    off_t left = ::fstat(fd->get(), &status) == 0 && status.st_nlink == 1 ? status.st_size : 0;
+    // Where it cannot be cut it can still be removed.
+    for (; left > kRemovedPartBytes; left -= kRemovedPartBytes) {
+      if (::ftruncate(fd->get(), left - kRemovedPartBytes) != 0) break;
+    }
+  }
+  return remove(path);
 }
 
 Status PosixFileSystem::make_directory(const std::string& path) {

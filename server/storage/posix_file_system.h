@@ -20,6 +20,7 @@ class PosixFileSystem final : public FileSystem {
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
+  Status remove_in_parts(const std::string& path) override;
   Status make_directory(const std::string& path) override;
   Status remove_directory(const std::string& path) override;
   Status sync_directory(const std::string& path) override;

@@ -16,6 +16,13 @@ struct SimFileSystem::Inode {
   std::string content;          // as a reader sees it
   std::string synced;           // as it surely is after a power loss
   std::vector<Write> unsynced;  // in order
+
+  // To any size that it had or could have had: somebody is taking it away.
+  void cut(Random& random) {
+    content.resize(random.below(content.size() + 1));
+    synced.resize(std::min(synced.size(), content.size()));
+    unsynced.clear();
+  }
 };
 
 namespace {
@@ -230,6 +237,12 @@ Status SimFileSystem::remove(const std::string& path) {
   const std::optional<Error> error = begin_step(SimStep::kRemove, "remove", path);
   if (!error || (crashed_ && fault_random_.chance(0.5))) change_name({path, "", nullptr});
   return error ? Status(*error) : Status();
+}
+
+Status SimFileSystem::remove_in_parts(const std::string& path) {
+  const auto found = names_.find(path);
+  if (!crashed_ && found != names_.end()) found->second->cut(fault_random_);
+  return remove(path);
 }
 
 Status SimFileSystem::make_directory(const std::string& path) {

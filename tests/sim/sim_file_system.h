@@ -70,6 +70,7 @@ class SimFileSystem final : public server::FileSystem {
   Result<std::unique_ptr<server::File>> create(const std::string& path) override;
   Status rename(const std::string& from, const std::string& to) override;
   Status remove(const std::string& path) override;
+  Status remove_in_parts(const std::string& path) override;
   Status make_directory(const std::string& path) override;
   Status remove_directory(const std::string& path) override;
   Status sync_directory(const std::string& path) override;

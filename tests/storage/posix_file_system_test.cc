@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "server/storage/files.h"
 #include "server/storage/wal.h"
 #include "tests/storage/temporary_directory.h"
 #include "tests/storage/wal_twin.h"
@@ -61,12 +62,35 @@ TEST_F(PosixFileSystemTest, NamesAreMadeRenamedListedAndRemoved) {
   EXPECT_FALSE(disk_.exists(path("a/x")));
 }
 
+TEST_F(PosixFileSystemTest, AFileIsRemovedInPartsAndACopyOfItStaysWhole) {
+  const std::string bytes((1 << 20) + 1, 'x');
+  for (const char* name : {"alone", "empty", "copied"}) ASSERT_TRUE(disk_.create(path(name)).ok());
+  for (const char* name : {"alone", "copied"}) {
+    auto file = disk_.open(path(name));
+    ASSERT_TRUE(file.ok() && (*file)->write_at(0, bytes).ok());
+  }
+  std::filesystem::create_hard_link(path("copied"), path("copy"));
+  for (const char* name : {"alone", "empty", "copied"}) {
+    EXPECT_TRUE(disk_.remove_in_parts(path(name)).ok()) << name;
+  }
+  EXPECT_EQ(disk_.list(path("")).value(), std::vector<std::string>{"copy"});
+  EXPECT_TRUE(read_file(disk_, path("copy")).value() == bytes);
+}
+
+TEST_F(PosixFileSystemTest, AFileThatIsRemovedInPartsGetsShorterFirst) {
+  auto file = disk_.create(path("f"));
+  ASSERT_TRUE(file.ok() && (*file)->write_at(0, std::string((1 << 20) + 1, 'x')).ok());
+  ASSERT_TRUE(disk_.remove_in_parts(path("f")).ok());
+  EXPECT_EQ((*file)->size().value(), 1U);  // what the unlink itself gave back
+}
+
 TEST_F(PosixFileSystemTest, ErrorsSayWhatAndWhere) {
   auto missing = disk_.open(path("no"));
   EXPECT_EQ(missing.code(), ErrorCode::kNoNode);
   EXPECT_EQ(missing.error().message, path("no") + ": cannot open: No such file or directory");
   EXPECT_EQ(disk_.list(path("no")).code(), ErrorCode::kNoNode);
   EXPECT_EQ(disk_.remove(path("no")).code(), ErrorCode::kNoNode);
+  EXPECT_EQ(disk_.remove_in_parts(path("no")).code(), ErrorCode::kNoNode);
   EXPECT_EQ(disk_.rename(path("no"), path("yes")).code(), ErrorCode::kNoNode);
   EXPECT_EQ(disk_.sync_directory(path("no")).code(), ErrorCode::kNoNode);
   ASSERT_TRUE(disk_.create(path("file")).ok());

@@ -178,6 +178,25 @@ TEST_F(SimDisk, AFullDiskTakesOverwritesButNoGrowth) {
   EXPECT_EQ(disk.used_bytes(), 0U);
 }
 
+TEST_F(SimDisk, WhatIsRemovedInPartsMayComeBackShorter) {
+  file("d/f", std::string(10 * kSector, 'a'));
+  size_t came_back = 0;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    auto twin = disk.clone();
+    Random random(seed);
+    twin->fail_step(1, SimStep::kRemove, ErrorCode::kIo);
+    EXPECT_EQ(twin->remove_in_parts("d/f").code(), ErrorCode::kIo);
+    ASSERT_TRUE(twin->remove_in_parts("d/f").ok());
+    EXPECT_FALSE(twin->exists("d/f"));
+    EXPECT_EQ(twin->remove_in_parts("d/f").code(), ErrorCode::kNoNode);
+    twin->power_loss(random);
+    if (!twin->exists("d/f")) continue;
+    ++came_back;
+    EXPECT_LT(twin->content("d/f").size(), 10 * kSector);
+  }
+  EXPECT_GT(came_back, 0U);
+}
+
 TEST_F(SimDisk, TheSameSeedGivesTheSameBytes) {
   auto f = file("d/f", std::string(20 * kSector, 'a'));
   ASSERT_TRUE(f->write_at(10, std::string(15 * kSector, 'b')).ok());

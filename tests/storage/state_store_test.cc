@@ -307,6 +307,7 @@ class UnsettledDisk final : public server::FileSystem {
   }
   Status rename(const std::string& from, const std::string& to) override { return disk_.rename(from, to); }
   Status remove(const std::string& path) override { return disk_.remove(path); }
+  Status remove_in_parts(const std::string& path) override { return disk_.remove_in_parts(path); }
   Status make_directory(const std::string& path) override { return disk_.make_directory(path); }
   Status remove_directory(const std::string& path) override { return disk_.remove_directory(path); }
   Status sync_directory(const std::string& path) override { return disk_.sync_directory(path); }
