@@ -41,7 +41,9 @@ Client::Impl::Impl(Options the_options, Host& the_host) : options(std::move(the_
   engine.on_endpoint = options.on_endpoint;
   engine.password = host.random_bytes(16);
   engine.seed = host.random_number();
-  loop = host.start_loop(std::move(engine), std::move(places));
+  Result<std::unique_ptr<Loop>> started = host.start_loop(std::move(engine), std::move(places));
+  if (started.ok()) loop = std::move(*started);
+  usable = started.ok() ? Status() : Status(started.error());
 }
 
 Client::Client(Options options) : impl_(std::make_shared<Impl>(std::move(options), Host::real())) {}

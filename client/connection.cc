@@ -12,6 +12,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/system/system_error.hpp>
 
 namespace quorate::client {
 
@@ -21,11 +22,15 @@ using boost::system::error_code;
 Resolve system_resolver(asio::io_context& io) {
   return [&io](const HostPort& where, OnResolved found) {
     auto resolver = std::make_shared<asio::ip::tcp::resolver>(io);
-    resolver->async_resolve(where.host, where.port,
-                            [resolver, found = std::move(found)](
-                                error_code error, const asio::ip::tcp::resolver::results_type& results) {
-                              found(error, {results.begin(), results.end()});
-                            });
+    try {
+      resolver->async_resolve(
+          where.host, where.port,
+          [resolver, found](error_code error, const asio::ip::tcp::resolver::results_type& results) {
+            found(error, {results.begin(), results.end()});
+          });
+    } catch (const boost::system::system_error& no_thread) {  // it has one of its own, from the first name on
+      found(no_thread.code(), {});
+    }
     return [resolver] { resolver->cancel(); };
   };
 }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -52,8 +53,13 @@ class RealHost final : public Host {
     return [thread = std::make_shared<std::thread>(std::move(run))] { thread->join(); };
   }
 
-  std::unique_ptr<Loop> start_loop(EngineOptions options, std::vector<HostPort> places) override {
-    return std::make_unique<ThreadLoop>(std::move(options), std::move(places));
+  Result<std::unique_ptr<Loop>> start_loop(EngineOptions options, std::vector<HostPort> places) override {
+    try {
+      return std::unique_ptr<Loop>(std::make_unique<ThreadLoop>(std::move(options), std::move(places)));
+    } catch (const std::system_error& error) {
+      return Error{ErrorCode::kLimitReached, "the client cannot start its thread (" + error.code().message() +
+                                                 "): raise the limits of the process (ulimit -n, ulimit -u)"};
+    }
   }
 };
 

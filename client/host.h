@@ -45,7 +45,8 @@ class Host {
   // What is returned joins it.
   using Join = std::function<void()>;
   virtual Join start_thread(std::function<void()> run) = 0;
-  virtual std::unique_ptr<Loop> start_loop(EngineOptions options, std::vector<HostPort> places) = 0;
+  // Errors: kLimitReached where the system has no descriptors or no thread left.
+  virtual Result<std::unique_ptr<Loop>> start_loop(EngineOptions options, std::vector<HostPort> places) = 0;
 
   uint64_t random_number();
   // So much later than now; no time means never.

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include <boost/asio/buffer.hpp>
@@ -28,7 +28,7 @@ namespace {
 
 int make_timer() {
   const int fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-  CHECK_MSG(fd >= 0, std::string("no timer for the client's thread: ") + std::strerror(errno));
+  if (fd < 0) throw std::system_error(errno, std::generic_category());
   return fd;
 }
 

@@ -28,6 +28,7 @@ Instant boot_time();
 
 class ThreadLoop final : public Loop {
  public:
+  // Throws std::system_error where there are no descriptors or no thread left.
   // REQUIRES: as many places as the options have endpoints. `resolve` looks up their names, on the loop's
   // thread; none: the system does.
   ThreadLoop(EngineOptions options, std::vector<HostPort> places, Resolve resolve = {});

@@ -83,7 +83,7 @@ class AsyncClient;  // client/quorate/async.h
 class Client {
  public:
   // Starts the background thread; connects when there is something to ask. A wrong option is the answer of
-  // every call.
+  // every call, as is kLimitReached where the process has no descriptors or no thread left for it.
   explicit Client(Options options);
   // Closes the session (locks and ephemeral nodes go at once), waiting for its answer a second at most.
   ~Client();

@@ -1,5 +1,6 @@
 // The library as a program uses it, against a scripted server on a real socket.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <future>
@@ -44,6 +45,25 @@ TEST(Library, GetsAndSets) {
   EXPECT_EQ(stat->version, 1);
   EXPECT_EQ(client.session(), SessionId(77));
   EXPECT_FALSE(client.session_lost());
+}
+
+TEST(Library, WhoHasNoDescriptorsLeftIsToldByEveryCall) {
+  FakeServer server(friendly);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  Client client(options_for({server.endpoint()}));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  for (int i = 0; i < 2; ++i) {
+    const Result<Node> node = client.get("/a");
+    EXPECT_EQ(node.code(), ErrorCode::kLimitReached);
+    EXPECT_EQ(node.error().message,
+              "the client cannot start its thread (Too many open files): raise the limits of the process "
+              "(ulimit -n, ulimit -u)");
+  }
+  EXPECT_EQ(client.set("/a", "x").code(), ErrorCode::kLimitReached);
+  EXPECT_TRUE(Client(options_for({server.endpoint()})).get("/a").ok());
 }
 
 TEST(Library, AWriteWhoseAnswerWasLostHasTheOutcomeOfItsNumber) {

@@ -269,9 +269,9 @@ class LibraryClient::MachineHost final : public client::Host {
     };
   }
 
-  std::unique_ptr<client::Loop> start_loop(client::EngineOptions options,
-                                           std::vector<client::HostPort>) override {
-    return std::make_unique<MachineLoop>(machine_, std::move(options));
+  Result<std::unique_ptr<client::Loop>> start_loop(client::EngineOptions options,
+                                                   std::vector<client::HostPort>) override {
+    return std::unique_ptr<client::Loop>(std::make_unique<MachineLoop>(machine_, std::move(options)));
   }
 
  private:
