@@ -39,6 +39,8 @@ class ClientHub {
   // A frame has begun and is not whole: its end is due.
   virtual void arm_sweep() = 0;
   virtual void has_output(const std::shared_ptr<ClientConnection>& connection) = 0;
+  // So many bytes of a connection wait for its socket, where there were `before`.
+  virtual void unsent(size_t before, size_t now) = 0;
 };
 
 class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
@@ -74,6 +76,8 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   bool owes() const { return !conversation_ || frame_begun_.has_value(); }
   // What it sends from here on counts for nothing; its answer may be still to come.
   bool asked_its_last() const { return conversation_ && conversation_->ended(); }
+  // What its socket did not take at the last flush.
+  size_t unsent() const { return unsent_; }
 
   ConnectionId id() const { return id_; }
 
@@ -84,6 +88,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   bool handle_greeting();
   void announce_output();
   void wait_for_space();
+  void count_unsent(size_t bytes) { hub_.unsent(std::exchange(unsent_, bytes), bytes); }
 
   ClientHub& hub_;
   const ConnectionId id_;
@@ -101,6 +106,7 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
   std::optional<std::chrono::steady_clock::time_point> frame_begun_;
   InputBuffer input_;
   OutputQueue output_;
+  size_t unsent_ = 0;
 };
 
 const char* ClientConnection::overdue(std::chrono::steady_clock::time_point now) const {
@@ -214,6 +220,7 @@ void ClientConnection::flush() {
   if (output_.bytes() > hub_.options().output_bytes_max) {
     return fail(fmt::format("it does not read its answers: {} bytes are unsent", output_.bytes()));
   }
+  count_unsent(output_.bytes());
   if (output_.bytes() <= hub_.options().output_bytes_crowded) {
     if (!answer_due_ && std::exchange(crowded_, false)) hub_.drained(id_);
     if (not_reading_) {
@@ -250,6 +257,8 @@ void ClientConnection::fail(const std::string& reason) {
 void ClientConnection::close() {
   if (!open_) return;
   open_ = false;
+  count_unsent(0);
+  output_.clear();
   boost::system::error_code ignored;
   socket_.shutdown(Socket::shutdown_both, ignored);
   socket_.close(ignored);
@@ -289,6 +298,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   void has_output(const std::shared_ptr<ClientConnection>& connection) override {
     with_output_.push_back(connection);
   }
+  void unsent(size_t before, size_t now) override { unsent_ += now - before; }
 
   void accept();
   void admit(Socket socket);
@@ -296,6 +306,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   void arm_sweep() override;
   void sweep();
   void flush();
+  void drop_slowest();
 
   boost::asio::io_context& loop_;
   const ClientListenerOptions options_;
@@ -309,6 +320,7 @@ struct ClientListener::Impl final : ClientHub, std::enable_shared_from_this<Clie
   bool sweeping_ = false;
   bool refusing_ = false;
   ConnectionId last_id_;
+  size_t unsent_ = 0;  // of all connections
   std::unordered_map<ConnectionId, std::shared_ptr<ClientConnection>> connections_;
   // Only where there is a limit for each address.
   std::unordered_map<ConnectionId, std::string> addresses_;
@@ -404,6 +416,16 @@ void ClientListener::Impl::flush() {
   flushing_.swap(with_output_);
   for (const auto& connection : flushing_) connection->flush();
   flushing_.clear();
+  while (unsent_ > options_.output_bytes_all_max) drop_slowest();
+}
+
+void ClientListener::Impl::drop_slowest() {
+  std::shared_ptr<ClientConnection> slowest;
+  for (const auto& [id, connection] : connections_) {
+    if (!slowest || connection->unsent() > slowest->unsent()) slowest = connection;
+  }
+  slowest->fail(fmt::format("clients do not read their answers, and {} bytes of it are the most unsent",
+                            slowest->unsent()));
 }
 
 ClientListener::ClientListener(boost::asio::io_context& loop, const ClientListenerOptions& options)

@@ -4,7 +4,8 @@
 // Thread safety: none; it lives on the loop's thread.
 //
 // Connections are closed with a logged reason: a wrong magic or none in time, a frame that is too long, cut,
-// or does not parse, answers that the client does not read.
+// or does not parse, answers that the client does not read, or most of what all
+// clients do not read.
 #pragma once
 
 #include <cstddef>
@@ -34,6 +35,8 @@ struct ClientListenerOptions {
   size_t connections_per_address_max = 0;
   // Unsent answers and events of one connection; beyond, it is dropped.
   size_t output_bytes_max = 8 << 20;
+  // Of all connections together; beyond, those with the most are dropped.
+  size_t output_bytes_all_max = 256 << 20;
   // With more than this unsent, no more requests of that connection are read, and none that were held back
   // are asked for.
   size_t output_bytes_crowded = 2 << 20;

@@ -313,6 +313,34 @@ TEST_F(ClientListenerTest, AClientThatNeverReadsIsDropped) {
   EXPECT_EQ(lost_.size(), 1u);
 }
 
+TEST_F(ClientListenerTest, WhatNobodyReadsIsLimitedOfAllTogetherAndTheSlowestGoesFirst) {
+  ClientListenerOptions options;
+  options.output_bytes_max = 64 << 20;
+  options.output_bytes_all_max = 90 << 20;
+  start(options);
+  std::vector<std::unique_ptr<RawPeer>> deaf;
+  for (uint64_t i = 0; i < 5; ++i) {
+    deaf.push_back(std::make_unique<RawPeer>(loop_, listener_->port()));
+    deaf.back()->send(std::string(kClientMagic) + get_frame(i));
+    ASSERT_TRUE(run([&] { return requests_.size() == i + 1; }));
+  }
+  // Each below what one may have; together, whatever the sockets took, beyond what all may; and the largest
+  // makes room enough.
+  const std::string data(28 << 20, 'd');
+  for (size_t i = 0; i < 4; ++i)
+    listener_->send(reply(requests_[i].connection, 1, i == 2 ? data + data.substr(0, 4 << 20) : data));
+  listener_->flush();
+  EXPECT_EQ(lost_, std::vector<ConnectionId>{requests_[2].connection});
+  listener_->flush();
+  EXPECT_EQ(listener_->connections(), 4U);
+  // What one reads is room for others.
+  deaf[0]->read();
+  EXPECT_TRUE(run([&] { return deaf[0]->heard().size() > data.size(); }));
+  listener_->send(reply(requests_[4].connection, 1, data));
+  listener_->flush();
+  EXPECT_EQ(listener_->connections(), 4U);
+}
+
 // What was queued for it would otherwise be waited for: for as long as it reads nothing.
 TEST_F(ClientListenerTest, WhoIsDroppedIsGoneAtOnceWhateverIsUnsent) {
   start();
