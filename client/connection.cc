@@ -12,47 +12,51 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/system/system_error.hpp>
 
 namespace quorate::client {
 
 namespace asio = boost::asio;
+using boost::asio::ip::tcp;
 using boost::system::error_code;
 
-Resolve system_resolver(asio::io_context& io) {
-  return [&io](const HostPort& where, OnResolved found) {
-    auto resolver = std::make_shared<asio::ip::tcp::resolver>(io);
-    try {
-      resolver->async_resolve(
-          where.host, where.port,
-          [resolver, found](error_code error, const asio::ip::tcp::resolver::results_type& results) {
-            found(error, {results.begin(), results.end()});
-          });
-    } catch (const boost::system::system_error& no_thread) {  // it has one of its own, from the first name on
-      found(no_thread.code(), {});
-    }
-    return [resolver] { resolver->cancel(); };
+namespace {
+
+tcp::endpoint endpoint_of(const asio::ip::address& address, const HostPort& where) {
+  return {address, static_cast<uint16_t>(std::stoi(where.port))};
+}
+
+}  // namespace
+
+Resolve resolve_by(NameLookups& lookups) {
+  return [&lookups](const HostPort& where, OnResolved found) -> std::function<void()> {
+    const uint64_t asked = lookups.ask(
+        where.host, [where, found = std::move(found)](const Result<NameLookups::Addresses>& numbers) {
+          if (!numbers.ok()) return found(numbers.error());
+          Addresses addresses;
+          for (const std::string& number : *numbers)
+            addresses.push_back(endpoint_of(asio::ip::make_address(number), where));
+          found(std::move(addresses));
+        });
+    return [&lookups, asked] { lookups.give_up(asked); };
   };
 }
 
 Connection::Connection(asio::io_context& io, Handler handler, Resolve resolve)
-    : resolve_(resolve ? std::move(resolve) : system_resolver(io)),
-      socket_(io),
-      handler_(std::move(handler)) {}
+    : resolve_(std::move(resolve)), socket_(io), handler_(std::move(handler)) {}
 
 void Connection::connect(const HostPort& where, size_t first) {
   error_code no_address;
   const auto address = asio::ip::make_address(where.host, no_address);
-  if (!no_address)
-    return try_addresses({tcp::endpoint(address, static_cast<uint16_t>(std::stoi(where.port)))});
+  if (!no_address) return try_addresses({endpoint_of(address, where)});
   // Behind this call, whoever looks it up: a failure is told to an owner that has us.
-  give_up_ = resolve_(where, [self = shared_from_this(), first](error_code error, Addresses found) {
-    asio::post(self->socket_.get_executor(), [self, first, error, found = std::move(found)]() mutable {
+  give_up_ = resolve_(where, [self = shared_from_this(), first](Result<Addresses> found) {
+    asio::post(self->socket_.get_executor(), [self, first, found = std::move(found)]() mutable {
       if (!self->open_) return;
-      if (error) return self->fail("the name cannot be resolved: " + error.message());
-      if (!found.empty())
-        std::rotate(found.begin(), found.begin() + static_cast<ptrdiff_t>(first % found.size()), found.end());
-      self->try_addresses(std::move(found));
+      if (!found.ok()) return self->fail("the name cannot be resolved: " + found.error().message);
+      if (!found->empty())
+        std::rotate(found->begin(), found->begin() + static_cast<ptrdiff_t>(first % found->size()),
+                    found->end());
+      self->try_addresses(std::move(*found));
     });
   });
 }

@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include "base/name_lookups.h"
 #include "client/endpoint.h"
 #include "client/wire.h"
 
@@ -21,10 +22,10 @@ namespace quorate::client {
 // Looks up where a server is. `found` is called once, on the thread of the connection, or not at all behind
 // what is returned: that gives up.
 using Addresses = std::vector<boost::asio::ip::tcp::endpoint>;
-using OnResolved = std::function<void(boost::system::error_code, Addresses)>;
+using OnResolved = std::function<void(Result<Addresses>)>;
 using Resolve = std::function<std::function<void()>(const HostPort& where, OnResolved found)>;
-// The system's own.
-Resolve system_resolver(boost::asio::io_context& io);
+// `lookups` outlives it, and what it returns.
+Resolve resolve_by(NameLookups& lookups);
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
@@ -36,8 +37,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::function<void(std::string reason)> closed;
   };
 
-  // `resolve` is asked by each connect() to a name; none: the system is.
-  Connection(boost::asio::io_context& io, Handler handler, Resolve resolve = {});
+  // `resolve` is asked by each connect() to a name.
+  Connection(boost::asio::io_context& io, Handler handler, Resolve resolve);
   // Where the name has several addresses, they are tried in turn, beginning with that of number `first`.
   void connect(const HostPort& where, size_t first = 0);
   // Sent in order, several at once where they wait for the socket.

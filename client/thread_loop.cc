@@ -53,13 +53,14 @@ struct ThreadLoop::Question {
 
 ThreadLoop::ThreadLoop(EngineOptions options, std::vector<HostPort> places, Resolve resolve)
     : places_(std::move(places)),
-      resolve_(std::move(resolve)),
       attempts_(places_.size()),
+      resolve_(resolve ? std::move(resolve) : resolve_by(lookups_)),
       work_(asio::make_work_guard(io_)),
       timer_(io_, make_timer()),
       engine_(std::move(options), boot_time()) {
   wait_for_timer();
   thread_ = std::thread([this] {
+    runs_on_ = std::this_thread::get_id();
     // Signals are for the program's own threads.
     sigset_t all;
     sigfillset(&all);

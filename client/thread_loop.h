@@ -7,6 +7,7 @@
 // laptop's lid.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +18,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include "client/connection.h"
@@ -38,7 +40,7 @@ class ThreadLoop final : public Loop {
   void ask(const HostPort& where, api::ClientFrame frame, Duration timeout,
            std::function<void(Result<api::Reply>)> done) override;
   void stop() override;
-  bool on_this_thread() const override { return std::this_thread::get_id() == thread_.get_id(); }
+  bool on_this_thread() const override { return std::this_thread::get_id() == runs_on_; }
 
  private:
   struct Question;
@@ -50,9 +52,10 @@ class ThreadLoop final : public Loop {
   void wait_for_timer();
 
   const std::vector<HostPort> places_;
-  const Resolve resolve_;
   std::vector<size_t> attempts_;  // to connect to each of the places
   boost::asio::io_context io_{1};
+  NameLookups lookups_{[this](std::function<void()> task) { boost::asio::post(io_, std::move(task)); }};
+  const Resolve resolve_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   boost::asio::posix::stream_descriptor timer_;
   uint64_t timer_ticks_ = 0;
@@ -64,6 +67,7 @@ class ThreadLoop final : public Loop {
   std::mutex mutex_;
   std::vector<Task> tasks_;  // guarded by mutex_
   bool stopped_ = false;     // guarded by mutex_
+  std::atomic<std::thread::id> runs_on_;
   std::thread thread_;
 };
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/name_lookups.h"
 #include "base/random.h"
 #include "server/shell/input_buffer.h"
 #include "server/shell/log_repeats.h"
@@ -29,6 +30,7 @@ class PeerHub {
   virtual PeerCodec& codec() = 0;
   virtual Random& random() = 0;
   virtual LogRepeats& repeats() = 0;
+  virtual NameLookups& lookups() = 0;
   virtual void lost(ServerId peer) = 0;
   virtual void received(PeerMessage message) = 0;
   // Why this handshake is refused, or nothing. `expected`: whom we dialled; 0 for one who dialled us.
@@ -79,7 +81,7 @@ class PeerOutbound : public std::enable_shared_from_this<PeerOutbound> {
   // Grows with each attempt: handlers of an earlier one find it changed and do nothing.
   uint64_t attempt_ = 0;
   std::unique_ptr<Socket> socket_;
-  Resolver resolver_;
+  uint64_t asked_ = 0;  // for its address
   Timer timer_;
   Duration backoff_;
   InputBuffer input_;

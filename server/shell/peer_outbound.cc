@@ -25,7 +25,6 @@ PeerOutbound::PeerOutbound(PeerHub& hub, ServerId peer, std::string address)
     : hub_(hub),
       peer_(peer),
       address_(std::move(address)),
-      resolver_(hub.loop().get_executor()),
       timer_(hub.loop().get_executor()),
       backoff_(hub.options().reconnect_min) {}
 
@@ -73,21 +72,15 @@ void PeerOutbound::resolve() {
     connect({numeric, address->port});
     return;
   }
-  // A name: looked up each time, because it may have moved. This is what starts Asio's resolver thread.
-  resolver_.async_resolve(
-      address->host, std::to_string(address->port),
-      [self = shared_from_this(), attempt = attempt_](const boost::system::error_code& why,
-                                                      const Tcp::resolver::results_type& found) {
-        if (attempt != self->attempt_ || self->state_ != State::kResolving) return;
-        if (why || found.empty()) {
-          self->fail("its name is not found: " + why.message(), false);
-          return;
-        }
-        // A random one of several addresses: over some attempts each gets its turn.
-        auto chosen = found.begin();
-        std::advance(chosen, static_cast<std::ptrdiff_t>(self->hub_.random().below(found.size())));
-        self->connect(chosen->endpoint());
-      });
+  // A name: looked up each time, because it may have moved.
+  asked_ = hub_.lookups().ask(address->host, [self = shared_from_this(), attempt = attempt_,
+                                              port = address->port](
+                                                 const Result<NameLookups::Addresses>& found) {
+    if (attempt != self->attempt_ || self->state_ != State::kResolving) return;
+    if (!found.ok()) return self->fail("its name is not found: " + found.error().message, false);
+    // A random one of several addresses: over some attempts each gets its turn.
+    self->connect({boost::asio::ip::make_address((*found)[self->hub_.random().below(found->size())]), port});
+  });
 }
 
 void PeerOutbound::connect(const Tcp::endpoint& endpoint) {
@@ -209,7 +202,7 @@ void PeerOutbound::fail(const std::string& reason, bool is_lost) {
   state_ = State::kWaiting;
   ++attempt_;
   waiting_for_space_ = false;
-  resolver_.cancel();
+  hub_.lookups().give_up(asked_);
   if (socket_) {
     boost::system::error_code ignored;
     socket_->close(ignored);
@@ -234,7 +227,7 @@ void PeerOutbound::stop() {
   state_ = State::kStopped;
   ++attempt_;
   timer_.cancel();
-  resolver_.cancel();
+  hub_.lookups().give_up(asked_);
   if (socket_) {
     boost::system::error_code ignored;
     socket_->close(ignored);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <set>
+#include <utility>
+
+#include <boost/asio/post.hpp>
 
 #include "base/check.h"
 #include "server/shell/clock.h"
@@ -15,7 +18,10 @@ namespace quorate::server {
 // themselves first.
 struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTransport::Impl> {
   Impl(boost::asio::io_context& loop, const PeerTransportOptions& options, uint64_t seed)
-      : loop_(loop), options_(options), random_(seed) {}
+      : loop_(loop),
+        options_(options),
+        random_(seed),
+        lookups_([&loop](std::function<void()> task) { boost::asio::post(loop, std::move(task)); }) {}
 
   boost::asio::io_context& loop() override { return loop_; }
   const PeerTransportOptions& options() const override { return options_; }
@@ -23,6 +29,7 @@ struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTra
   PeerCodec& codec() override { return codec_; }
   Random& random() override { return random_; }
   LogRepeats& repeats() override { return repeats_; }
+  NameLookups& lookups() override { return lookups_; }
   void lost(ServerId peer) override {
     if (!stopped_) events_.lost(peer);
   }
@@ -41,6 +48,7 @@ struct PeerTransport::Impl final : PeerHub, std::enable_shared_from_this<PeerTra
   boost::asio::io_context& loop_;
   const PeerTransportOptions options_;
   Random random_;
+  NameLookups lookups_;
   LogRepeats repeats_;
   PeerIdentity identity_;
   Events events_;

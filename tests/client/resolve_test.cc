@@ -50,7 +50,7 @@ TEST(Resolving, BeginsWithTheNextOfSeveralAddresses) {
   });
   FakeServer useful(friendly);
   const Resolve resolve = [&](const HostPort&, const OnResolved& found) {
-    found({}, {address_of(useless)[0], address_of(useful)[0]});
+    found(Addresses{address_of(useless)[0], address_of(useful)[0]});
     return [] {};
   };
   ThreadLoop loop(options_for("quorate.example:2181"), {{"quorate.example", "2181"}}, resolve);
@@ -69,9 +69,9 @@ TEST(Resolving, AsksForTheNameAtEachAttempt) {
   const Resolve resolve = [&](const HostPort& where, const OnResolved& found) {
     asked.push_back(where.host + " " + where.port);
     if (asked.size() == 1)
-      found(asio::error::host_not_found, {});
+      found(Error{ErrorCode::kNoNode, "no such name"});
     else
-      found({}, address_of(asked.size() == 2 ? before : after));
+      found(address_of(asked.size() == 2 ? before : after));
     return [] {};
   };
   ThreadLoop loop(options_for("quorate.example:2181"), {{"quorate.example", "2181"}}, resolve);
@@ -102,7 +102,7 @@ TEST(Resolving, ALookUpThatNeverEndsIsGivenUp) {
     if (++asked == 1)
       held.push_back(found);
     else
-      found({}, address_of(server));
+      found(address_of(server));
     return [&] { ++given_up; };
   };
   ThreadLoop loop(options_for("quorate.example:2181"), {{"quorate.example", "2181"}}, resolve);
@@ -111,6 +111,13 @@ TEST(Resolving, ALookUpThatNeverEndsIsGivenUp) {
   EXPECT_EQ(asked, 2);
   EXPECT_EQ(given_up, 2) << "the one that hung, and the one that was done, when its connection was closed";
   held.clear();
+}
+
+TEST(Resolving, TheSystemIsAskedWhereNobodyElseIs) {
+  FakeServer server(friendly);
+  const std::string port = std::to_string(address_of(server)[0].port());
+  ThreadLoop loop(options_for("localhost:" + port), {{"localhost", port}});
+  EXPECT_EQ(get(loop), ErrorCode::kOk);
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ struct Layer {
 
 const std::vector<Layer>& layers() {
   static const std::vector<Layer> rows = {
+      // A thread in waiting code, which servers and clients share.
+      {"base/name_lookups", false, {"base/", "base/name_lookups"}},
       {"base/", true, {"base/"}},
       {"raft/", true, {"base/", "raft/"}},
       {"kv/", true, {"base/", "kv/"}},
@@ -33,7 +35,7 @@ const std::vector<Layer>& layers() {
       {"server/shell/",
        false,
        {"base/", "raft/", "kv/", "lock/", "proto/", "proto/zookeeper", "server/", "server/store_job",
-        "server/storage/", "server/shell/"}},
+        "server/storage/", "server/shell/", "base/name_lookups"}},
       // What stands in server/ itself is the replica and what it speaks.
       {"server/", true, {"base/", "raft/", "kv/", "lock/", "proto/zookeeper", "server/", "server/store_job"}},
       // The commands that work on the folder of a stopped server.
@@ -42,7 +44,7 @@ const std::vector<Layer>& layers() {
        {"base/", "proto/", "proto/zookeeper", "raft/", "kv/", "lock/", "server/store_job", "server/storage/",
         "client/", "client/bench/", "client/cli/"}},
       {"client/bench/", false, {"base/", "proto/zookeeper", "client/bench/"}},
-      {"client/", false, {"base/", "proto/", "kv/", "lock/", "client/"}},
+      {"client/", false, {"base/", "base/name_lookups", "proto/", "kv/", "lock/", "client/"}},
   };
   return rows;
 }
