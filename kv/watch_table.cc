@@ -505,13 +505,15 @@ std::optional<EventKind> missed_since(const StateMachine& state, std::string_vie
   const Result<NodeView> node = state.get(path);
   if (!node.ok()) return existed ? std::optional(EventKind::kDeleted) : std::nullopt;
   const Stat& stat = node->stat;
+  // What it saw was in a life before this one's backup, perhaps behind it, where nothing says so.
+  const bool restored = existed && seen.value() < state.zxid().value() - state.applied().value();
   // What stands there now was made after the client looked: what it saw was deleted before that.
   if (existed && stat.czxid > seen) return EventKind::kDeleted;
   if (kind == WatchKind::kData) {
     if (!existed) return EventKind::kCreated;
-    return stat.mzxid > seen ? std::optional(EventKind::kDataChanged) : std::nullopt;
+    return restored || stat.mzxid > seen ? std::optional(EventKind::kDataChanged) : std::nullopt;
   }
-  const bool children_changed = existed ? stat.pzxid > seen : stat.cversion != 0;
+  const bool children_changed = existed ? restored || stat.pzxid > seen : stat.cversion != 0;
   return children_changed ? std::optional(EventKind::kChildrenChanged) : std::nullopt;
 }
 

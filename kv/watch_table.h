@@ -144,7 +144,8 @@ bool feed_sees(WatchKind kind, std::string_view root, Change::Kind change, std::
 // What a client that last saw the path at `seen` (0: saw nothing, the node did not exist) has missed, if
 // anything. `existed`: whether it saw the node. A node made anew since then counts as deleted. What leaves no
 // trace is not told: a node that was not there, came and went; one that was there tells everything.
-// REQUIRES: a one-shot kind.
+// What was seen before the cluster's zxids were raised (a backup restored, another cluster imported) counts
+// as changed: a node that went back does not show it. REQUIRES: a one-shot kind.
 std::optional<EventKind> missed_since(const StateMachine& state, std::string_view path, WatchKind kind,
                                       Zxid seen, bool existed);
 

@@ -7,7 +7,7 @@
 namespace quorate::client {
 Membership& Membership::operator=(Membership&& other) noexcept {
   if (this != &other) {
-    if (client_ != nullptr) (void)leave();
+    give_up_own(client_, node_);
     client_ = std::exchange(other.client_, nullptr);
     node_ = std::move(other.node_);
   }

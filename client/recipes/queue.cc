@@ -35,7 +35,7 @@ void Delivery::take_over(Delivery& other) {
 
 Delivery& Delivery::operator=(Delivery&& other) noexcept {
   if (this != &other) {
-    if (client_ != nullptr) (void)give_back();
+    give_up_own(client_, claim_);
     client_ = std::exchange(other.client_, nullptr);
     take_over(other);
   }

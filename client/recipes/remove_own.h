@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "client/quorate/async.h"
 #include "client/quorate/client.h"
 
 namespace quorate::client {
@@ -23,6 +24,14 @@ inline Status remove_own(Client*& client, const std::string& node) {
       break;
   }
   return removed;
+}
+
+// For destructors: one that runs in a callback of the client's may not wait, so the removal is begun alone.
+inline void give_up_own(Client*& client, const std::string& node) {
+  if (client == nullptr) return;
+  if (remove_own(client, node).code() == ErrorCode::kInvalidArgument)
+    client->async().remove(node).begin([](const Status&) {});
+  client = nullptr;
 }
 
 }  // namespace quorate::client

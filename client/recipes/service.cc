@@ -47,7 +47,7 @@ std::string draw_instance_id() { return draw_id(Host::real()); }
 
 Registration& Registration::operator=(Registration&& other) noexcept {
   if (this != &other) {
-    if (client_ != nullptr) (void)remove();
+    give_up_own(client_, node_);
     client_ = std::exchange(other.client_, nullptr);
     node_ = std::move(other.node_);
     instance_ = std::move(other.instance_);

@@ -1,6 +1,10 @@
 // What recipes take away, where the first try is refused, against a scripted server on a real socket.
 #include <gtest/gtest.h>
 
+#include <future>
+#include <memory>
+#include <optional>
+
 #include "client/quorate/group.h"
 #include "client/quorate/service.h"
 #include "tests/client/fake_server.h"
@@ -42,6 +46,22 @@ TEST_F(RemoveOwn, AMemberThatIsThereYetLeavesWithItsGuard) {
     EXPECT_EQ(here->leave().code(), ErrorCode::kDenied);
   }
   EXPECT_EQ(removals, 2);
+}
+
+// Nothing may wait there, and the node would stay until the session ends.
+TEST_F(RemoveOwn, AGuardThatEndsInACallbackTakesItsNodeAway) {
+  removals = 1;  // none is denied
+  Result<Membership> joined = Group(client, "/g").join("one");
+  ASSERT_TRUE(joined.ok()) << joined.error().message;
+  auto here = std::make_shared<std::optional<Membership>>(std::move(*joined));
+  std::promise<void> ended;
+  client.async().get("/a").begin([&, here](const Result<Node>&) {
+    here->reset();
+    ended.set_value();
+  });
+  ended.get_future().wait();
+  ASSERT_TRUE(client.get("/a").ok()) << "asked behind it";
+  EXPECT_EQ(server.count([](const auto& f) { return f.write().has_delete_(); }), 1U);
 }
 
 }  // namespace

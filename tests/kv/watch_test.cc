@@ -330,6 +330,23 @@ TEST_F(Watches, MissedChangesOfANodeThatWasThere) {
   EXPECT_EQ(children(), EventKind::kDeleted);
 }
 
+// The node went back to what it was, and nothing about it says so.
+TEST_F(Watches, WhatWasSeenBeforeARestoreCountsAsChanged) {
+  run(create("/a"));
+  const Zxid backup = machine.state.zxid();
+  machine.state.begin_anew(1 << 20);
+  const auto missed = [&](Zxid seen, WatchKind kind, bool existed) {
+    return missed_since(machine.state, "/a", kind, seen, existed);
+  };
+  for (const Zxid seen : {backup, Zxid(backup.value() + 50)}) {
+    EXPECT_EQ(missed(seen, WatchKind::kData, true), EventKind::kDataChanged);
+    EXPECT_EQ(missed(seen, WatchKind::kChildren, true), EventKind::kChildrenChanged);
+    EXPECT_EQ(missed_since(machine.state, "/b", WatchKind::kData, seen, false), std::nullopt);
+  }
+  EXPECT_EQ(missed(machine.state.zxid(), WatchKind::kData, true), std::nullopt);
+  EXPECT_EQ(missed(machine.state.zxid(), WatchKind::kChildren, true), std::nullopt);
+}
+
 TEST_F(Watches, MissedCreationOfANodeThatWasNot) {
   const Zxid seen = machine.state.zxid();
   run(create("/a"));
