@@ -15,7 +15,7 @@ Membership& Membership::operator=(Membership&& other) noexcept {
 }
 
 Membership::~Membership() {
-  if (client_ != nullptr) (void)leave();
+  give_up_own(client_, node_);
 }
 
 Status Membership::set_data(std::string_view data) {

@@ -43,7 +43,7 @@ Delivery& Delivery::operator=(Delivery&& other) noexcept {
 }
 
 Delivery::~Delivery() {
-  if (client_ != nullptr) (void)give_back();
+  give_up_own(client_, claim_);
 }
 
 // The claim is ours for as long as our session lives, and without it our writes are refused.

@@ -56,7 +56,7 @@ Registration& Registration::operator=(Registration&& other) noexcept {
 }
 
 Registration::~Registration() {
-  if (client_ != nullptr) (void)remove();
+  give_up_own(client_, node_);
 }
 
 Status Registration::remove() {
