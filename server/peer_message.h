@@ -36,8 +36,9 @@ struct Founding {
 // Commands (kv/command.h bodies, without stamp) that clients of the sender asked for, in their order.
 struct Forward {
   std::vector<Bytes> commands;
+  uint64_t sending = 0;  // of the sender's run; a command that goes again goes in another one
 };
-// The leader did not take these; nothing of them is in its log.
+// The leader did not take these; nothing of that sending of them is in its log.
 struct ForwardRefused {
   struct Item {
     SessionId session;  // with number, or
@@ -45,6 +46,7 @@ struct ForwardRefused {
     uint64_t counter = 0;  // the counter of an Origin
   };
   BootNonce asker;  // the run of the server that forwarded them
+  uint64_t sending = 0;
   ErrorCode code = ErrorCode::kOverloaded;
   std::vector<Item> items;
 };

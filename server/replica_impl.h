@@ -270,6 +270,7 @@ struct Replica::Impl {
     SessionId session;  // with number, or counter
     uint64_t number = 0;
     uint64_t counter = 0;
+    uint64_t sending = 0;             // ForwardRefused's
     std::vector<SessionId> expiring;  // our own command: these run out
   };
   void send_writes();

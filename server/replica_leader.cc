@@ -2,6 +2,7 @@
 // sessions.
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -17,8 +18,9 @@ namespace quorate::server {
 // over it waits for whoever leads then, because that may be us again.
 void Replica::Impl::send_writes() {
   if (!writes.has_unsent() || raft->leader() == ServerId() || hands_over()) return;
-  std::vector<PendingCommand> unsent = writes.take_unsent(now.instant, !leads());
+  std::vector<PendingCommand> unsent = writes.take_unsent(now.instant, !leads(), next_counter);
   if (unsent.empty()) return;  // it is pending no more, or goes later
+  const uint64_t sending = next_counter++;
   if (leads()) {
     for (PendingCommand& c : unsent) {
       if (c.session != SessionId()) {
@@ -26,12 +28,19 @@ void Replica::Impl::send_writes() {
       } else {
         touch_sender(*kv::decode_command_view(c.body.view()));
       }
-      proposals.push_back(
-          {std::move(c.body), options.raft.id, options.raft.boot, c.session, c.number, c.counter, {}});
+      proposals.push_back({std::move(c.body),
+                           options.raft.id,
+                           options.raft.boot,
+                           c.session,
+                           c.number,
+                           c.counter,
+                           sending,
+                           {}});
     }
     return;
   }
   Forward forward;
+  forward.sending = sending;
   forward.commands.reserve(unsent.size());
   for (PendingCommand& command : unsent) forward.commands.push_back(std::move(command.body));
   send_peer(raft->leader(), std::move(forward));
@@ -58,7 +67,7 @@ void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forw
               " forwarded a command that does not parse; not proposed: " + command.error().message);
       continue;
     }
-    Proposed proposed{body, message.from, message.boot, SessionId(), 0, 0, {}};
+    Proposed proposed{body, message.from, message.boot, SessionId(), 0, 0, forward.sending, {}};
     if (const auto* request = std::get_if<kv::RequestView>(&*command)) {
       proposed.session = request->session;
       proposed.number = request->number;
@@ -77,6 +86,9 @@ void Replica::Impl::take_forward(const PeerMessage& message, const Forward& forw
 void Replica::Impl::take_refusal(const ForwardRefused& refused) {
   if (refused.asker != options.raft.boot) return;
   for (const ForwardRefused::Item& item : refused.items) {
+    // It went again since, or its session came back and asks anew: this says nothing of that.
+    if (item.session != SessionId() && !writes.was_sent_last_in(refused.sending, item.session, item.number))
+      continue;
     const auto attached = writes.attached(item.session);
     // Of what was sent more than once another copy may be in the log: it goes again until the log tells. To
     // another server as whatever has no outcome does, no oftener: it has no room for us as it is.
@@ -178,23 +190,25 @@ void Replica::Impl::refuse_proposals(const std::vector<Proposed>& refused_propos
                                      const Error& error) {
   // Leadership is being handed over, so all of this was forwarded: its senders keep it and send it again.
   if (error.code == ErrorCode::kNotLeader) return;
-  std::map<std::pair<ServerId, BootNonce>, ForwardRefused> refused;
+  std::map<std::tuple<ServerId, BootNonce, uint64_t>, ForwardRefused> refused;
   for (size_t i = first; i < refused_proposals.size(); ++i) {
     const Proposed& p = refused_proposals[i];
     if (!p.expiring.empty()) {
       for (SessionId session : p.expiring) clocks.put_off(session, now.instant + kUpkeepInterval);
       continue;
     }
-    ForwardRefused& to = refused[{p.from, p.boot}];
+    ForwardRefused& to = refused[{p.from, p.boot, p.sending}];
     to.asker = p.boot;
+    to.sending = p.sending;
     to.code = error.code;
     to.items.push_back({p.session, p.number, p.counter});
   }
-  for (auto& [to, message] : refused) {
-    if (to.first == options.raft.id) {
+  for (auto& [key, message] : refused) {
+    const ServerId to = std::get<0>(key);
+    if (to == options.raft.id) {
       take_refusal(message);
     } else {
-      send_peer(to.first, std::move(message));
+      send_peer(to, std::move(message));
     }
   }
 }
@@ -291,7 +305,7 @@ void Replica::Impl::expire_sessions() {
       const size_t last = std::min(overdue.size(), first + kExpiredSessionsMax);
       std::vector<SessionId> sessions(overdue.begin() + first, overdue.begin() + last);
       proposals.push_back({Bytes(kv::encode_command(kv::ExpireSessions{sessions})), options.raft.id,
-                           options.raft.boot, SessionId(), 0, 0, std::move(sessions)});
+                           options.raft.boot, SessionId(), 0, 0, 0, std::move(sessions)});
     }
     if (!overdue.empty()) log(LogLevel::kInfo, "expiring " + std::to_string(overdue.size()) + " sessions");
     return;

@@ -25,6 +25,7 @@ void Replica::Impl::reap_nodes() {
                        SessionId(),
                        0,
                        0,
+                       0,
                        {}});
 }
 

@@ -39,11 +39,15 @@ std::optional<PendingWrites::Attached> PendingWrites::attached(SessionId session
   return at->second.attached;
 }
 
-PendingWrites::Write* PendingWrites::find(SessionId session, uint64_t number) {
+const PendingWrites::Write* PendingWrites::find(SessionId session, uint64_t number) const {
   const auto at = sessions_.find(session);
   if (at == sessions_.end()) return nullptr;
   const auto write = find_number(at->second.writes, number);
   return write == at->second.writes.end() ? nullptr : &*write;
+}
+
+PendingWrites::Write* PendingWrites::find(SessionId session, uint64_t number) {
+  return const_cast<Write*>(std::as_const(*this).find(session, number));
 }
 
 void PendingWrites::add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now) {
@@ -83,8 +87,7 @@ bool PendingWrites::is_unsent(const Unsent& command) {
 }
 
 bool PendingWrites::contains(SessionId session, uint64_t number) const {
-  const auto at = sessions_.find(session);
-  return at != sessions_.end() && find_number(at->second.writes, number) != at->second.writes.end();
+  return find(session, number) != nullptr;
 }
 
 std::optional<Asker> PendingWrites::finish(SessionId session, uint64_t number) {
@@ -110,10 +113,13 @@ std::optional<Asker> PendingWrites::finish_opening(uint64_t counter) {
 }
 
 bool PendingWrites::sent_again(SessionId session, uint64_t number) const {
-  const auto at = sessions_.find(session);
-  if (at == sessions_.end()) return false;
-  const auto write = find_number(at->second.writes, number);
-  return write != at->second.writes.end() && write->again;
+  const Write* const write = find(session, number);
+  return write != nullptr && write->again;
+}
+
+bool PendingWrites::was_sent_last_in(uint64_t sending, SessionId session, uint64_t number) const {
+  const Write* const write = find(session, number);
+  return write != nullptr && write->where == Write::Where::kSent && write->sending == sending;
 }
 
 size_t PendingWrites::count(SessionId session) const {
@@ -126,25 +132,26 @@ bool PendingWrites::has_lower(SessionId session, uint64_t number) const {
   return at != sessions_.end() && !at->second.writes.empty() && at->second.writes.front().number < number;
 }
 
-PendingCommand PendingWrites::take(SessionId session, Write& write, Instant now) {
+PendingCommand PendingWrites::take(SessionId session, Write& write, Instant now, uint64_t sending) {
   write.where = Write::Where::kSent;
   write.sent = now;
+  write.sending = sending;
   return {session, write.number, 0, write.body};
 }
 
-std::vector<PendingCommand> PendingWrites::take_unsent(Instant now, bool sparingly) {
+std::vector<PendingCommand> PendingWrites::take_unsent(Instant now, bool sparingly, uint64_t sending) {
   std::vector<PendingCommand> commands;
   while (!again_.empty() && (!sparingly || again_room_ > 0)) {
     const auto [session, number] = *again_.begin();
     again_.erase(again_.begin());
-    commands.push_back(take(session, *find(session, number), now));
+    commands.push_back(take(session, *find(session, number), now, sending));
     again_room_ -= std::min(again_room_, commands.back().body.size() + kPendingBytes);
   }
   for (const Unsent& named : std::exchange(unsent_, {})) {
     if (named.session != SessionId()) {
       Write* const write = find(named.session, named.number);
       if (write == nullptr || write->where != Write::Where::kUnsent) continue;
-      commands.push_back(take(named.session, *write, now));
+      commands.push_back(take(named.session, *write, now, sending));
       continue;
     }
     if (!is_unsent(named)) continue;

@@ -73,11 +73,12 @@ class PendingWrites {
 
   // Whether it was, or is about to be, sent more than once: that one of the copies was refused says nothing.
   bool sent_again(SessionId session, uint64_t number) const;
+  bool was_sent_last_in(uint64_t sending, SessionId session, uint64_t number) const;
 
   // Commands to be sent, each once until send_again(). Those that go again come first and in order of each
   // session's numbers, the others as they were added. `sparingly`: to another server, which is sent again
-  // kSentAgainBytesMax at a time.
-  std::vector<PendingCommand> take_unsent(Instant now, bool sparingly);
+  // kSentAgainBytesMax at a time. `sending`: by what its refusal is told from that of another.
+  std::vector<PendingCommand> take_unsent(Instant now, bool sparingly, uint64_t sending);
   bool has_unsent() const { return !unsent_.empty() || !again_.empty(); }
   // Everything is unsent again: there is a new leader, or what was sent may be lost.
   void send_again();
@@ -104,6 +105,7 @@ class PendingWrites {
     enum class Where : uint8_t { kUnsent, kAgain, kSent };
     Where where = Where::kUnsent;
     Instant sent{};        // last
+    uint64_t sending = 0;  // the last
     bool again = false;    // a copy may be in a leader's log already
     bool delayed = false;  // it went, or goes, by again_
   };
@@ -129,7 +131,8 @@ class PendingWrites {
   void put_again(SessionId session, Write& write);
   void name_unsent(Unsent command);
   bool is_unsent(const Unsent& command);
-  PendingCommand take(SessionId session, Write& write, Instant now);
+  const Write* find(SessionId session, uint64_t number) const;
+  PendingCommand take(SessionId session, Write& write, Instant now, uint64_t sending);
   void forget_bytes(const Bytes& body);
 
   std::unordered_map<SessionId, Session> sessions_;

@@ -100,10 +100,11 @@ struct MessageEncoder {
     body.push_back(m.entry);
   }
   // PeerCodec::encode writes what they hold: it may take several frames.
-  void operator()(const Forward&) const { header.mutable_forward(); }
+  void operator()(const Forward& m) const { header.mutable_forward()->set_sending(m.sending); }
   void operator()(const ForwardRefused& m) const {
     auto& out = *header.mutable_forward_refused();
     out.set_asker(m.asker.value());
+    out.set_sending(m.sending);
     out.set_code(static_cast<uint32_t>(m.code));
   }
   void operator()(const Barrier& m) const {
@@ -257,8 +258,9 @@ Result<raft::Body> decode_raft_body(const peer::RaftHeader& in, const Bytes& bod
   return malformed("a Raft message of no known kind");
 }
 
-Result<PeerBody> decode_forward(const Bytes& body) {
+Result<PeerBody> decode_forward(const peer::Forward& header, const Bytes& body) {
   Forward out;
+  out.sending = header.sending();
   size_t offset = 0;
   while (offset < body.size()) {
     ByteReader in(body.view().substr(offset));
@@ -274,6 +276,7 @@ Result<PeerBody> decode_forward(const Bytes& body) {
 PeerBody decode_forward_refused(const peer::ForwardRefused& in) {
   ForwardRefused out;
   out.asker = BootNonce(in.asker());
+  out.sending = in.sending();
   out.code = static_cast<ErrorCode>(in.code());
   for (const auto& item : in.items())
     out.items.push_back({SessionId(item.session()), item.number(), item.counter()});
@@ -330,7 +333,7 @@ Result<PeerBody> decode_body(const peer::PeerHeader& in, const PeerEnvelope& env
     case Header::kFounding:
       return PeerBody(Founding{body});
     case Header::kForward:
-      return decode_forward(body);
+      return decode_forward(in.forward(), body);
     case Header::kForwardRefused:
       return decode_forward_refused(in.forward_refused());
     case Header::kBarrier:

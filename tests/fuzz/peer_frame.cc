@@ -88,7 +88,7 @@ std::vector<std::string> seeds() {
   for (std::string& command : command_seeds()) forward.commands.emplace_back(std::move(command));
   bodies.emplace_back(forward);
   bodies.emplace_back(
-      ForwardRefused{BootNonce(1), ErrorCode::kOverloaded, {{SessionId(3), 4, 0}, {SessionId(0), 0, 9}}});
+      ForwardRefused{BootNonce(1), 2, ErrorCode::kOverloaded, {{SessionId(3), 4, 0}, {SessionId(0), 0, 9}}});
   bodies.emplace_back(Barrier{Term(4), 17, {SessionId(3), SessionId(300)}});
   bodies.emplace_back(BarrierReply{BootNonce(1), Term(4), 17, Index(9), {SessionId(3)}});
   bodies.emplace_back(SnapshotFetch{BootNonce(1), 6, "n/a"});

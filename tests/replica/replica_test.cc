@@ -390,6 +390,52 @@ TEST(Replica, ARefusedCopyIsNoAnswerWhereAnotherIsInTheLog) {
   EXPECT_EQ(data_of(cluster.call(follower, kOne, GetRequest{"/big"})), std::string(4'000, 'x'));
 }
 
+// It says nothing of what was asked anew since, under the same number and perhaps of another leader.
+TEST(Replica, ALateRefusalIsNoAnswerToAnotherSendingOfThatNumber) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 8'000;
+  Cluster cluster(3, options);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  const kv::Outcome session = cluster.open(follower, kOne);
+  ASSERT_EQ(session.code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.open(leader, kTwo).code, ErrorCode::kOk);
+  std::optional<PeerMessage> late;
+  bool commits = false;
+  cluster.set_filter([&](PeerMessage& message) {
+    if (std::holds_alternative<ForwardRefused>(message.body)) {
+      late = message;
+      return false;
+    }
+    const auto* raft = std::get_if<raft::Message>(&message.body);
+    const auto* append = raft == nullptr ? nullptr : std::get_if<raft::AppendRequest>(&raft->body);
+    return commits || append == nullptr || append->entries.empty();
+  });
+  cluster.send(leader, kTwo, create(1, "/fills", std::string(5'000, 'x')));
+  cluster.settle();
+  cluster.send(follower, kOne, create(1, "/big", std::string(4'000, 'x')));
+  cluster.settle();
+  ASSERT_TRUE(late.has_value());
+  cluster.replica(follower).step(cluster.now(), ClientLost{kOne});
+  cluster.kill(leader);
+  commits = true;
+  ASSERT_NE(cluster.elect(), ServerId());
+  kv::SessionPassword password{};
+  password[0] = static_cast<uint8_t>(kOne.value());
+  ASSERT_EQ(cluster.call(follower, kThree, AttachSessionRequest{session.session, password}).error.code,
+            ErrorCode::kOk);
+  commits = false;
+  const uint64_t id = cluster.send(follower, kThree, create(1, "/big", std::string(4'000, 'x')));
+  cluster.settle();
+  cluster.replica(follower).step(cluster.now(), PeerReceived{*late});
+  cluster.settle();
+  EXPECT_FALSE(cluster.reply(follower, kThree, id).has_value()) << "it is in the log";
+  commits = true;
+  for (int i = 0; i < 5'000 && !cluster.reply(follower, kThree, id); ++i) cluster.advance(kMs);
+  ASSERT_TRUE(cluster.reply(follower, kThree, id).has_value());
+  EXPECT_EQ(cluster.reply(follower, kThree, id)->error.code, ErrorCode::kOk);
+}
+
 // Who is refused again and again asks no oftener for that: the leader has enough to do.
 TEST(Replica, ARefusedCopyGoesAgainInTimeAndNotAtOnce) {
   ReplicaOptions options;

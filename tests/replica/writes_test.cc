@@ -22,7 +22,7 @@ std::vector<uint64_t> numbers(const std::vector<PendingCommand>& commands) {
 }
 
 std::vector<PendingCommand> take(PendingWrites& writes, Instant now = kStart) {
-  return writes.take_unsent(now, false);
+  return writes.take_unsent(now, false, 1);
 }
 
 TEST(PendingWrites, EachIsSentOnceUntilToldAgain) {
@@ -112,6 +112,21 @@ TEST(PendingWrites, ACopyMayBeElsewhereOnlyOfWhatWasSent) {
   EXPECT_EQ(numbers(take(writes)), (std::vector<uint64_t>{1, 2}));
 }
 
+TEST(PendingWrites, IsKnownByItsLastSendingAlone) {
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  writes.add(kSession, 1, 11, body("a"), kStart);
+  (void)writes.take_unsent(kStart, true, 7);
+  EXPECT_TRUE(writes.was_sent_last_in(7, kSession, 1));
+  writes.send_again();
+  EXPECT_FALSE(writes.was_sent_last_in(7, kSession, 1)) << "it is about to go again";
+  (void)writes.take_unsent(kStart, true, 8);
+  EXPECT_FALSE(writes.was_sent_last_in(7, kSession, 1));
+  EXPECT_TRUE(writes.was_sent_last_in(8, kSession, 1));
+  (void)writes.finish(kSession, 1);
+  EXPECT_FALSE(writes.was_sent_last_in(8, kSession, 1));
+}
+
 TEST(PendingWrites, WhatIsNamedInTwoWaysGoesOnce) {
   PendingWrites writes;
   writes.attach(kSession, kConnection, 1);
@@ -129,16 +144,16 @@ TEST(PendingWrites, AnotherServerIsSentAgainALittleAtATime) {
   PendingWrites writes;
   writes.attach(kSession, kConnection, 1);
   for (uint64_t number = 1; number <= kWrites; ++number) writes.add(kSession, number, number, large, kStart);
-  EXPECT_EQ(writes.take_unsent(kStart, true).size(), kWrites) << "nothing of it goes again";
+  EXPECT_EQ(writes.take_unsent(kStart, true, 1).size(), kWrites) << "nothing of it goes again";
   writes.send_again();
-  EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{1, 2, 3, 4}));
-  EXPECT_TRUE(writes.take_unsent(kStart, true).empty());
+  EXPECT_EQ(numbers(writes.take_unsent(kStart, true, 1)), (std::vector<uint64_t>{1, 2, 3, 4}));
+  EXPECT_TRUE(writes.take_unsent(kStart, true, 1).empty());
   writes.add(kSession, kWrites + 1, kWrites + 1, body("a"), kStart);
-  EXPECT_TRUE(writes.take_unsent(kStart, true).empty()) << "it would leave a gap";
+  EXPECT_TRUE(writes.take_unsent(kStart, true, 1).empty()) << "it would leave a gap";
   (void)writes.finish(kSession, 1);
-  EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{5, 6, 7, 8}));
+  EXPECT_EQ(numbers(writes.take_unsent(kStart, true, 1)), (std::vector<uint64_t>{5, 6, 7, 8}));
   writes.send_again_older(kStart + kMs, kStart + 2 * kMs);
-  EXPECT_EQ(numbers(writes.take_unsent(kStart, true)), (std::vector<uint64_t>{9, 10, 11}))
+  EXPECT_EQ(numbers(writes.take_unsent(kStart, true, 1)), (std::vector<uint64_t>{9, 10, 11}))
       << "nothing is heard";
 }
 

@@ -101,9 +101,9 @@ bool same(const ProbeReply& a, const ProbeReply& b) {
   return a.incarnation == b.incarnation && a.plan == b.plan;
 }
 bool same(const Founding& a, const Founding& b) { return a.entry == b.entry; }
-bool same(const Forward& a, const Forward& b) { return a.commands == b.commands; }
+bool same(const Forward& a, const Forward& b) { return a.commands == b.commands && a.sending == b.sending; }
 bool same(const ForwardRefused& a, const ForwardRefused& b) {
-  return a.asker == b.asker && a.code == b.code &&
+  return a.asker == b.asker && a.sending == b.sending && a.code == b.code &&
          std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(),
                     [](const auto& x, const auto& y) {
                       return x.session == y.session && x.number == y.number && x.counter == y.counter;
@@ -196,11 +196,12 @@ PeerBody any_body() {
       return Founding{Bytes(any_bytes(300))};
     case 3: {
       Forward forward;
+      forward.sending = any64();
       for (int i = *rc::gen::inRange(1, 6); i > 0; --i) forward.commands.emplace_back(any_bytes(3000));
       return forward;
     }
     case 4: {
-      ForwardRefused refused{BootNonce(any64()), ErrorCode::kNotLeader, {}};
+      ForwardRefused refused{BootNonce(any64()), any64(), ErrorCode::kNotLeader, {}};
       for (int i = *rc::gen::inRange(0, 4); i > 0; --i)
         refused.items.push_back({SessionId(any64()), any64(), any64()});
       return refused;
@@ -349,7 +350,7 @@ TEST(PeerCodec, ManyForwardedCommandsGoInSeveralFramesInTheirOrder) {
 }
 
 TEST(PeerCodec, ManyRefusalsGoInSeveralFramesThatHaveRoom) {
-  ForwardRefused refused{BootNonce(UINT64_MAX), ErrorCode::kOverloaded, {}};
+  ForwardRefused refused{BootNonce(UINT64_MAX), UINT64_MAX, ErrorCode::kOverloaded, {}};
   for (uint64_t i = 0; i < 3 * kRefusalsMax + 1; ++i)
     refused.items.push_back({SessionId(UINT64_MAX), UINT64_MAX - i, UINT64_MAX});
   size_t arrived = 0;
@@ -361,6 +362,7 @@ TEST(PeerCodec, ManyRefusalsGoInSeveralFramesThatHaveRoom) {
     ASSERT_TRUE(back.ok());
     const auto& part = std::get<ForwardRefused>(back->body);
     EXPECT_EQ(part.asker, refused.asker);
+    EXPECT_EQ(part.sending, refused.sending);
     EXPECT_EQ(part.code, refused.code);
     for (const ForwardRefused::Item& item : part.items)
       ASSERT_EQ(item.number, refused.items[arrived++].number);
