@@ -59,10 +59,10 @@ inline constexpr Duration kUpkeepInterval = std::chrono::milliseconds(100);
 // Between two proposals to remove containers and nodes whose time to live is over.
 inline constexpr Duration kReapInterval = std::chrono::seconds(1);
 // A server that comes to what is due so much later was stalled, and looks at what its clients sent meanwhile
-// before it takes any session for gone. But a server that is always late has to end them, too: it gets so
-// much time no sooner than this behind the last.
+// before it takes any session for gone. But a server that is always late has to end them, too: so often in a
+// row it gets time for that.
 inline constexpr Duration kStallMin = std::chrono::milliseconds(100);
-inline constexpr Duration kStallAgainMin = std::chrono::seconds(1);
+inline constexpr int kStallsInRowMax = 2;
 // Sessions in one expiry command.
 inline constexpr size_t kExpiredSessionsMax = 1000;
 
@@ -399,6 +399,7 @@ struct Replica::Impl {
   bool expiry_confirmed = false;
   Instant next_due = kNever;    // when this leader had to be asked again, by its last output
   Instant expiry_not_before{};  // see note_stall()
+  int stalls_in_row = 0;        // without a look at the clocks between them
   Instant next_reap;            // not before
   Instant stamp_base;           // cluster time at this instant ...
   kv::Stamp stamp_floor;        // ... was this; wall time is never below this

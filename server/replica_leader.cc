@@ -284,8 +284,9 @@ void Replica::Impl::read_failed(uint64_t context) {
 
 // Signs of life that came while we slept wait in sockets, and then for others to share their question.
 void Replica::Impl::note_stall() {
-  if (!leading || now.instant - kStallMin <= next_due) return;
-  if (now.instant < expiry_not_before + kStallAgainMin) return;
+  if (!leading || now.instant - kStallMin <= next_due || now.instant < expiry_not_before) return;
+  if (stalls_in_row >= kStallsInRowMax) return;
+  ++stalls_in_row;
   expiry_not_before = now.instant + 2 * options.ping_gather_max;
 }
 
@@ -300,6 +301,7 @@ void Replica::Impl::expire_sessions() {
   }
   if (expiry_confirmed) {
     expiry_confirmed = false;
+    stalls_in_row = 0;
     const std::vector<SessionId> overdue = clocks.take_overdue(now.instant);
     for (size_t first = 0; first < overdue.size(); first += kExpiredSessionsMax) {
       const size_t last = std::min(overdue.size(), first + kExpiredSessionsMax);
@@ -310,13 +312,18 @@ void Replica::Impl::expire_sessions() {
     if (!overdue.empty()) log(LogLevel::kInfo, "expiring " + std::to_string(overdue.size()) + " sessions");
     return;
   }
-  if (expiry_context != 0 || !clocks.any_overdue(now.instant)) return;
+  if (!clocks.any_overdue(now.instant)) {
+    stalls_in_row = 0;
+    return;
+  }
+  if (expiry_context != 0) return;
   const uint64_t context = next_counter++;
   if (raft->read_index(now.instant, context).ok()) expiry_context = context;
 }
 
 void Replica::Impl::start_leading() {
   leading = true;
+  stalls_in_row = 0;
   clocks.restart(state.sessions(), now.instant);
   // The newest command in the log, applied or not, has the highest stamp.
   stamp_floor = state.last_stamp();

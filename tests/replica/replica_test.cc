@@ -348,16 +348,44 @@ TEST(Replica, WhoSaidSomethingWhileTheOnlyServerWasStalledHasItsSession) {
 }
 
 TEST(Replica, AServerThatIsAlwaysLateEndsSessionsAllTheSame) {
-  Cluster cluster(1);
-  const ServerId server = cluster.elect();
-  const auto silent = cluster.open(server, kOne, 1'000);
+  for (const Duration late : {300 * kMs, 700 * kMs, 1'500 * kMs, 10'000 * kMs}) {
+    Cluster cluster(1);
+    const ServerId server = cluster.elect();
+    const auto silent = cluster.open(server, kOne, 1'000);
+    Now later = cluster.now();
+    for (int i = 0; i < 20; ++i) {
+      later.instant += late;
+      cluster.replica(server).step(later, Tick{});
+      cluster.settle();
+    }
+    EXPECT_FALSE(cluster.replica(server).state().session(silent.session).has_value()) << late / kMs << " ms";
+  }
+}
+
+// What the others say of its leadership comes in the turn behind, when it is late again.
+TEST(Replica, ALeaderThatIsAlwaysLateEndsSessionsAllTheSame) {
+  ReplicaOptions options;
+  options.raft.election_timeout_min = 5'000 * kMs;
+  options.raft.election_timeout_max = 6'000 * kMs;
+  Cluster cluster(3, options);
+  const ServerId leader = cluster.elect();
+  ASSERT_NE(leader, ServerId());
+  const auto silent = cluster.open(leader, kOne, 1'000);
+  std::vector<PeerMessage> answers;
+  cluster.set_filter([&](PeerMessage& message) {
+    if (message.to == leader) answers.push_back(message);
+    return message.to != leader;
+  });
   Now later = cluster.now();
   for (int i = 0; i < 20; ++i) {
-    later.instant += 300 * kMs;
-    cluster.replica(server).step(later, Tick{});
+    later.instant += 700 * kMs;
+    for (PeerMessage& answer : std::exchange(answers, {}))
+      cluster.replica(leader).step(later, PeerReceived{std::move(answer)});
+    cluster.replica(leader).step(later, Tick{});
     cluster.settle();
   }
-  EXPECT_FALSE(cluster.replica(server).state().session(silent.session).has_value());
+  ASSERT_TRUE(cluster.replica(leader).raft()->is_leader());
+  EXPECT_FALSE(cluster.replica(leader).state().session(silent.session).has_value());
 }
 
 // A follower sends again what has no outcome; that the second copy has no room at the leader says nothing of
