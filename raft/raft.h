@@ -58,10 +58,11 @@ struct Options {
   // A leadership transfer that has not happened by then is given up.
   Duration transfer_timeout = std::chrono::milliseconds(300);
 
-  size_t append_bytes_max = 1 << 20;        // entries in one AppendRequest
-  size_t inflight_messages_max = 64;        // AppendRequests without an answer, for each follower
-  size_t inflight_bytes_max = 8 << 20;      // their bytes, for each follower
-  size_t uncommitted_bytes_max = 64 << 20;  // beyond this a leader refuses proposals with kOverloaded
+  size_t append_bytes_max = 1 << 20;    // entries in one AppendRequest
+  size_t inflight_messages_max = 64;    // AppendRequests without an answer, for each follower
+  size_t inflight_bytes_max = 8 << 20;  // their bytes, for each follower
+  // Beyond this a leader refuses proposals with kOverloaded; to begin with it takes any.
+  size_t uncommitted_bytes_max = 64 << 20;
 };
 
 // What was found on disk.

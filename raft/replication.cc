@@ -47,8 +47,10 @@ Result<Index> Raft::propose(Instant now, std::span<const Proposal> proposals) {
     }
     bytes += kEntryHeaderBytes + proposal.payload.size();
   }
-  if (bytes >
-      options_.uncommitted_bytes_max - std::min(leader->uncommitted_bytes, options_.uncommitted_bytes_max)) {
+  // What is longer than all of it would never have room.
+  if (leader->uncommitted_bytes > 0 &&
+      bytes > options_.uncommitted_bytes_max -
+                  std::min(leader->uncommitted_bytes, options_.uncommitted_bytes_max)) {
     return Error{ErrorCode::kOverloaded, "too many bytes wait to be committed (uncommitted_bytes_max = " +
                                              std::to_string(options_.uncommitted_bytes_max) +
                                              "); try again later"};

@@ -108,8 +108,8 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
   note_hot(operation);
   const size_t reserve = kv::only_frees(operation) ? options.reserve_bytes : 0;
   // What was applied already is answered as it was then.
-  if (Status room = admit(operation);
-      !room.ok() && request.number >= state.session(connection.session)->next_number) {
+  const bool fresh = request.number >= state.session(connection.session)->next_number;
+  if (Status room = admit(operation); !room.ok() && fresh) {
     return refuse(asker, room.code(), room.error().message);
   }
   if (writes.bytes() >= options.pending_bytes_max + reserve) {
@@ -132,7 +132,7 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
   const kv::Command command = kv::SessionRequest{connection.session, attached->epoch, number,
                                                  request.acked_below, std::move(request.operation)};
   Bytes body(kv::encode_command(command));
-  if (reserve == 0 && body.size() > command_bytes_max())
+  if (fresh && reserve == 0 && body.size() > command_bytes_max())
     return refuse(asker, ErrorCode::kTooLarge, "it has more bytes than this cluster's log ever has room for");
   writes.add(connection.session, number, asker.request, std::move(body), now.instant);
 }

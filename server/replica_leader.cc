@@ -156,7 +156,8 @@ size_t Replica::Impl::command_bytes_max() const {
 
 // Near the limit of what may wait for a quorum only what frees goes on: at the end of its room everybody must
 // still be able to leave. What a session asked for behind something that was held back waits with it, or its
-// numbers would have a gap.
+// numbers would have a gap. What a server with a larger limit took, and is longer than all the room, goes
+// when nothing else waits.
 void Replica::Impl::hold_back_growth() {
   const size_t limit = options.raft.uncommitted_bytes_max;
   const size_t used = std::get<raft::Leader>(raft->role()).uncommitted_bytes;
@@ -173,9 +174,10 @@ void Replica::Impl::hold_back_growth() {
   std::unordered_set<SessionId> behind;
   for (Proposed& p : proposals) {
     const bool fits = bytes_of(p) <= room;
-    const bool goes =
-        !behind.contains(p.session) && (fits || kv::only_frees(*kv::decode_command_view(p.body.view())));
-    if (goes && fits) room -= bytes_of(p);
+    const bool alone = used == 0 && going.empty();
+    const bool goes = !behind.contains(p.session) &&
+                      (fits || alone || kv::only_frees(*kv::decode_command_view(p.body.view())));
+    if (goes && (fits || alone)) room -= std::min(room, bytes_of(p));
     if (!goes && p.session != SessionId()) behind.insert(p.session);
     (goes ? going : held_back).push_back(std::move(p));
   }

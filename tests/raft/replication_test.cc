@@ -96,6 +96,17 @@ TEST(Admission, RefusesWhatWouldExceedTheUncommittedBytes) {
   EXPECT_EQ(std::get<Leader>(cluster.at(1).role()).uncommitted_bytes, 932U);
 }
 
+// Or it would never have room.
+TEST(Admission, TakesWhatIsLongerThanAllTheRoomWhenNothingElseWaits) {
+  Cluster cluster({.tune = [](Options& options) { options.uncommitted_bytes_max = 1000; }});
+  cluster.elect(1);
+  EXPECT_TRUE(cluster.propose(1, std::string(2000, 'x')).ok());
+  EXPECT_EQ(cluster.propose(1, "x").code(), ErrorCode::kOverloaded);
+  cluster.settle();
+  EXPECT_TRUE(cluster.propose(1, "x").ok());
+  EXPECT_EQ(cluster.propose(1, std::string(2000, 'x')).code(), ErrorCode::kOverloaded);
+}
+
 // All at once it would keep everybody waiting.
 TEST(Compaction, GivesMemoryBackInPieces) {
   Cluster cluster;

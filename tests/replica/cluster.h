@@ -64,6 +64,9 @@ class Cluster {
   void write_one(ServerId id);
   void resume_disk(ServerId id);
 
+  // Of the servers that are started from now on.
+  ReplicaOptions& options() { return options_; }
+
   // Lets everything happen that does not need time.
   void settle();
   void advance(Duration time);

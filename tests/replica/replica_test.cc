@@ -325,6 +325,34 @@ TEST(Replica, AWriteThatCouldNeverHaveRoomIsRefused) {
   EXPECT_EQ(code(1, 55 << 10), ErrorCode::kOk);
 }
 
+// The limit is each server's own: what another one took is answered as it was then, and a leader with less
+// room takes it when nothing else waits.
+TEST(Replica, WhatAServerWithALargerLimitTookIsNotRefusedForEver) {
+  Cluster cluster(3);
+  const ServerId leader = cluster.elect();
+  const ServerId small = cluster.follower();
+  cluster.kill(small);
+  cluster.options().raft.uncommitted_bytes_max = 64 << 10;
+  cluster.start(small);
+  cluster.elect();
+  const kv::Outcome session = cluster.open(leader, kOne);
+  const std::string big(100 << 10, 'x');
+  ASSERT_EQ(cluster.call(leader, kOne, create(1, "/a", big)).error.code, ErrorCode::kOk);
+  kv::SessionPassword password{};
+  password[0] = static_cast<uint8_t>(kOne.value());
+  const auto attach = [&](ServerId to, ConnectionId connection) {
+    return cluster.call(to, connection, AttachSessionRequest{session.session, password}).error.code;
+  };
+  ASSERT_EQ(attach(small, kTwo), ErrorCode::kOk);
+  EXPECT_EQ(cluster.call(small, kTwo, create(1, "/a", big)).error.code, ErrorCode::kOk);
+  EXPECT_EQ(cluster.call(small, kTwo, create(2, "/b", big)).error.code, ErrorCode::kTooLarge);
+  ASSERT_EQ(cluster.call(leader, kThree, TransferRequest{small}).error.code, ErrorCode::kOk);
+  cluster.advance(100 * kMs);
+  ASSERT_EQ(cluster.leader(), small);
+  ASSERT_EQ(attach(leader, kThree), ErrorCode::kOk);
+  EXPECT_EQ(cluster.call(leader, kThree, create(2, "/b", big)).error.code, ErrorCode::kOk);
+}
+
 // A server that was stopped for a while has heard nobody meanwhile: that is not their silence.
 TEST(Replica, WhoSaidSomethingWhileTheOnlyServerWasStalledHasItsSession) {
   Cluster cluster(1);
