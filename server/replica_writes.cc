@@ -1,22 +1,11 @@
 #include "server/replica_writes.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "base/check.h"
 
 namespace quorate::server {
-namespace {
-
-template <class Writes>
-auto find_number(Writes& writes, uint64_t number) {
-  auto at = std::lower_bound(writes.begin(), writes.end(), number,
-                             [](const auto& write, uint64_t n) { return write.number < n; });
-  return at != writes.end() && at->number == number ? at : writes.end();
-}
-
-}  // namespace
 
 void PendingWrites::attach(SessionId session, ConnectionId connection, uint32_t epoch) {
   detach(session);
@@ -26,8 +15,8 @@ void PendingWrites::attach(SessionId session, ConnectionId connection, uint32_t 
 void PendingWrites::detach(SessionId session) {
   const auto at = sessions_.find(session);
   if (at == sessions_.end()) return;
-  for (const Write& write : at->second.writes) {
-    if (write.where == Write::Where::kAgain) again_.erase({session, write.number});
+  for (const auto& [number, write] : at->second.writes) {
+    if (write.where == Write::Where::kAgain) again_.erase({session, number});
     forget_bytes(write.body);
   }
   sessions_.erase(at);
@@ -42,8 +31,8 @@ std::optional<PendingWrites::Attached> PendingWrites::attached(SessionId session
 const PendingWrites::Write* PendingWrites::find(SessionId session, uint64_t number) const {
   const auto at = sessions_.find(session);
   if (at == sessions_.end()) return nullptr;
-  const auto write = find_number(at->second.writes, number);
-  return write == at->second.writes.end() ? nullptr : &*write;
+  const auto write = at->second.writes.find(number);
+  return write == at->second.writes.end() ? nullptr : &write->second;
 }
 
 PendingWrites::Write* PendingWrites::find(SessionId session, uint64_t number) {
@@ -51,14 +40,13 @@ PendingWrites::Write* PendingWrites::find(SessionId session, uint64_t number) {
 }
 
 void PendingWrites::add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now) {
-  std::vector<Write>& writes = sessions_.at(session).writes;
-  auto at = writes.end();
-  while (at != writes.begin() && std::prev(at)->number > number) --at;
+  std::map<uint64_t, Write>& writes = sessions_.at(session).writes;
   ++count_;
   bytes_ += body.size();
-  Write& write = *writes.insert(at, {number, request, std::move(body), now});
+  const auto [write, added] = writes.try_emplace(number, Write{request, std::move(body), now});
+  CHECK(added);
   const auto behind = again_.lower_bound({session, 0});
-  if (behind != again_.end() && behind->first == session) return put_again(session, write);
+  if (behind != again_.end() && behind->first == session) return put_again(session, number, write->second);
   name_unsent({session, number, 0});
 }
 
@@ -93,13 +81,14 @@ bool PendingWrites::contains(SessionId session, uint64_t number) const {
 std::optional<Asker> PendingWrites::finish(SessionId session, uint64_t number) {
   const auto at = sessions_.find(session);
   if (at == sessions_.end()) return std::nullopt;
-  const auto write = find_number(at->second.writes, number);
-  if (write == at->second.writes.end()) return std::nullopt;
-  const Asker asker{at->second.attached.connection, write->request, write->asked};
-  if (write->delayed) again_room_ = kSentAgainBytesMax;
-  if (write->where == Write::Where::kAgain) again_.erase({session, number});
-  forget_bytes(write->body);
-  at->second.writes.erase(write);
+  const auto found = at->second.writes.find(number);
+  if (found == at->second.writes.end()) return std::nullopt;
+  const Write& write = found->second;
+  const Asker asker{at->second.attached.connection, write.request, write.asked};
+  if (write.delayed) again_room_ = kSentAgainBytesMax;
+  if (write.where == Write::Where::kAgain) again_.erase({session, number});
+  forget_bytes(write.body);
+  at->second.writes.erase(found);
   return asker;
 }
 
@@ -129,14 +118,15 @@ size_t PendingWrites::count(SessionId session) const {
 
 bool PendingWrites::has_lower(SessionId session, uint64_t number) const {
   const auto at = sessions_.find(session);
-  return at != sessions_.end() && !at->second.writes.empty() && at->second.writes.front().number < number;
+  return at != sessions_.end() && !at->second.writes.empty() && at->second.writes.begin()->first < number;
 }
 
-PendingCommand PendingWrites::take(SessionId session, Write& write, Instant now, uint64_t sending) {
+PendingCommand PendingWrites::take(SessionId session, uint64_t number, Instant now, uint64_t sending) {
+  Write& write = *find(session, number);
   write.where = Write::Where::kSent;
   write.sent = now;
   write.sending = sending;
-  return {session, write.number, 0, write.body};
+  return {session, number, 0, write.body};
 }
 
 std::vector<PendingCommand> PendingWrites::take_unsent(Instant now, bool sparingly, uint64_t sending) {
@@ -144,17 +134,15 @@ std::vector<PendingCommand> PendingWrites::take_unsent(Instant now, bool sparing
   while (!again_.empty() && (!sparingly || again_room_ > 0)) {
     const auto [session, number] = *again_.begin();
     again_.erase(again_.begin());
-    commands.push_back(take(session, *find(session, number), now, sending));
+    commands.push_back(take(session, number, now, sending));
     again_room_ -= std::min(again_room_, commands.back().body.size() + kPendingBytes);
   }
   for (const Unsent& named : std::exchange(unsent_, {})) {
+    if (!is_unsent(named)) continue;
     if (named.session != SessionId()) {
-      Write* const write = find(named.session, named.number);
-      if (write == nullptr || write->where != Write::Where::kUnsent) continue;
-      commands.push_back(take(named.session, *write, now, sending));
+      commands.push_back(take(named.session, named.number, now, sending));
       continue;
     }
-    if (!is_unsent(named)) continue;
     Opening& opening = openings_.at(named.counter);
     opening.unsent = false;
     opening.sent = now;
@@ -163,11 +151,11 @@ std::vector<PendingCommand> PendingWrites::take_unsent(Instant now, bool sparing
   return commands;
 }
 
-void PendingWrites::put_again(SessionId session, Write& write) {
+void PendingWrites::put_again(SessionId session, uint64_t number, Write& write) {
   if (write.where == Write::Where::kSent) write.again = true;
   write.where = Write::Where::kAgain;
   write.delayed = true;
-  again_.emplace(session, write.number);
+  again_.emplace(session, number);
 }
 
 void PendingWrites::send_again() {
@@ -178,13 +166,13 @@ void PendingWrites::send_again() {
     unsent_.push_back({SessionId(), 0, counter});
   }
   for (auto& [id, session] : sessions_) {
-    for (Write& write : session.writes) put_again(id, write);
+    for (auto& [number, write] : session.writes) put_again(id, number, write);
   }
 }
 
 void PendingWrites::send_again(SessionId session, uint64_t number) {
   Write* const write = find(session, number);
-  if (write != nullptr && write->where == Write::Where::kSent) put_again(session, *write);
+  if (write != nullptr && write->where == Write::Where::kSent) put_again(session, number, *write);
 }
 
 void PendingWrites::send_again_older(Instant before, Instant now) {
@@ -192,15 +180,16 @@ void PendingWrites::send_again_older(Instant before, Instant now) {
     again_room_ = kSentAgainBytesMax;
     again_room_since_ = now;
   }
-  if (has_unsent() || count_ == 0) return;
+  const bool others = !has_unsent();
   for (auto& [counter, opening] : openings_) {
-    if (opening.sent >= before) continue;
+    if (opening.unsent || opening.sent >= before) continue;
     opening.unsent = true;
     unsent_.push_back({SessionId(), 0, counter});
   }
+  if (!others || count_ == 0) return;
   for (auto& [id, session] : sessions_) {
-    for (Write& write : session.writes) {
-      if (write.sent < before) put_again(id, write);
+    for (auto& [number, write] : session.writes) {
+      if (write.sent < before) put_again(id, number, write);
     }
   }
 }

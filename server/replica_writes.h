@@ -98,7 +98,6 @@ class PendingWrites {
 
  private:
   struct Write {
-    uint64_t number = 0;
     uint64_t request = 0;
     Bytes body;
     Instant asked;
@@ -111,7 +110,7 @@ class PendingWrites {
   };
   struct Session {
     Attached attached;
-    std::vector<Write> writes;  // by ascending number
+    std::map<uint64_t, Write> writes;  // by number
   };
   struct Opening {
     Asker asker;
@@ -128,11 +127,11 @@ class PendingWrites {
   };
 
   Write* find(SessionId session, uint64_t number);
-  void put_again(SessionId session, Write& write);
+  void put_again(SessionId session, uint64_t number, Write& write);
   void name_unsent(Unsent command);
   bool is_unsent(const Unsent& command);
   const Write* find(SessionId session, uint64_t number) const;
-  PendingCommand take(SessionId session, Write& write, Instant now, uint64_t sending);
+  PendingCommand take(SessionId session, uint64_t number, Instant now, uint64_t sending);
   void forget_bytes(const Bytes& body);
 
   std::unordered_map<SessionId, Session> sessions_;

@@ -157,6 +157,22 @@ TEST(PendingWrites, AnotherServerIsSentAgainALittleAtATime) {
       << "nothing is heard";
 }
 
+// Of a leader that has no room writes may wait for long; who only wants to come in is given up before that.
+TEST(PendingWrites, ALostOpeningGoesAgainWhileWritesWaitForTheirTurn) {
+  PendingWrites writes;
+  writes.attach(kSession, kConnection, 1);
+  for (uint64_t number = 1; number <= 3; ++number)
+    writes.add(kSession, number, number, Bytes(std::string(kSentAgainBytesMax, 'x')), kStart);
+  writes.add_opening(9, {kConnection, 11}, body("a"), kStart);
+  (void)writes.take_unsent(kStart, true, 1);
+  writes.send_again();
+  EXPECT_EQ(writes.take_unsent(kStart, true, 1).size(), 2U) << "one of the writes, and the opening";
+  writes.send_again_older(kStart + kMs, kStart + 2 * kMs);
+  const auto commands = writes.take_unsent(kStart + kMs, true, 1);
+  ASSERT_FALSE(commands.empty());
+  EXPECT_EQ(commands.back().counter, 9U);
+}
+
 // Those that are gone are found when the rest is sent.
 TEST(PendingWrites, WhatIsGoneIsNotSentAndTheRestIs) {
   PendingWrites writes;
