@@ -59,18 +59,17 @@ std::optional<raft::Entry> Formation::receive(Instant now, const PeerMessage& me
   if (const auto* probe = std::get_if<Probe>(&message.body)) {
     if (probe->plan == plan_) {
       heard_[message.from] = {probe->incarnation, now};
-    } else if (Instant& next = next_refusal_note_[message.from]; next <= now) {
-      next = now + kReminderMax;
-      note_ = "server " + std::to_string(message.from.value()) +
-              " was started with another --cluster list, or restored from another backup or with another "
-              "cluster id: "
-              "start all with the same list, and restore all alike or none";
+    } else {
+      refuse_plan(now, message.from);
     }
     send(message.from, ProbeReply{options_.incarnation, plan_});
     return decide(now);
   }
   if (const auto* reply = std::get_if<ProbeReply>(&message.body)) {
-    if (reply->plan != plan_) return std::nullopt;
+    if (reply->plan != plan_) {
+      refuse_plan(now, message.from);
+      return std::nullopt;
+    }
     heard_[message.from] = {reply->incarnation, now};
     return decide(now);
   }
@@ -80,21 +79,18 @@ std::optional<raft::Entry> Formation::receive(Instant now, const PeerMessage& me
     auto configuration = read_founding(entries->front());
     if (!configuration.ok()) return std::nullopt;
     if (configuration->find(options_.id) == nullptr) {
-      Instant& next = next_refusal_note_[message.from];
-      if (now < next) return std::nullopt;
-      next = now + kReminderMax;
-      note_ = "the cluster of server " + std::to_string(message.from.value()) +
-              " does not list this server as a member";
+      refuse(now, message.from,
+             "the cluster of server " + std::to_string(message.from.value()) +
+                 " does not list this server as a member");
       return std::nullopt;
     }
     // An empty folder gets the state from the others; one with a state of its own has no place in their log.
     if (options_.base_state != 0 && (configuration->base_state != options_.base_state ||
                                      configuration->cluster_id != options_.cluster_id)) {
-      Instant& next = next_refusal_note_[message.from];
-      if (now < next) return std::nullopt;
-      next = now + kReminderMax;
-      note_ = "the cluster of server " + std::to_string(message.from.value()) +
-              " began from another state than the one restored here: start this server with an empty folder";
+      refuse(
+          now, message.from,
+          "the cluster of server " + std::to_string(message.from.value()) +
+              " began from another state than the one restored here: start this server with an empty folder");
       return std::nullopt;
     }
     return entries->front();
@@ -153,11 +149,27 @@ void Formation::note_who_is_missing(Instant now) {
   note_ = std::move(note);
 }
 
+void Formation::refuse_plan(Instant now, ServerId other) {
+  refuse(now, other,
+         "no cluster is formed with server " + std::to_string(other.value()) +
+             ": it was started with another --cluster list, or restored from another backup or with another "
+             "cluster id; start all with the same list, and restore all alike or none");
+}
+
+// Once in a while for each of them: they may be refused for different reasons.
+void Formation::refuse(Instant now, ServerId other, std::string why) {
+  Instant& next = next_refusal_[other];
+  if (now < next) return;
+  next = now + kReminderMax;
+  refusals_.push_back(std::move(why));
+}
+
 void Formation::send(ServerId to, PeerBody body) {
   messages_.push_back(PeerMessage{options_.id, to, options_.boot, std::move(body)});
 }
 
 std::vector<PeerMessage> Formation::take_messages() { return std::exchange(messages_, {}); }
 std::string Formation::take_note() { return std::exchange(note_, {}); }
+std::vector<std::string> Formation::take_refusals() { return std::exchange(refusals_, {}); }
 
 }  // namespace quorate::server

@@ -68,8 +68,10 @@ class Formation {
 
   Instant deadline() const { return next_probe_; }
   std::vector<PeerMessage> take_messages();
-  // Something worth telling an operator, or "".
+  // Who is waited for, where that is worth telling an operator; or "".
   std::string take_note();
+  // Why no cluster comes about with some server: sentences for an operator.
+  std::vector<std::string> take_refusals();
 
  private:
   struct Heard {
@@ -80,6 +82,8 @@ class Formation {
   std::optional<raft::Entry> decide(Instant now);
   void probe_all();
   void note_who_is_missing(Instant now);
+  void refuse_plan(Instant now, ServerId other);
+  void refuse(Instant now, ServerId other, std::string why);
   bool decides() const { return options_.plan.front().id == options_.id; }
   void send(ServerId to, PeerBody body);
 
@@ -92,9 +96,10 @@ class Formation {
   std::string said_;
   Duration reminder_{};
   Instant remind_at_;
-  std::map<ServerId, Instant> next_refusal_note_;
+  std::map<ServerId, Instant> next_refusal_;
   std::vector<PeerMessage> messages_;
   std::string note_;
+  std::vector<std::string> refusals_;
 };
 
 // The configuration in a founding entry, if it is one. Errors: kCorruption.

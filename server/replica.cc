@@ -150,6 +150,7 @@ Output Replica::Impl::take_output() {
   if (formation) {
     for (PeerMessage& message : formation->take_messages()) output.peers.push_back(std::move(message));
     if (std::string note = formation->take_note(); !note.empty()) log(LogLevel::kInfo, std::move(note));
+    for (std::string& refusal : formation->take_refusals()) log(LogLevel::kWarning, std::move(refusal));
   }
   if (raft) {
     // What Raft reports may give new work (a new leader: everything that waits goes to it), which gives Raft

@@ -56,8 +56,10 @@ Status LogWriter::sync() {
   const Instant after = monotonic_now();
   if (!synced.ok()) {
     if (synced.code() != ErrorCode::kNoSpace) return synced;
-    log(LogLevel::kWarning,
-        fmt::format("nothing can be written until there is room again: {}", synced.error().message));
+    const std::string line = repeats_.admit(
+        "no space",
+        fmt::format("nothing can be written until there is room again: {}", synced.error().message), after);
+    if (!line.empty()) log(LogLevel::kWarning, line);
     no_space_ = true;
     retry_later();
     return {};

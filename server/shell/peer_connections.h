@@ -33,7 +33,8 @@ class PeerHub {
   virtual NameLookups& lookups() = 0;
   virtual void lost(ServerId peer) = 0;
   virtual void received(PeerMessage message) = 0;
-  // Why this handshake is refused, or nothing. `expected`: whom we dialled; 0 for one who dialled us.
+  // Why this handshake is refused, or nothing. `expected`: whom we dialled; 0 for one who dialled us, and has
+  // not been introduced.
   virtual std::string objection(const Handshake& handshake, ServerId expected) const = 0;
   // An accepted connection said who it is: it replaces an earlier one of the same peer.
   virtual void introduced(const Handshake& handshake,
@@ -90,6 +91,8 @@ class PeerOutbound : public std::enable_shared_from_this<PeerOutbound> {
   bool dropping_ = false;
   BootNonce boot_;  // the run that answered; while connected
   std::string logged_;
+  Instant connected_at_;
+  bool flapping_ = false;  // the last connection was no sooner there than gone
 };
 
 // One accepted connection: handshake, then messages.
@@ -102,6 +105,8 @@ class PeerInbound : public std::enable_shared_from_this<PeerInbound> {
   void close();
   ServerId peer() const { return handshake_.from; }
   BootNonce boot() const { return handshake_.boot; }
+  const std::string& name() const { return name_; }
+  Instant heard_at() const { return heard_at_; }
 
  private:
   void read();
@@ -118,6 +123,7 @@ class PeerInbound : public std::enable_shared_from_this<PeerInbound> {
   bool open_ = true;
   bool known_ = false;
   Handshake handshake_;
+  Instant heard_at_;
   InputBuffer input_;
 };
 

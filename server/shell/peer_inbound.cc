@@ -33,6 +33,7 @@ void PeerInbound::read() {
                               self->fail(cut ? "it ended within a frame" : error.message(), self->known_);
                               return;
                             }
+                            self->heard_at_ = monotonic_now();
                             self->input_.filled(count);
                             self->handle_input();
                           });
@@ -107,8 +108,10 @@ void PeerInbound::fail(const std::string& reason, bool is_lost) {
   if (!open_) return;
   const std::string who = known_ ? fmt::format("server {} ({})", handshake_.from.value(), name_) : name_;
   std::string line = fmt::format("peer connection from {} closed: {}", who, reason);
-  // Who never got as far as being a peer may well try again every second.
-  if (!known_) line = hub_.repeats().admit(host_of(name_) + reason, std::move(line), monotonic_now());
+  // Whoever it is may well try again every second.
+  const std::string kind =
+      (known_ ? fmt::format("server {}", handshake_.from.value()) : host_of(name_)) + reason;
+  line = hub_.repeats().admit(kind, std::move(line), monotonic_now());
   if (!line.empty()) log(LogLevel::kWarning, line);
   close();
   if (is_lost) hub_.lost(handshake_.from);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "server/shell/clock.h"
 #include "server/shell/log.h"
 #include "server/shell/peer_connections.h"
 
@@ -188,9 +189,10 @@ void PeerOutbound::handle_input() {
     if (state_ == State::kShakingHands) {
       timer_.cancel();
       state_ = State::kConnected;
-      backoff_ = hub_.options().reconnect_min;
-      logged_.clear();
-      log(LogLevel::kInfo, fmt::format("connected to server {} at {}", peer_.value(), address_));
+      connected_at_ = monotonic_now();
+      std::string line = fmt::format("connected to server {} at {}", peer_.value(), address_);
+      if (flapping_) line = hub_.repeats().admit("connected to " + address_, std::move(line), connected_at_);
+      if (!line.empty()) log(LogLevel::kInfo, line);
     }
   }
   read();
@@ -208,7 +210,18 @@ void PeerOutbound::fail(const std::string& reason, bool is_lost) {
     socket_->close(ignored);
   }
   output_.clear();
-  log_once(was_connected ? "the connection ended: " + reason : reason);
+  if (was_connected) {
+    flapping_ = monotonic_now() - connected_at_ < hub_.options().steady_after;
+    if (!flapping_) {
+      backoff_ = hub_.options().reconnect_min;
+      logged_.clear();
+    }
+  }
+  if (was_connected && flapping_) {
+    log_once("it was no sooner connected than it ended that (" + reason + "): its log may say why");
+  } else {
+    log_once(was_connected ? "the connection ended: " + reason : reason);
+  }
   // Between half of the back-off and all of it, so that servers that lost each other do not dial in step.
   arm(hub_.random().between(backoff_ / 2, backoff_), false);
   backoff_ = std::min(backoff_ * 2, hub_.options().reconnect_max);

@@ -83,6 +83,12 @@ std::string PeerTransport::Impl::objection(const Handshake& handshake, ServerId 
     return fmt::format("it says it is server {}, which is no other member of this cluster",
                        handshake.from.value());
   }
+  const auto known = expected == ServerId() ? inbound_.find(handshake.from) : inbound_.end();
+  if (known != inbound_.end() && known->second->boot() != handshake.boot &&
+      monotonic_now() - known->second->heard_at() < options_.alive_within) {
+    return fmt::format("it says it is server {}, which is alive at {}: do two servers have that --id?",
+                       handshake.from.value(), host_of(known->second->name()));
+  }
   return {};
 }
 
@@ -93,7 +99,16 @@ void PeerTransport::Impl::introduced(const Handshake& handshake,
   const auto earlier = inbound_.find(handshake.from);
   if (earlier != inbound_.end()) {
     const std::shared_ptr<PeerInbound> old = earlier->second;
-    restarted = restarted || old->boot() != handshake.boot;
+    if (old->boot() != handshake.boot) {
+      restarted = true;
+      const std::string line = repeats_.admit(
+          fmt::format("two of server {}", handshake.from.value()),
+          fmt::format("server {} came again from {} before its connection from {} had ended: its machine was "
+                      "started again, or two servers have that --id",
+                      handshake.from.value(), connection->name(), old->name()),
+          monotonic_now());
+      if (!line.empty()) log(LogLevel::kWarning, line);
+    }
     old->close();
   }
   inbound_[handshake.from] = connection;

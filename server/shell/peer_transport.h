@@ -42,6 +42,11 @@ struct PeerTransportOptions {
   // One on which nothing was heard for this long (whole seconds) is probed, at either end, so that a
   // connection that the network has forgotten is noticed before it is needed.
   Duration idle_probe = std::chrono::seconds(30);
+  // A server from which something was heard within this time has not been started again: who comes under its
+  // number in another run is a second server with that number, and turned away.
+  Duration alive_within = std::chrono::seconds(1);
+  // A connection that ends sooner was of no use: who dials it anew waits longer each time.
+  Duration steady_after = std::chrono::seconds(1);
   // Accepted connections that have not said who they are.
   size_t strangers_max = 64;
 };

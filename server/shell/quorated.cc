@@ -129,6 +129,8 @@ int run(ServerConfig config) {
 int main(int argc, char** argv) {
   quorate::server::occupy_closed_streams();
   std::signal(SIGPIPE, SIG_IGN);
+  // A file at its limit (ulimit -f) is then an error of the write, which is told.
+  std::signal(SIGXFSZ, SIG_IGN);
   quorate::server::CommandLine line = quorate::server::parse_command_line(argc, argv);
   if (!line.config) {
     std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);

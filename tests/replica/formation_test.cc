@@ -58,14 +58,24 @@ TEST(Formation, OnlyTheLowestIdDecides) {
 TEST(Formation, AnotherListIsRefusedAndNamed) {
   Formation first = make(1, three());
   (void)first.tick(kStart);
-  (void)first.take_note();
+  const auto probe = [](uint32_t from, uint64_t plan) {
+    return PeerMessage{ServerId(from), ServerId(1), BootNonce(1), Probe{Incarnation(100 + from), plan}};
+  };
+  // Of each of them, whether it was asked or asks.
   EXPECT_FALSE(first.receive(kStart, answer(2, 12345, 102)).has_value());
-  EXPECT_FALSE(first.receive(kStart, answer(3, plan_digest(three()), 103)).has_value());
-  (void)first.receive(kStart, {ServerId(2), ServerId(1), BootNonce(1), Probe{Incarnation(102), 12345}});
-  EXPECT_NE(first.take_note().find("another --cluster list"), std::string::npos);
-  (void)first.receive(kStart + 100 * kMs,
-                      {ServerId(2), ServerId(1), BootNonce(1), Probe{Incarnation(102), 12345}});
-  EXPECT_EQ(first.take_note(), "") << "not with each of its probes";
+  EXPECT_FALSE(first.receive(kStart, probe(3, 54321)).has_value());
+  const std::vector<std::string> said = first.take_refusals();
+  ASSERT_EQ(said.size(), 2U);
+  for (const size_t i : {0, 1}) {
+    EXPECT_TRUE(said[i].starts_with("no cluster is formed with server " + std::to_string(i + 2))) << said[i];
+    EXPECT_NE(said[i].find("another --cluster list"), std::string::npos) << said[i];
+  }
+  (void)first.receive(kStart + 100 * kMs, probe(2, 12345));
+  (void)first.receive(kStart + 100 * kMs, answer(3, 54321, 103));
+  EXPECT_TRUE(first.take_refusals().empty()) << "not with each of its probes";
+  (void)first.receive(kStart + std::chrono::minutes(11), probe(2, 12345));
+  EXPECT_EQ(first.take_refusals().size(), 1U);
+  EXPECT_NE(first.take_note().find("waiting for 2"), std::string::npos) << "said beside it";
 }
 
 TEST(Formation, RestoredServersFormOnlyWithThoseThatWereRestoredAlike) {
@@ -89,7 +99,9 @@ TEST(Formation, RestoredServersFormOnlyWithThoseThatWereRestoredAlike) {
   EXPECT_TRUE(restored(2, 9, 555).receive(kStart, founding).has_value());
   Formation other = restored(2, 9, 556);
   EXPECT_FALSE(other.receive(kStart, founding).has_value());
-  EXPECT_NE(other.take_note().find("began from another state"), std::string::npos);
+  const std::vector<std::string> why = other.take_refusals();
+  ASSERT_EQ(why.size(), 1U);
+  EXPECT_NE(why[0].find("began from another state"), std::string::npos);
   EXPECT_TRUE(make(2, three()).receive(kStart, founding).has_value())
       << "an empty one is given the state later";
 }
@@ -119,7 +131,9 @@ TEST(Formation, ARestThatDoesNotParseOrDoesNotListUsIsRefused) {
   Formation alone = make(1, {{ServerId(1), "a:1"}});
   const auto foreign = alone.tick(kStart);
   EXPECT_FALSE(second.receive(kStart, {ServerId(1), ServerId(2), BootNonce(1), Founding{foreign->encoded}}));
-  EXPECT_NE(second.take_note().find("does not list this server"), std::string::npos);
+  const std::vector<std::string> why = second.take_refusals();
+  ASSERT_EQ(why.size(), 1U);
+  EXPECT_NE(why[0].find("does not list this server"), std::string::npos);
 }
 
 TEST(Formation, ThreeServersFormOneCluster) {

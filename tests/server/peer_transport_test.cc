@@ -79,6 +79,11 @@ class PeerTransportTest : public testing::Test {
       bytes.append(static_cast<char*>(pieces[i].iov_base), pieces[i].iov_len);
     return bytes;
   }
+  static PeerTransportOptions silent_at_once() {
+    PeerTransportOptions options;
+    options.alive_within = Duration(0);
+    return options;
+  }
   // Server 2 as a raw socket, in front of a_ only.
   std::unique_ptr<RawPeer> raw_peer() {
     if (a_.transport->port() == 0) {
@@ -279,7 +284,8 @@ TEST_F(PeerTransportTest, ADamagedEntryIsRefused) {
   expect_closed_by(frame(from_b()) + bytes);
 }
 
-TEST_F(PeerTransportTest, ANewHandshakeOfAPeerEndsItsOldConnection) {
+TEST_F(PeerTransportTest, ANewHandshakeOfAPeerThatIsSilentEndsItsOldConnection) {
+  a_ = Server(loop_, 1, silent_at_once());
   auto old = raw_peer();
   old->send(frame(from_b(1)));
   ASSERT_TRUE(run([&] { return !old->heard().empty(); }));
@@ -292,8 +298,31 @@ TEST_F(PeerTransportTest, ANewHandshakeOfAPeerEndsItsOldConnection) {
   EXPECT_EQ(a_.received.back().boot, BootNonce(2));
 }
 
+// Somebody started a second server with the number of one that runs.
+TEST_F(PeerTransportTest, WhoComesUnderTheNumberOfAServerThatIsAliveIsTurnedAway) {
+  PeerTransportOptions options;
+  options.alive_within = std::chrono::hours(24);
+  a_ = Server(loop_, 1, options);
+  auto one = raw_peer();
+  one->send(frame(from_b(1)));
+  ASSERT_TRUE(run([&] { return !one->heard().empty(); }));
+  auto two = raw_peer();
+  two->send(frame(from_b(2)));
+  EXPECT_TRUE(run([&] { return two->closed(); }));
+  EXPECT_FALSE(two->heard().empty()) << "it is answered, and can say who refuses it";
+  EXPECT_FALSE(one->closed());
+  one->send(frame(PeerMessage{ServerId(2), ServerId(1), BootNonce(1), Probe{}}));
+  EXPECT_TRUE(run([&] { return !a_.received.empty(); }));
+  // The same run may come again.
+  auto again = raw_peer();
+  again->send(frame(from_b(1)));
+  EXPECT_TRUE(run([&] { return one->closed(); }));
+  EXPECT_FALSE(again->closed());
+}
+
 // Its machine lost its power: nothing ended the connection to the run before.
 TEST_F(PeerTransportTest, APeerThatStartedAgainIsDialledAnewThoughTheOldConnectionStands) {
+  a_ = Server(loop_, 1, silent_at_once());
   boost::asio::ip::tcp::acceptor acceptor(loop_, {boost::asio::ip::address_v4::loopback(), 0});
   boost::asio::ip::tcp::socket before(loop_), after(loop_);
   connect_to(acceptor, before, from_b(1));
