@@ -110,13 +110,22 @@ Status validate_acl(const Acl& acl) {
   return {};
 }
 
+bool has_auth(const Acl& acl) {
+  return std::any_of(acl.begin(), acl.end(), [](const AclEntry& entry) { return entry.scheme == kAuth; });
+}
+
 Result<Acl> expand_acl(const Acl& acl, const Credentials& credentials) {
   Acl expanded;
+  uint32_t done = 0;  // permissions with which "auth" was replaced, a bit for each: again adds nothing
+  static_assert(kAllPermissions < 32);
   for (const AclEntry& entry : acl) {
     if (entry.scheme != kAuth) {
       add_once(expanded, entry);
       continue;
     }
+    const uint32_t with = uint32_t{1} << entry.permissions;
+    if ((done & with) != 0) continue;
+    done |= with;
     bool known = false;
     for (const Credential& credential : credentials) {
       if (!authenticated(credential)) continue;

@@ -72,6 +72,9 @@ Status validate_acl(const Acl& acl);
 // such a credential, or if more than kAclEntriesMax come of it.
 Result<Acl> expand_acl(const Acl& acl, const Credentials& credentials);
 
+// Whether the list says "auth", so that it may be stored much longer than it was asked for.
+bool has_auth(const Acl& acl);
+
 // Whether the list gives one of `permissions` (bits) to one of the credentials. The default is no; "super" is
 // always allowed.
 bool permits(const Acl& acl, const Credentials& credentials, uint32_t permissions);

@@ -61,6 +61,8 @@ class Execution {
   // that list. Errors: kTooManyNodes, if with missing ones the entry changes more than
   // Limits::made_nodes_max, or makes more than Limits::made_bytes_max.
   Status may_make(const Place& from, std::string_view path, uint32_t acl) const;
+  // Whether the entry may make so many bytes more. `path` is for the message.
+  Status may_make_bytes(size_t bytes, std::string_view path) const;
   // A list as it is stored. Errors: kInvalidAcl ("auth" of nobody).
   Result<Acl> expanded(const Acl& acl) const;
   // The id of a list, with a reference.

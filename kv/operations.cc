@@ -85,7 +85,7 @@ Place Execution::make_parents(Place from, std::string_view path, uint32_t acl) {
 Status Execution::may_make(const Place& from, std::string_view path, uint32_t acl) const {
   const size_t list = tree_.acls().kept_bytes(acl);
   size_t nodes = 1;
-  size_t bytes = tree_.made_bytes(cause_.zxid) + path.size() + list;
+  size_t bytes = path.size() + list;
   for (size_t end = from.path.size(); end < path.size(); ++nodes) {
     end = std::min(path.find('/', end + 1), path.size());
     bytes += end + list;
@@ -96,6 +96,11 @@ Status Execution::may_make(const Place& from, std::string_view path, uint32_t ac
                                           std::to_string(limits_.made_nodes_max) +
                                           " can be changed at once, so make them in parts"};
   }
+  return may_make_bytes(bytes, path);
+}
+
+Status Execution::may_make_bytes(size_t bytes, std::string_view path) const {
+  bytes += tree_.made_bytes(cause_.zxid);
   if (bytes <= limits_.made_bytes_max) return {};
   return {ErrorCode::kTooManyNodes,
           "with what is made at " + shown(path) + " the request makes " + std::to_string(bytes) +
@@ -143,8 +148,9 @@ Outcome Execution::create(const OperationView& op) {
                   "the node at " + shown(parent.path) + " is ephemeral and can have no children");
   }
   const uint32_t acl = acl_of(*list);
-  // Where no parent is missing, all that is made came with the request.
-  Status status = parent.path.size() == above.size() ? Status() : may_make(parent, above, acl);
+  // Where no parent is missing, all that is made came with the request; but "auth" may stand for a long list.
+  const bool came = parent.path.size() == above.size() && !has_auth(op.acl);
+  Status status = came ? Status() : may_make(parent, above, acl);
   if (status.ok()) status = tree_.quotas().check_create(path, parent.path, op.data.size(), quota_warnings_);
   if (!status.ok()) {
     tree_.acls().release(acl);
@@ -200,7 +206,14 @@ Outcome Execution::set_acl(const OperationView& op) {
   if (Status status = allowed(place.ref, kAdmin); !status.ok()) return refuse(status);
   const int32_t aversion = tree_.rare(place.ref).aversion;
   if (op.version != -1 && op.version != aversion) return refuse_version(place, aversion, op.version);
-  tree_.set_acl(place, acl_of(*list));
+  const uint32_t acl = acl_of(*list);
+  if (has_auth(op.acl)) {
+    if (Status status = may_make_bytes(tree_.acls().kept_bytes(acl), op.path); !status.ok()) {
+      tree_.acls().release(acl);
+      return refuse(status);
+    }
+  }
+  tree_.set_acl(place, acl, cause_);
   outcome_.stat = tree_.stat(place.ref);
   return std::move(outcome_);
 }

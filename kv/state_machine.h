@@ -45,7 +45,7 @@ struct Limits {
   // That one entry changes, if it makes missing parents: those of a multi of 2 MiB could be a million.
   size_t made_nodes_max = 50'000;
   // The paths and lists of permissions of the nodes that one entry makes, if it makes missing parents or
-  // acquires: a list is stored once, but it is in the record of each node that has it.
+  // acquires, or says "auth": a list is stored once, but it is in the record of each node that has it.
   size_t made_bytes_max = 16 << 20;
   // No limit: what paths and lists are hashed with in memory, since clients choose both. Nothing that another
   // server sees depends on it, so each draws its own by chance.

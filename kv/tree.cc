@@ -139,8 +139,7 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   node.null_data = made.null_data;
   node.czxid = node.mzxid = cause.zxid;
   node.ctime_ms = node.mtime_ms = cause.wall_ms;
-  if (making_ != cause.zxid) made_bytes_ = made_ = 0;
-  making_ = cause.zxid;
+  begin_making(cause.zxid);
   node.order = made_++;
   made_bytes_ += path.size() + acls_.kept_bytes(made.acl);
   node.acl = made.acl;
@@ -203,8 +202,10 @@ void Tree::set(const Place& place, std::string_view data, bool null_data, const 
   schedule(place.ref);
 }
 
-void Tree::set_acl(const Place& place, uint32_t acl) {
+void Tree::set_acl(const Place& place, uint32_t acl, const Cause& cause) {
   CHECK(place.ref != kNone);
+  begin_making(cause.zxid);
+  made_bytes_ += acls_.kept_bytes(acl);
   Node& node = nodes_[place.ref];
   RarePart part = rare(place.ref);
   touch(place.ref, place.path);

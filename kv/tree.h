@@ -99,7 +99,7 @@ class Tree {
   // REQUIRES: it is there; data that is null is empty. Its version rises.
   void set(const Place& place, std::string_view data, bool null_data, const Cause& cause);
   // REQUIRES: it is there. Its aversion rises; the reference to `acl` becomes its own.
-  void set_acl(const Place& place, uint32_t acl);
+  void set_acl(const Place& place, uint32_t acl, const Cause& cause);
   // REQUIRES: it is there, has no children and is not "/".
   void remove(const Place& place, const Cause& cause);
 
@@ -168,7 +168,8 @@ class Tree {
   // Nodes that may be removed at that time, those that are due the longest first.
   std::vector<Ref> due_nodes(int64_t cluster_ms, size_t max) const;
 
-  // The bytes of the paths of what this entry has made so far, and of the lists, once for each node.
+  // The bytes of the paths of what this entry has made so far, and of the lists that it gave, once for each
+  // node.
   size_t made_bytes(Zxid entry) const { return making_ == entry ? made_bytes_ : 0; }
 
   size_t size() const { return size_; }
@@ -271,6 +272,11 @@ class Tree {
   void grow_table();
   void resize_table(size_t nodes, bool growing);
 
+  // Before an entry makes or gives anything.
+  void begin_making(Zxid entry) {
+    if (making_ != entry) made_bytes_ = made_ = 0;
+    making_ = entry;
+  }
   void put_payload(Node& node, std::string_view name, std::string_view data);
   void free_payload(Node& node);
   void put_rare(Ref ref, const RarePart& rare);
@@ -330,7 +336,7 @@ class Tree {
   size_t size_ = 0;
   size_t payload_bytes_ = 0;
   uint64_t hash_ = 0;
-  // The entry that made nodes last, and how many so far.
+  // The entry that made nodes or gave lists last, and how many nodes so far.
   Zxid making_;
   uint32_t made_ = 0;
   size_t made_bytes_ = 0;  // of paths and lists

@@ -90,6 +90,11 @@ TEST(ExpandAcl, RefusesAuthOfSomebodyUnknown) {
 TEST(ExpandAcl, KeepsRepeatedEntriesOnceAndTheOrder) {
   const Acl expected = {{3, "digest", kBob.id}, {1, "world", "anyone"}, {3, "digest", kAlice.id}};
   EXPECT_EQ(expand_acl({expected[0], expected[1], expected[0], {3, "auth", ""}}, {kAlice}).value(), expected);
+  const Acl both = {{3, "digest", kBob.id}, {3, "digest", kAlice.id}, {1, "digest", kAlice.id}};
+  EXPECT_EQ(
+      expand_acl({both[0], {3, "auth", ""}, {3, "auth", "x"}, {1, "auth", ""}, {3, "auth", ""}}, {kAlice})
+          .value(),
+      both);
 }
 
 TEST(ExpandAcl, RefusesAListThatGrowsTooLong) {
@@ -227,7 +232,8 @@ TEST(DigestId, IsAnIdThatAListMayName) {
 }
 
 TEST(ValidateCredential, TakesWhatASessionCanHave) {
-  for (const Credential& credential : {kAlice, kHost, kSuper, Credential{"x509", "CN=a"}, Credential{"sasl", "a"}}) {
+  for (const Credential& credential :
+       {kAlice, kHost, kSuper, Credential{"x509", "CN=a"}, Credential{"sasl", "a"}}) {
     EXPECT_TRUE(validate_credential(credential).ok()) << credential.scheme;
   }
   for (const Credential& credential :

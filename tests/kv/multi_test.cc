@@ -238,5 +238,74 @@ TEST(MadeBytes, AreLimitedForWhatMissingParentsAndLocksAreMadeWith) {
   makes(MultiOp{plain}, ErrorCode::kOk);
 }
 
+// A few bytes ask for a list of 15 kB.
+class MadeOfAuth : public ::testing::Test {
+ protected:
+  MadeOfAuth() {
+    for (int i = 0; i < 15; ++i) {
+      const std::string user = std::to_string(10 + i) + std::string(900, 'u');
+      const Credential credential{"digest", digest_id(user + ":password").value()};
+      EXPECT_EQ(machine_.run(session_, AddCredentialOp{credential}).code, ErrorCode::kOk);
+    }
+  }
+  static Limits limits() {
+    Limits limits;
+    limits.made_bytes_max = 50'000;
+    return limits;
+  }
+  void expect(const Operation& operation, ErrorCode code) {
+    const size_t nodes = machine_.state.node_count();
+    const Applied applied = machine_.apply_as(session_, operation);
+    const Outcome& outcome = applied.outcomes.at(0).outcome;
+    EXPECT_EQ(outcome.code, code) << outcome.message;
+    if (code != ErrorCode::kOk) {
+      EXPECT_TRUE(applied.changes.empty());
+      EXPECT_EQ(machine_.state.node_count(), nodes);
+      EXPECT_NE(outcome.message.find("at most 50000"), std::string::npos) << outcome.message;
+    }
+    EXPECT_EQ(machine_.state.check_consistency(), std::nullopt);
+  }
+  static CreateOp node(int i) {
+    CreateOp op = create("/" + std::to_string(i));
+    op.acl = kAsker;
+    return op;
+  }
+
+  static inline const Acl kAsker = {{kAllPermissions, "auth", ""}};
+  Machine machine_{limits()};
+  SessionId session_ = machine_.open();
+};
+
+TEST_F(MadeOfAuth, NodesAreLimitedByTheListsThatComeOfIt) {
+  MultiOp some, many;
+  for (int i = 0; i < 3; ++i) some.operations.emplace_back(node(i));
+  for (int i = 3; i < 13; ++i) many.operations.emplace_back(node(i));
+  expect(many, ErrorCode::kTooManyNodes);
+  expect(some, ErrorCode::kOk);
+  expect(node(13), ErrorCode::kOk);
+}
+
+TEST_F(MadeOfAuth, SoAreListsThatAreGivenToNodes) {
+  MultiOp some, many;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(machine_.run(session_, create("/" + std::to_string(i))).code, ErrorCode::kOk);
+    (i < 3 ? some : many).operations.emplace_back(SetAclOp{"/" + std::to_string(i), kAsker, -1});
+  }
+  expect(many, ErrorCode::kTooManyNodes);
+  EXPECT_EQ(machine_.stat("/9").aversion, 0);
+  expect(some, ErrorCode::kOk);
+  EXPECT_EQ(machine_.stat("/2").aversion, 1);
+  // Both count together, whatever asks first.
+  expect(MultiOp{{SetAclOp{"/0", kAsker, -1}, SetAclOp{"/1", kAsker, -1}, node(10), node(11)}},
+         ErrorCode::kTooManyNodes);
+  expect(MultiOp{{node(10), node(11), SetAclOp{"/0", kAsker, -1}, SetAclOp{"/1", kAsker, -1}}},
+         ErrorCode::kTooManyNodes);
+  // What a request says itself is limited as the request is.
+  const Acl said = {{kAllPermissions, "world", "anyone"}, {kRead, "digest", "a:" + std::string(900, 'x')}};
+  MultiOp plain;
+  for (int i = 0; i < 100; ++i) plain.operations.emplace_back(SetAclOp{"/0", said, -1});
+  expect(plain, ErrorCode::kOk);
+}
+
 }  // namespace
 }  // namespace quorate::kv

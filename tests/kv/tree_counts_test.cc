@@ -28,7 +28,7 @@ void change(Tree& tree, uint64_t zxid) {
       if (place.ref != kNone) tree.set(place, data, false, cause);
       break;
     case 1:
-      if (place.ref != kNone) tree.set_acl(place, any_acl(tree));
+      if (place.ref != kNone) tree.set_acl(place, any_acl(tree), cause);
       break;
     case 2:
       if (place.ref != kNone && tree.child_count(place.ref) == 0) tree.remove(place, cause);

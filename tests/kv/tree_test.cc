@@ -21,7 +21,9 @@ class TreeTest : public ::testing::Test {
     (void)tree_.create(tree_.find(parent_of(path)), path, made, cause_);
   }
   void remove(const std::string& path) { tree_.remove(tree_.find(path), cause_); }
-  void set(const std::string& path, std::string_view data) { tree_.set(tree_.find(path), data, false, cause_); }
+  void set(const std::string& path, std::string_view data) {
+    tree_.set(tree_.find(path), data, false, cause_);
+  }
 
   // All that can be read of a node and those below it.
   std::string described(const std::string& path = "/") const {
@@ -112,7 +114,7 @@ TEST_F(TreeTest, PermissionsComeBackWithTheirVersion) {
   const uint64_t hash = tree_.hash();
   const uint32_t acl = tree_.acls().acquire({{kRead, "world", "anyone"}});
   tree_.begin();
-  tree_.set_acl(tree_.find("/a"), acl);
+  tree_.set_acl(tree_.find("/a"), acl, cause_);
   EXPECT_EQ(tree_.stat(tree_.find("/a").ref).aversion, 1);
   EXPECT_NE(tree_.hash(), hash);
   tree_.undo();
@@ -177,8 +179,8 @@ TEST_F(TreeTest, AnyChangesCanBeTakenBack) {
       if (random.below(3) == 0) made.acl = tree_.acls().acquire({{kWrite, "world", "anyone"}});
       (void)tree_.create(parent, path, made, cause_);
     } else if (const uint64_t what = random.below(4); what == 0) {
-      tree_.set_acl(place,
-                    tree_.acls().acquire({{static_cast<uint32_t>(random.below(3)), "world", "anyone"}}));
+      tree_.set_acl(
+          place, tree_.acls().acquire({{static_cast<uint32_t>(random.below(3)), "world", "anyone"}}), cause_);
     } else if (what == 1 || tree_.child_count(place.ref) != 0) {
       set(path, std::string_view("other data").substr(0, random.below(10)));
     } else {
