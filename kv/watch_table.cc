@@ -5,12 +5,12 @@
 #include <set>
 #include <tuple>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include "base/check.h"
 #include "base/checksum.h"
 #include "kv/path.h"
+#include "kv/path_numbers.h"
 #include "kv/slab.h"
 #include "kv/watch_paths.h"
 
@@ -94,16 +94,17 @@ Folded::Folded(const std::vector<Change>& changes) : all_(changes.size() <= 1) {
   if (all_) return;
   at_path_.resize(changes.size());
   at_parent_.resize(changes.size());
-  std::unordered_map<std::string_view, size_t> decides;
-  std::unordered_set<std::string_view> parents;
+  PathNumbers paths, parents;
+  std::vector<size_t> decides;  // of each path
   for (size_t i = 0; i < changes.size(); ++i) {
     const Change& change = changes[i];
     const bool set = change.kind == Change::Kind::kDataSet;
-    const auto [at, first] = decides.try_emplace(change.path, i);
-    if (!first && (!set || changes[at->second].kind == Change::Kind::kDataSet)) at->second = i;
-    if (!set) at_parent_[i] = parents.insert(parent_of(change.path)).second;
+    const auto [path, first] = paths.of(change.path);
+    if (first) decides.push_back(i);
+    if (!set || changes[decides[path]].kind == Change::Kind::kDataSet) decides[path] = i;
+    if (!set) at_parent_[i] = parents.of(parent_of(change.path)).first;
   }
-  for (const auto& [path, i] : decides) at_path_[i] = true;
+  for (const size_t i : decides) at_path_[i] = true;
 }
 
 }  // namespace

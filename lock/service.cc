@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_map>
 #include <utility>
 
 #include "kv/path.h"
+#include "kv/path_numbers.h"
 #include "kv/queue.h"
 #include "kv/text.h"
 
@@ -32,7 +32,7 @@ bool is_place(const kv::Change& change) { return change.sequential && change.own
 std::vector<Queue> left_queues(const kv::Applied& applied) {
   using Kind = kv::Change::Kind;
   std::vector<Queue> queues;
-  std::unordered_map<std::string_view, size_t> known;
+  kv::PathNumbers known;
   for (const kv::Change& change : applied.changes) {
     const bool downgraded = change.kind == Kind::kDataSet && change.place.mode == kv::Mode::kExclusive;
     const bool left =
@@ -40,9 +40,10 @@ std::vector<Queue> left_queues(const kv::Applied& applied) {
     const bool kept = change.kind == Kind::kCreated && change.place.gone;
     if (!left && !kept) continue;
     const std::string_view path = kv::parent_of(change.path);
-    const auto [at, first_time] = known.try_emplace(path, queues.size());
-    if (first_time) queues.push_back({path, {}});
-    std::vector<Left>& places = queues[at->second].left;
+    // Most entries change one thing, and then nothing has to be found.
+    const size_t at = applied.changes.size() == 1 ? 0 : known.of(path).number;
+    if (at == queues.size()) queues.push_back({path, {}});
+    std::vector<Left>& places = queues[at].left;
     // What is kept for a holder takes its place: nothing was left.
     if (kept && !places.empty()) places.pop_back();
     if (left) places.push_back({change.place.gone ? Made() : Made(change.czxid, change.order), change.place});

@@ -252,6 +252,23 @@ std::vector<Violation> check_test_habits(const SourceFile& file) {
   return find_words(file, kBadTestHabits, " in a test: hand time in, and leave no case out");
 }
 
+std::vector<Violation> check_hashes(const SourceFile& file) {
+  const bool of_clients = has_prefix(file.path, "kv/") || has_prefix(file.path, "lock/") ||
+                          (has_prefix(file.path, "server/") && !has_prefix(file.path, "server/shell/"));
+  if (!of_clients) return {};
+  std::vector<Violation> found;
+  const std::vector<std::string> lines = split_lines(blank_comments_and_literals(file.text));
+  for (size_t i = 0; i < lines.size(); ++i) {
+    for (const std::string_view table : {"unordered_map<std::string", "unordered_set<std::string"}) {
+      const size_t at = lines[i].find(table);
+      if (at == std::string::npos || lines[i].find("Hash", at) != std::string::npos) continue;
+      found.push_back({file.path, static_cast<int>(i) + 1,
+                       std::string(table) + ": name a hash with a key, or use an ordered map"});
+    }
+  }
+  return found;
+}
+
 std::vector<Violation> check_public_headers(const std::vector<SourceFile>& files) {
   std::set<std::string> seen;
   std::vector<const SourceFile*> next;

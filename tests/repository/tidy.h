@@ -48,6 +48,10 @@ std::vector<Violation> check_length(const SourceFile& file);
 // Sleeping, skipped and disabled cases in a test. Empty for a file that is no test.
 std::vector<Violation> check_test_habits(const SourceFile& file);
 
+// Tables of what clients choose (paths, ids, lists, all of them text) without a hash of their own, in what a
+// server does for its clients: std::hash has no key, so that anybody can choose what stands in one place.
+std::vector<Violation> check_hashes(const SourceFile& file);
+
 // In the public headers (client/quorate/) and in all that they include of ours: macros, and headers of other
 // libraries. Those are only for kAsioHeader, which no other may include.
 inline constexpr std::string_view kAsioHeader = "client/quorate/asio.h";

@@ -36,6 +36,8 @@ TEST(Repository, WhatDecidesIsPure) { EXPECT_EQ(broken_by_the_project(check_puri
 TEST(Repository, FilesCanBeReadInOneSitting) { EXPECT_EQ(broken_by_the_project(check_length), ""); }
 TEST(Repository, TestsNeitherSleepNorSkip) { EXPECT_EQ(broken_by_the_project(check_test_habits), ""); }
 
+TEST(Repository, WhatClientsChooseIsHashedWithAKey) { EXPECT_EQ(broken_by_the_project(check_hashes), ""); }
+
 TEST(Repository, PublicHeadersDefineNoMacro) {
   EXPECT_EQ(describe(check_public_headers(read_sources(kRoot))), "");
 }
@@ -115,6 +117,22 @@ TEST(Length, ALineTooManyIsFound) {
   const std::string limit(static_cast<size_t>(kFileLinesMax), '\n');
   EXPECT_EQ(describe(check_length({"kv/a.cc", limit})), "");
   EXPECT_EQ(describe(check_length({"kv/a.cc", limit + "\n"})), "kv/a.cc:601: longer than 600 lines\n");
+}
+
+TEST(Hashes, TablesOfTextNameTheirOwn) {
+  for (const char* table :
+       {"std::unordered_map<std::string_view, size_t> known;", "std::unordered_set<std::string> paths;",
+        "std::unordered_map<std::string, std::vector<int>> hash_of;"}) {
+    for (const char* path : {"kv/a.cc", "lock/a.h", "server/replica_a.cc", "server/storage/a.cc"})
+      EXPECT_NE(describe(check_hashes({path, table})), "") << table;
+    for (const char* path : {"server/shell/a.cc", "client/a.cc", "tests/kv/a_test.cc"})
+      EXPECT_EQ(describe(check_hashes({path, table})), "") << table;
+  }
+  EXPECT_EQ(describe(check_hashes({"kv/a.h", "\nstd::unordered_map<std::string, int> a;\n"})),
+            "kv/a.h:2: unordered_map<std::string: name a hash with a key, or use an ordered map\n");
+  EXPECT_EQ(describe(check_hashes({"kv/a.h", "std::unordered_map<std::string, uint32_t, Hash> ids_;\n"})),
+            "");
+  EXPECT_EQ(describe(check_hashes({"kv/a.h", "std::unordered_map<Ref, std::string> a;\n"})), "");
 }
 
 TEST(PublicHeaders, MacrosAreFoundThroughIncludes) {
