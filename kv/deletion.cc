@@ -1,5 +1,4 @@
 // A node with all that is below it.
-#include "base/checksum.h"
 #include "kv/execution.h"
 #include "kv/path.h"
 #include "kv/text.h"
@@ -45,7 +44,7 @@ Outcome Execution::remove_all(const Place& place) {
     if (node.parent != parent) above = tree_.path(node.parent);
     parent = node.parent;
     const std::string path = join_path(above, node.name());
-    erase({path, checksum64(path), found.back()});
+    erase({path, found.back()});
   }
   return std::move(outcome_);
 }

@@ -164,7 +164,7 @@ Outcome Execution::upgrade(const OperationView& op) {
   const std::string data = write_place({Mode::kExclusive, 0, before.mode.delay_ms}, before.name);
   const uint32_t acl = again(node.acl);
   erase(*shared);
-  make({path, checksum64(path), lock}, made, {data, session_, true, false, 0, acl});
+  make({path, lock}, made, {data, session_, true, false, 0, acl});
   outcome_.held = true;
   outcome_.token = Token(cause_.zxid.value());
   outcome_.path = std::move(made);
@@ -205,7 +205,7 @@ Outcome Execution::break_lock(const OperationView& op) {
   }
   for (const Ref ref : broken) {
     const std::string path = tree_.path(ref);
-    erase({path, checksum64(path), ref});
+    erase({path, ref});
   }
   return std::move(outcome_);
 }
@@ -245,7 +245,7 @@ void Execution::expire(const Place& place) {
   data.mode.gone = true;
   const std::string mark = write_place(data.mode, data.name);
   const std::string above(parent_of(place.path));
-  const Place lock{above, checksum64(above), node.parent};
+  const Place lock{above, node.parent};
   const uint32_t acl = again(node.acl);
   erase(place);
   make(lock, place.path, {mark, SessionId(), true, false, data.mode.delay_ms, acl});

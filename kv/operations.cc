@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "base/checksum.h"
 #include "kv/execution.h"
 #include "kv/path.h"
 #include "kv/text.h"
@@ -317,7 +316,7 @@ void remove_owned(const Context& context, bool expired) {
   Tree& tree = context.tree;
   for (Ref ref = tree.first_owned(context.session); ref != kNone; ref = tree.first_owned(context.session)) {
     const std::string path = tree.path(ref);
-    const Place place{path, checksum64(path), ref};
+    const Place place{path, ref};
     expired ? execution.expire(place) : execution.erase(place);
   }
 }

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "base/check.h"
@@ -25,20 +26,18 @@
 
 namespace quorate::kv {
 
-// What a path's checksum becomes in a table. Clients choose the paths, and a checksum can be computed: who
-// does not know the key cannot choose many that stand side by side.
+// What a path is hashed with in a table. Clients choose the paths: who does not know the key cannot choose
+// many that stand side by side. It is not put over the checksum that states are compared with: whoever
+// makes paths that have one of these would have them in one place under each key.
 class PathKey {
  public:
-  explicit PathKey(uint64_t key)
-      : key_(key), factor_(checksum64({reinterpret_cast<const char*>(&key), sizeof(key)}, key) | 1) {}
-  // The upper half of a product with an odd number, so that neighbours come apart.
-  uint32_t operator()(uint64_t checksum) const {
-    return static_cast<uint32_t>(((checksum ^ key_) * factor_) >> 32);
+  explicit PathKey(uint64_t key) : key_(key) {}
+  uint32_t operator()(std::string_view path) const {
+    return static_cast<uint32_t>(checksum64(path, key_) >> 32);
   }
 
  private:
   uint64_t key_;
-  uint64_t factor_;
 };
 
 class PathTable {

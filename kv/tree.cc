@@ -28,7 +28,7 @@ Tree::Tree(uint64_t hash_key) : acls_(hash_key), path_key_(hash_key) {
   root_ = nodes_.allocate();
   Node& root = nodes_[root_];
   root.flags = Node::kUsed;
-  root.path_hash = path_key_(checksum64("/"));
+  root.path_hash = path_key_("/");
   put_payload(root, {}, {});
   table_.insert(root.path_hash, root_);
   size_ = 1;
@@ -58,12 +58,12 @@ bool Tree::is_at(Ref ref, std::string_view path) const {
 }
 
 Place Tree::find(std::string_view path) const {
-  Place place{path, checksum64(path), kNone};
+  Place place{path, kNone};
   if (path == "/") {
     place.ref = root_;
     return place;
   }
-  const uint32_t hash = path_key_(place.hash);
+  const uint32_t hash = path_key_(path);
   place.ref = table_.find(
       hash, [&](Ref ref) { return nodes_[ref].path_hash == hash && ref != root_ && is_at(ref, path); });
   return place;
@@ -76,7 +76,7 @@ void Tree::prefetch(std::span<const std::string_view> paths) const {
   for (; !paths.empty(); paths = paths.subspan(std::min(paths.size(), kPrefetchPathsMax))) {
     const size_t count = std::min(paths.size(), kPrefetchPathsMax);
     for (size_t i = 0; i < count; ++i) {
-      hashes[i] = path_key_(checksum64(paths[i]));
+      hashes[i] = path_key_(paths[i]);
       table_.prefetch(hashes[i]);
     }
     for (size_t i = 0; i < count; ++i) {
@@ -133,7 +133,7 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   CHECK((made.owner.value() != 0) + made.container + (made.ttl_ms != 0) <= 1);
   CHECK(!made.null_data || made.data.empty());
   grow_table();
-  const Place place{path, checksum64(path), nodes_.allocate()};
+  const Place place{path, nodes_.allocate()};
   Node& node = nodes_[place.ref];
   put_payload(node, name_of(path), made.data);
   node.null_data = made.null_data;
@@ -144,7 +144,7 @@ Place Tree::create(const Place& parent, std::string_view path, const NewNode& ma
   made_bytes_ += path.size() + acls_.kept_bytes(made.acl);
   node.acl = made.acl;
   node.parent = parent.ref;
-  node.path_hash = path_key_(place.hash);
+  node.path_hash = path_key_(path);
   // The place may stand in the list of what changed already.
   node.flags =
       static_cast<uint8_t>((node.flags & dirty_mark_) | (made.sequential ? Node::kSequential : 0) |
@@ -172,9 +172,10 @@ void Tree::set(const Place& place, std::string_view data, bool null_data, const 
   CHECK(place.ref != kNone);
   CHECK(!null_data || data.empty());
   Node& node = nodes_[place.ref];
+  const uint64_t path_hash = checksum64(place.path);
   touch(place.ref, place.path);
   unschedule(place.ref);
-  change_hash(place.ref, -hash_of(place.ref, place.hash));
+  change_hash(place.ref, -hash_of(place.ref, path_hash));
   count_mode(place.ref, false);
   const Node before = node;
   if (undoable_) done_.push_back({Done::Kind::kSet, place.ref, {}, before, rare(place.ref)});
@@ -198,7 +199,7 @@ void Tree::set(const Place& place, std::string_view data, bool null_data, const 
     RarePart& part = rare_.find(place.ref)->second;
     part.due_ms = cause.cluster_ms + part.ttl_ms;
   }
-  change_hash(place.ref, hash_of(place.ref, place.hash));
+  change_hash(place.ref, hash_of(place.ref, path_hash));
   schedule(place.ref);
 }
 
@@ -207,9 +208,10 @@ void Tree::set_acl(const Place& place, uint32_t acl, const Cause& cause) {
   begin_making(cause.zxid);
   made_bytes_ += acls_.kept_bytes(acl);
   Node& node = nodes_[place.ref];
+  const uint64_t path_hash = checksum64(place.path);
   RarePart part = rare(place.ref);
   touch(place.ref, place.path);
-  change_hash(place.ref, -hash_of(place.ref, place.hash));
+  change_hash(place.ref, -hash_of(place.ref, path_hash));
   if (undoable_) {
     done_.push_back({Done::Kind::kAclSet, place.ref, {}, node, part});
     acls_.retain(node.acl);
@@ -217,7 +219,7 @@ void Tree::set_acl(const Place& place, uint32_t acl, const Cause& cause) {
   put_acl(node, acl);
   part.aversion = static_cast<int32_t>(static_cast<uint32_t>(part.aversion) + 1);
   put_rare(place.ref, part);
-  change_hash(place.ref, hash_of(place.ref, place.hash));
+  change_hash(place.ref, hash_of(place.ref, path_hash));
 }
 
 // Of one that is dirty. The reference to `acl` becomes its own.

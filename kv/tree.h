@@ -48,7 +48,6 @@ struct NodeRecord;
 // A path and where it is. `ref` is kNone where there is no node.
 struct Place {
   std::string_view path;
-  uint64_t hash = 0;
   Ref ref = kNone;
 };
 

@@ -144,7 +144,7 @@ std::optional<std::string> Tree::damage_of(Ref ref, std::string& path) const {
   }
   path = this->path(ref);
   const Node& node = nodes_[ref];
-  if (node.path_hash != path_key_(checksum64(path))) return "its path is not the one it was found by";
+  if (node.path_hash != path_key_(path)) return "its path is not the one it was found by";
   const Ref parts_end = node.ephemeral() ? ephemerals_.end() : parents_.end();
   if (node.part >= parts_end || (node.ephemeral() && node.part == kNone)) return "a part is missing";
   if (ref == root_) return std::nullopt;

@@ -25,6 +25,7 @@ void Tree::resize_table(size_t nodes, bool growing) {
 void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
   Node& node = nodes_[place.ref];
   const Ref parent = node.parent;
+  const uint64_t path_hash = checksum64(place.path);
   const uint64_t parent_hash = checksum64(parent_of(place.path));
   ParentPart& part = parents_[nodes_[parent].part];
   touch(parent, parent_of(place.path));
@@ -41,7 +42,7 @@ void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
   part.creates = creates;
   part.pzxid = pzxid;
   change_hash(parent, parent_hash_of(parent, parent_hash));
-  change_hash(place.ref, hash_of(place.ref, place.hash) + parent_hash_of(place.ref, place.hash));
+  change_hash(place.ref, hash_of(place.ref, path_hash) + parent_hash_of(place.ref, path_hash));
   mark_dirty(place.ref, place.path);
   schedule(parent);
   schedule(place.ref);
@@ -50,13 +51,14 @@ void Tree::link(const Place& place, uint64_t creates, Zxid pzxid) {
 void Tree::unlink(const Place& place, uint64_t creates, Zxid pzxid) {
   Node& node = nodes_[place.ref];
   const Ref parent = node.parent;
+  const uint64_t path_hash = checksum64(place.path);
   const uint64_t parent_hash = checksum64(parent_of(place.path));
   ParentPart& part = parents_[nodes_[parent].part];
   touch(parent, parent_of(place.path));
   forget_dirty(place.ref, place.path);
   unschedule(place.ref);
   unschedule(parent);
-  change_hash(place.ref, -(hash_of(place.ref, place.hash) + parent_hash_of(place.ref, place.hash)));
+  change_hash(place.ref, -(hash_of(place.ref, path_hash) + parent_hash_of(place.ref, path_hash)));
   change_hash(parent, -parent_hash_of(parent, parent_hash));
   count_mode(place.ref, false);
   if (node.queued()) unlink_queued(part, place.ref);

@@ -87,7 +87,7 @@ Status Tree::load(std::string_view path, const NodeRecord& record) {
   node.version = record.version;
   node.order = record.order;
   node.acl = acl;
-  node.path_hash = path_key_(path_hash);
+  node.path_hash = path_key_(path);
   node.flags =
       static_cast<uint8_t>(node.flags | (record.sequential ? Node::kSequential : 0) |
                            (record.container ? Node::kContainer : 0) | (record.ttl_ms != 0 ? Node::kTtl : 0));

@@ -41,7 +41,8 @@ void Tree::undo() {
 void Tree::undo_one(const Done& done) {
   Node& node = nodes_[done.ref];
   const std::string at = path(done.ref);
-  const Place place{at, checksum64(at), done.ref};
+  const Place place{at, done.ref};
+  const uint64_t path_hash = checksum64(at);
   const uint64_t creates = done.ref == root_ ? 0 : parents_[nodes_[node.parent].part].creates;
   switch (done.kind) {
     case Done::Kind::kCreated:
@@ -56,7 +57,7 @@ void Tree::undo_one(const Done& done) {
       break;
   }
   unschedule(done.ref);
-  change_hash(done.ref, -hash_of(done.ref, place.hash));
+  change_hash(done.ref, -hash_of(done.ref, path_hash));
   if (done.kind == Done::Kind::kSet) {
     count_mode(done.ref, false);
     const int64_t grown = int64_t{done.before.data_size} - int64_t{node.data_size};
@@ -74,7 +75,7 @@ void Tree::undo_one(const Done& done) {
     put_acl(node, done.before.acl);
   }
   put_rare(done.ref, done.rare);
-  change_hash(done.ref, hash_of(done.ref, place.hash));
+  change_hash(done.ref, hash_of(done.ref, path_hash));
   schedule(done.ref);
 }
 
