@@ -158,9 +158,10 @@ constexpr size_t kMessageBytes = 400;
 // What fires while the changes of one entry are gone through.
 class Firing {
  public:
-  Firing(const Applied& applied, const WatchTable::HasRoom& has_room, const WatchTable::SeesLike& sees_like,
-         bool folds, bool has_feeds)
+  Firing(const Applied& applied, const WatchTable::MaySee& may_see, const WatchTable::HasRoom& has_room,
+         const WatchTable::SeesLike& sees_like, bool folds, bool has_feeds)
       : applied_(applied),
+        may_see_(may_see),
         has_room_(has_room),
         sees_like_(sees_like),
         folded_(folds ? applied.changes : kNoChanges),
@@ -170,6 +171,13 @@ class Firing {
           return change.acl == nullptr && change.parent_acl == nullptr;
         })) {}
 
+  bool sees(const Connection& connection, const std::shared_ptr<const Acl>& acl) {
+    if (acl == nullptr) return true;
+    if (!may_see_) return false;
+    Asked& asked = asked_[connection.id];
+    if (asked.acl != acl.get()) asked = {acl.get(), may_see_(connection.id, acl), asked.like};
+    return asked.sees;
+  }
   // False of both: there is no room, and nothing of this entry is told to that connection.
   bool tell(const Connection& connection, const Watch& watch, EventKind kind, std::string_view path) {
     if (!room(connection, {path.size() + kToldBytes, path.size() + kMessageBytes})) return false;
@@ -178,6 +186,7 @@ class Firing {
   }
   bool feed(const Connection& connection, const Watch& watch, size_t i) {
     CHECK(has_feeds_);
+    if (overran(connection.id)) return false;
     const Change& change = applied_.changes[i];
     const auto [at, added] = batches_.try_emplace({connection.id, watch.id}, fed_.size());
     List& list = added ? list_of(connection, watch) : *fed_[at->second].list;
@@ -212,8 +221,17 @@ class Firing {
     uint64_t watch = 0;
     List* list = nullptr;
   };
+  // What was asked about a connection, which may have a hundred thousand watches that are to be told the
+  // same.
+  struct Asked {
+    const Acl* acl = nullptr;  // whether it may see what has this list
+    bool sees = false;
+    std::optional<uint64_t> like;
+  };
 
+  bool overran(ConnectionId connection) const { return !overrun_.empty() && overrun_.contains(connection); }
   bool room(const Connection& connection, const WatchTable::Telling& telling) {
+    if (overran(connection.id)) return false;
     if (!has_room_ || has_room_(connection.id, telling)) return true;
     overrun_.insert(connection.id);
     return false;
@@ -221,12 +239,17 @@ class Firing {
   // Feeds of one kind at one path are told the same; where not everybody may see all of it, those of who may
   // see the same.
   List& list_of(const Connection& connection, const Watch& watch) {
-    uint64_t like = 0;
-    if (!open_) like = sees_like_ ? sees_like_(connection.id) : connection.id.value();
-    return lists_[{like, watch.what(), watch.path}];
+    return lists_[{open_ ? 0 : like(connection.id), watch.what(), watch.path}];
+  }
+  uint64_t like(ConnectionId connection) {
+    if (!sees_like_) return connection.value();
+    Asked& asked = asked_[connection];
+    if (!asked.like) asked.like = sees_like_(connection);
+    return *asked.like;
   }
 
   const Applied& applied_;
+  const WatchTable::MaySee& may_see_;
   const WatchTable::HasRoom& has_room_;
   const WatchTable::SeesLike& sees_like_;
   const Folded folded_;
@@ -238,10 +261,10 @@ class Firing {
   std::vector<Fed> fed_;
   std::map<std::tuple<uint64_t, WatchKind, Ref>, List> lists_;
   std::set<ConnectionId> overrun_;
+  std::unordered_map<ConnectionId, Asked> asked_;
 };
 
 Fired Firing::take() {
-  const auto overran = [this](ConnectionId id) { return overrun_.contains(id); };
   fired_.overrun.assign(overrun_.begin(), overrun_.end());
   if (!overrun_.empty())
     std::erase_if(fired_.events, [&](const WatchEvent& event) { return overran(event.connection); });
@@ -410,11 +433,8 @@ void WatchTable::drop_connection(ConnectionId connection) {
 Fired WatchTable::fire(const Applied& applied, const MaySee& may_see, const HasRoom& has_room,
                        const SeesLike& sees_like) {
   Impl& impl = *impl_;
-  const auto sees = [&](const Connection& connection, const std::shared_ptr<const Acl>& acl) {
-    return acl == nullptr || (may_see && may_see(connection.id, acl));
-  };
   if (impl.size == 0) return {};
-  Firing firing(applied, has_room, sees_like, impl.persistent > 0, impl.feeds > 0);
+  Firing firing(applied, may_see, has_room, sees_like, impl.persistent > 0, impl.feeds > 0);
   for (size_t i = 0; i < applied.changes.size(); ++i) {
     const Change& change = applied.changes[i];
     const bool set = change.kind == Change::Kind::kDataSet;
@@ -423,7 +443,7 @@ Fired WatchTable::fire(const Applied& applied, const MaySee& may_see, const HasR
     const auto here = [&](const Watch& watch) {
       const Connection& connection = impl.connections[watch.connection];
       const WatchKind kind = watch.what();
-      if (!sees(connection, change.acl)) return false;
+      if (!firing.sees(connection, change.acl)) return false;
       if (is_feed(kind)) return !firing.feed(connection, watch, i);
       if (is_persistent(kind)) {
         return firing.counts_at_path(i) &&
@@ -440,7 +460,7 @@ Fired WatchTable::fire(const Applied& applied, const MaySee& may_see, const HasR
     if (!set) {
       const auto at_parent = [&](const Watch& watch) {
         const Connection& connection = impl.connections[watch.connection];
-        if (!sees(connection, change.parent_acl)) return false;
+        if (!firing.sees(connection, change.parent_acl)) return false;
         if (is_feed(watch.what())) return !firing.feed(connection, watch, i);
         if (watch.what() != WatchKind::kChildren) {
           return firing.counts_at_parent(i) &&

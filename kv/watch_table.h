@@ -116,7 +116,8 @@ class WatchTable {
     size_t memory = 0;  // about, of this server's: what many are told is there once
   };
   using HasRoom = std::function<bool(ConnectionId, const Telling&)>;
-  // Connections of one number may see the same. Without it each is by itself.
+  // Connections of one number may see the same. Without it each is by itself. Asked once for each that has a
+  // feed to be told, as `may_see` is once for each and each list in turn.
   using SeesLike = std::function<uint64_t(ConnectionId)>;
   Fired fire(const Applied& applied, const MaySee& may_see = {}, const HasRoom& has_room = {},
              const SeesLike& sees_like = {});

@@ -249,6 +249,41 @@ TEST_F(Watches, FeedsOfWhoMaySeeTheSameShareWhatTheyAreTold) {
   for (const ConnectionId connection : {kOne, kTwo, kThree}) table.drop_connection(connection);
 }
 
+TEST_F(Watches, WhatAConnectionMaySeeIsNotAskedForEachOfItsWatches) {
+  using Kind = Change::Kind;
+  for (uint64_t id = 1; id <= 100; ++id) {
+    for (const ConnectionId connection : {kOne, kTwo, kThree})
+      ASSERT_TRUE(table.add(connection, id, WatchKind::kTreeFeed, "/a").ok());
+  }
+  Applied applied = entry({{Kind::kDataSet, "/a"}, {Kind::kDataSet, "/a/b"}, {Kind::kDataSet, "/a"}});
+  applied.changes[0].acl = applied.changes[2].acl = std::make_shared<const Acl>();
+  applied.changes[1].acl = std::make_shared<const Acl>();
+  int seen = 0, likes = 0, rooms = 0;
+  const Fired fired = table.fire(
+      applied,
+      [&](ConnectionId id, const auto& acl) {
+        ++seen;
+        return id != kOne || acl == applied.changes[0].acl;
+      },
+      [&](ConnectionId id, const auto&) {
+        if (id == kThree) ++rooms;
+        return id != kThree;
+      },
+      [&](ConnectionId id) {
+        ++likes;
+        return id.value();
+      });
+  EXPECT_LE(seen, 9);
+  EXPECT_LE(likes, 3);
+  EXPECT_EQ(rooms, 1) << "who has no room is told nothing";
+  EXPECT_EQ(fired.overrun, std::vector<ConnectionId>{kThree});
+  ASSERT_EQ(fired.batches.size(), 200U);
+  for (const FeedBatch& batch : fired.batches)
+    EXPECT_EQ(batch.changes.size(), batch.connection == kOne ? 2U : 3U);
+  table.drop_connection(kOne);
+  table.drop_connection(kTwo);
+}
+
 TEST_F(Watches, WhoHasNoRoomForAllIsToldNothing) {
   using Kind = Change::Kind;
   for (uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(table.add(kOne, id, WatchKind::kTreeFeed, "/").ok());
