@@ -8,6 +8,7 @@
 #include "base/checksum.h"
 #include "base/random.h"
 #include "kv/tree.h"
+#include "kv/watch_table.h"
 #include "tests/kv/checkpoints.h"
 #include "tests/kv/colliding_paths.h"
 #include "tests/kv/machine.h"
@@ -64,10 +65,16 @@ std::string any_path(Random& random) {
   return path;
 }
 
+std::vector<std::string> paths_of(const Applied& applied) {
+  std::vector<std::string> paths;
+  for (const Change& change : applied.changes) paths.push_back(change.path);
+  return paths;
+}
+
 // Servers draw their own keys, and compare their states.
 TEST(HashKey, NothingThatAnotherServerSeesDependsOnIt) {
   Machine one(with_key(1)), two(with_key(2));
-  const SessionId session = one.open();
+  SessionId session = one.open();
   ASSERT_EQ(two.open(), session);
   Random random(5);
   for (int i = 0; i < 2'000; ++i) {
@@ -77,7 +84,7 @@ TEST(HashKey, NothingThatAnotherServerSeesDependsOnIt) {
       op.acl = {{kAllPermissions, "world", "anyone"},
                 {kRead, "ip", "192.0.2." + std::to_string(random.below(50))}};
     Operation operation = op;
-    switch (random.below(5)) {
+    switch (random.below(7)) {
       case 0:
         operation = DeleteOp{any_path(random), -1, true};
         break;
@@ -87,10 +94,23 @@ TEST(HashKey, NothingThatAnotherServerSeesDependsOnIt) {
       case 2:
         operation = SetOp{any_path(random), std::to_string(i), -1};
         break;
+      case 3:  // taken back
+        operation = MultiOp{{op, SetAclOp{op.path, {{kAllPermissions, "world", "anyone"}}, -1},
+                             DeleteOp{any_path(random), -1, true}, CheckOp{"/none"}}};
+        break;
+      case 4:
+        operation = MultiOp{{DeleteOp{any_path(random), -1, true}, op}};
+        break;
       default:
         break;
     }
     ASSERT_EQ(one.run(session, operation), two.run(session, operation));
+    if (random.below(50) == 0) {
+      const Applied ended = one.apply(ExpireSessions{{session}});
+      ASSERT_EQ(paths_of(ended), paths_of(two.apply(ExpireSessions{{session}})));
+      session = one.open();
+      ASSERT_EQ(two.open(), session);
+    }
     ASSERT_EQ(one.state.state_hash(), two.state.state_hash());
   }
   EXPECT_EQ(describe(one.state), describe(two.state));
@@ -105,6 +125,63 @@ TEST(HashKey, NothingThatAnotherServerSeesDependsOnIt) {
   EXPECT_EQ(loaded->state_hash(), two.state.state_hash());
   EXPECT_EQ(describe(*loaded), describe(two.state));
   EXPECT_EQ(loaded->check_consistency(), std::nullopt);
+}
+
+std::vector<std::string> described(const Fired& fired) {
+  std::vector<std::string> told;
+  const auto name = [](ConnectionId connection, uint64_t watch) {
+    return std::to_string(connection.value()) + " " + std::to_string(watch) + ":";
+  };
+  for (const WatchEvent& event : fired.events) {
+    told.push_back(name(event.connection, event.watch) + std::to_string(static_cast<int>(event.kind)) +
+                   event.path);
+  }
+  for (const FeedBatch& batch : fired.batches) {
+    told.push_back(name(batch.connection, batch.watch));
+    for (const StateMachine::PastChange& change : batch.changes)
+      told.back() += " " + std::to_string(static_cast<int>(change.kind)) + change.path;
+  }
+  for (const ConnectionId connection : fired.overrun) told.push_back(name(connection, 0) + " overran");
+  return told;
+}
+
+// What the simulator shows of its servers' keys is true of all.
+TEST(HashKey, NorDoesWhatWatchesAreToldNorTheOrder) {
+  WatchTable one({.hash_key = 1}), two({.hash_key = 2});
+  Machine machine;
+  SessionId session = machine.open();
+  Random random(6);
+  size_t told = 0;
+  for (int i = 0; i < 3'000; ++i) {
+    const ConnectionId connection(1 + random.below(5));
+    const uint64_t watch = 1 + random.below(30);
+    if (const uint64_t what = random.below(40); what == 0) {
+      one.drop_connection(connection);
+      two.drop_connection(connection);
+    } else if (what < 4) {
+      one.remove(connection, watch);
+      two.remove(connection, watch);
+    } else if (what < 20) {
+      const auto kind = static_cast<WatchKind>(1 + random.below(6));
+      const std::string path = random.below(8) == 0 ? "/" : any_path(random);
+      ASSERT_TRUE(one.add(connection, watch, kind, path).ok());
+      ASSERT_TRUE(two.add(connection, watch, kind, path).ok());
+    }
+    CreateOp op = create(any_path(random));
+    op.parents = true;
+    op.ephemeral = random.below(3) == 0;
+    Applied applied = machine.apply_as(session, op);
+    if (random.below(4) == 0) applied = machine.apply_as(session, DeleteOp{any_path(random), -1, true});
+    if (random.below(50) == 0) {
+      applied = machine.apply(ExpireSessions{{session}});
+      session = machine.open();
+    }
+    const std::vector<std::string> of_one = described(one.fire(applied));
+    ASSERT_EQ(of_one, described(two.fire(applied)));
+    ASSERT_EQ(one.size(), two.size());
+    told += of_one.size();
+  }
+  EXPECT_GT(told, 3'000U);
 }
 
 }  // namespace

@@ -168,6 +168,10 @@ TEST_F(ReplicaZookeeper, WhatOneEntryTellsAllTogetherHasALimit) {
     open(leader, ConnectionId(100 + client));
     call(leader, ConnectionId(100 + client), zk::AddWatch{"/", 1});
   }
+  // Told early, and not much.
+  const ConnectionId modest(99);
+  open(leader, modest);
+  call(leader, modest, zk::AddWatch{"/0", 0});
   cluster->node(leader).most_told = 0;
   kv::MultiOp multi;
   for (int i = 0; i < 100; ++i)
@@ -175,6 +179,8 @@ TEST_F(ReplicaZookeeper, WhatOneEntryTellsAllTogetherHasALimit) {
   ASSERT_TRUE(cluster->call(leader, kOne, WriteRequest{1, 1, kv::Operation(std::move(multi))}).error.ok());
   EXPECT_LE(cluster->node(leader).most_told, 250U);
   EXPECT_TRUE(closed(leader, ConnectionId(100)));
+  EXPECT_FALSE(closed(leader, modest));
+  EXPECT_EQ(cluster->events<kv::WatchEvent>(leader, modest).size(), 1U) << "all that is for it";
 }
 
 class ReplicaUnread : public ReplicaWatches {

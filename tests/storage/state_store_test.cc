@@ -121,6 +121,23 @@ TEST_P(BothStores, ALaterRecordOfAKeyWins) {
   EXPECT_EQ(*content, (Content{{"b", "2"}}));
 }
 
+TEST_P(BothStores, ALaterRecordOfAKeyWinsAmongMany) {
+  constexpr size_t kKeys = 1'000;
+  open();
+  Batch batch;
+  Content wanted;
+  for (size_t i = 0; i < kKeys; ++i) batch.push_back({std::to_string(i), std::nullopt});
+  for (size_t i = 0; i < kKeys; ++i) {
+    const std::string key = std::to_string(i * 7 % kKeys);
+    batch.push_back({key, "made anew"});
+    wanted[key] = "made anew";
+  }
+  ASSERT_TRUE(store_->write(batch).ok());
+  auto content = read_all(*store_);
+  ASSERT_TRUE(content.ok());
+  EXPECT_EQ(*content, wanted);
+}
+
 TEST_P(BothStores, OneThatIsMissingIsRefusedWhereItMustBeThere) {
   const auto opened = stores_->open(kStore, IfMissing::kRefuse);
   EXPECT_EQ(opened.code(), ErrorCode::kCorruption);
