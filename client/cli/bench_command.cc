@@ -12,6 +12,7 @@
 #include "client/bench/native_conversation.h"
 #include "client/bench/zookeeper_conversation.h"
 #include "client/cli/command.h"
+#include "client/cli/number.h"
 #include "client/cli/progress.h"
 #include "client/cli/signals.h"
 #include "client/endpoint.h"
@@ -196,6 +197,7 @@ void add_bench_command(CLI::App& app, const Globals& globals, Action& action) {
       ->add_option("--clients", args->clients,
                    "how many at once, a list; above 256 they share 64 connections")
       ->delimiter(',')
+      ->transform(decimal<uint32_t>())
       ->check(CLI::Range(1U, kClientsMax))
       ->capture_default_str();
   command->add_option("--seconds", args->seconds, "how long each is measured, after 1 s of warm-up")

@@ -6,6 +6,7 @@
 
 #include "client/cli/cluster_view.h"
 #include "client/cli/command.h"
+#include "client/cli/number.h"
 
 namespace quorate::cli {
 
@@ -177,6 +178,7 @@ void add_cluster_commands(CLI::App& app, const Globals& globals, Action& action)
   CLI::App* move =
       cluster->add_subcommand("transfer", "hand leadership to a server, or to the most advanced");
   move->add_option("ID", *target, "the server that is to lead (default: the one whose log is most advanced)")
+      ->transform(decimal<uint32_t>(1))  // 0 would be none in particular
       ->type_name("");
   move->callback(
       [&globals, &action, target] { action = [&globals, target] { return transfer(globals, *target); }; });

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/number.h"
 #include "client/cli/progress.h"
 #include "client/cli/signals.h"
 #include "client/cli/watch_command.h"
@@ -221,10 +222,12 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
   command = add("set", "change a node's data", set);
   command->add_option("DATA", args->data, data_help)->type_name("")->required();
   command->add_option("-v,--version", args->version, "only if the node has this version")
+      ->transform(decimal(client::kAnyVersion))
       ->type_name("VERSION");
 
   command = add("delete", "delete a node without children", remove);
   command->add_option("-v,--version", args->version, "only if the node has this version")
+      ->transform(decimal(client::kAnyVersion))
       ->type_name("VERSION");
 
   add("deleteall", "delete a node and all below it, at once", remove_all);
@@ -241,6 +244,7 @@ void add_data_commands(CLI::App& app, const Globals& globals, Action& action) {
   command
       ->add_option("--since,--from", args->since,
                    "begin behind this zxid, not now; the last field of each line is one")
+      ->transform(decimal<uint64_t>(1))
       ->type_name("ZXID");
 }
 

@@ -5,6 +5,7 @@
 #include "client/cli/command.h"
 #include "client/cli/lock_history.h"
 #include "client/cli/lock_text.h"
+#include "client/cli/number.h"
 
 namespace quorate::cli {
 
@@ -208,6 +209,7 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
   CLI::Option* permits =
       run->add_option("--permits", args->permits, "take one of N permits instead: at most N run at once")
           ->type_name("N")
+          ->transform(decimal<uint32_t>())
           ->check(CLI::Range(uint32_t{1}, uint32_t{10'000}))
           ->excludes(shared);
   run->add_option("--with", args->with, "take this lock in the same step, too; may be given several times")
@@ -245,7 +247,10 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
   CLI::App* verify_command =
       lock->add_subcommand("verify", "whether the lock is held with a token: exit code 0, or 1 if it is not");
   verify_command->add_option("PATH", args->path, "the lock")->type_name("")->required();
-  verify_command->add_option("TOKEN", args->token, "the fencing token")->type_name("")->required();
+  verify_command->add_option("TOKEN", args->token, "the fencing token")
+      ->transform(decimal<uint64_t>())
+      ->type_name("")
+      ->required();
   verify_command->callback([&globals, &action, args] {
     action = [&globals, args] { return verify(globals, args->path, args->token); };
   });
@@ -254,6 +259,7 @@ void add_lock_commands(CLI::App& app, const Globals& globals, const std::vector<
       "break", "take the lock away from its holder; needs the permission to administer PATH");
   break_command->add_option("PATH", args->path, "the lock")->type_name("")->required();
   break_command->add_option("--token", args->token, "the holder's, as lock show tells it")
+      ->transform(decimal<uint64_t>())
       ->type_name("TOKEN")
       ->required();
   break_command->callback([&globals, &action, args] {

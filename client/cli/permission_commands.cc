@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/number.h"
 
 namespace quorate::cli {
 
@@ -151,6 +152,7 @@ void add_permission_commands(CLI::App& app, const Globals& globals, Action& acti
       ->type_name("")
       ->required();
   command->add_option("-v,--version", args->version, "only if the list has this version (aversion)")
+      ->transform(decimal(client::kAnyVersion))
       ->type_name("VERSION");
 
   CLI::App* quota = app.add_subcommand("quota", "limit what a node and all below it may hold");

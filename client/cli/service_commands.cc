@@ -248,9 +248,13 @@ void add_service_commands(CLI::App& app, const Globals& globals, const std::vect
       add("register", "register an instance until a signal, or while a command runs: -- COMMAND...",
           [&globals, &command, args] { return start_register(globals, *args, command); });
   enter->add_option("COMMAND", args->misplaced, "behind --: what to run")->type_name("");
-  enter->add_option("--port", args->port, "where it listens")->type_name("PORT")->check(CLI::Range(1, 65535));
+  enter->add_option("--port", args->port, "where it listens")
+      ->type_name("PORT")
+      ->transform(decimal<uint32_t>())
+      ->check(CLI::Range(1, 65535));
   enter->add_option("--ssl-port", args->ssl_port, "where it listens for TLS")
       ->type_name("PORT")
+      ->transform(decimal<uint32_t>())
       ->check(CLI::Range(1, 65535));
   enter->add_option("--address", args->address, "where others reach it")
       ->capture_default_str()
@@ -265,6 +269,7 @@ void add_service_commands(CLI::App& app, const Globals& globals, const std::vect
   enter->add_option("--weight", args->weight, "its share, where instances are picked by weight")
       ->capture_default_str()
       ->type_name("N")
+      ->transform(decimal<uint32_t>())
       ->check(CLI::Range(0, 1'000'000));
   enter->add_option("--payload", args->payload, "JSON for Curator's clients")->type_name("JSON");
   enter->add_option("--check", args->check, "http://HOST[:PORT][/PATH], tcp://HOST:PORT or exec:COMMAND")
@@ -280,6 +285,7 @@ void add_service_commands(CLI::App& app, const Globals& globals, const std::vect
   enter->add_option("--check-failures", args->failures, "so many in a row take it out of the registry")
       ->capture_default_str()
       ->type_name("N")
+      ->transform(decimal<uint32_t>())
       ->check(CLI::Range(1, 1000));
 
   add(

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/number.h"
 #include "client/cli/progress.h"
 #include "client/cli/snapshot_save.h"
+#include "client/endpoint.h"
 #include "server/storage/backup.h"
 #include "server/storage/leveldb_store.h"
 #include "server/storage/posix_file_system.h"
@@ -168,7 +170,10 @@ void add_snapshot_commands(CLI::App& app, const Globals& globals, Action& action
 
   CLI::App* back = snapshot->add_subcommand("restore", "make the data folder of one server of a new cluster");
   back->add_option("FILE", args->file, "the backup, the same for each server")->required()->type_name("");
-  back->add_option("--id", args->id, "the server's number")->required()->type_name("N");
+  back->add_option("--id", args->id, "the server's number")
+      ->transform(decimal<uint32_t>())
+      ->required()
+      ->type_name("N");
   back->add_option("--cluster", args->cluster, "all servers of the new cluster, as for quorated")
       ->required()
       ->type_name("ID=HOST:PORT,...");

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/number.h"
 #include "kv/path.h"
 
 namespace quorate::cli {
@@ -92,6 +93,7 @@ void add_tree_command(CLI::App& app, const Globals& globals, Action& action) {
   CLI::App* command = app.add_subcommand("tree", "draw a node and all that is below it");
   command->add_option("PATH", args->path, "where to begin")->capture_default_str()->type_name("");
   command->add_option("--depth", args->depth, "so many levels below it; /... says that there are more")
+      ->transform(decimal<uint32_t>())
       ->type_name("N");
   command->callback(
       [&globals, &action, args] { action = [&globals, args] { return tree(globals, *args); }; });

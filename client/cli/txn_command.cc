@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.h"
+#include "client/cli/command_line.h"
+#include "client/cli/number.h"
 #include "client/cli/words.h"
 
 namespace quorate::cli {
@@ -60,7 +62,7 @@ class LineParser {
     add_version(add("check", [this] { multi_.check(path_, version_); }));
     add("absent", [this] { multi_.check_absent(path_); });
     line = add("held", [this] { multi_.check_held(path_, Token(token_)); });
-    line->add_option("TOKEN", token_)->required();
+    line->add_option("TOKEN", token_)->transform(decimal<uint64_t>())->required();
   }
 
   Status parse(const std::vector<std::string>& words) {
@@ -80,7 +82,7 @@ class LineParser {
     line->callback(std::move(then));
     return line;
   }
-  void add_version(CLI::App* line) { line->add_option("-v,--version", version_); }
+  void add_version(CLI::App* line) { line->add_option("-v,--version", version_)->transform(decimal(client::kAnyVersion)); }
   void set_acl() {
     const Result<client::Acl> acl = parse_acl(entries_);
     if (acl.ok())
