@@ -1,6 +1,9 @@
 // snapshot save, verify, restore: backups.
+#include <algorithm>
 #include <charconv>
+#include <map>
 #include <random>
+#include <set>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -86,30 +89,45 @@ int save_stopped(const Globals& globals, const SnapshotArguments& args) {
   return kDone;
 }
 
-// Whether ID=HOST:PORT,... names the server.
-bool lists(const std::string& cluster, uint32_t id) {
-  const std::string wanted = std::to_string(id) + "=";
-  for (size_t at = 0; at != std::string::npos; at = cluster.find(',', at)) {
-    if (cluster[at] == ',') ++at;
-    if (std::string_view(cluster).substr(at).starts_with(wanted)) return true;
+// ID=HOST:PORT,... by ID, if quorated would take it. Errors: kInvalidArgument.
+Result<std::map<uint32_t, std::string>> parse_members(const std::string& cluster) {
+  const auto wrong = [](const std::string& what) {
+    return Error{ErrorCode::kInvalidArgument, "--cluster: " + what};
+  };
+  std::map<uint32_t, std::string> members;
+  std::set<std::string> addresses;
+  for (const std::string& item : split_list(cluster)) {
+    const size_t equals = std::min(item.find('='), item.size());
+    uint32_t id = 0;
+    const auto parsed = std::from_chars(item.data(), item.data() + equals, id);
+    const std::string address = item.substr(std::min(equals + 1, item.size()));
+    if (parsed.ec != std::errc() || parsed.ptr != item.data() + equals || id < 1 || id > 255 ||
+        !client::parse_endpoint(address).ok())
+      return wrong("'" + item + "' is no member: write ID=HOST:PORT with an id from 1 to 255");
+    if (!members.emplace(id, address).second)
+      return wrong("id " + std::to_string(id) + " stands twice: give each server an id of its own");
+    if (!addresses.insert(address).second) return wrong("two servers have the address " + address);
   }
-  return false;
+  return members;
 }
 
 int restore(const Globals& globals, const SnapshotArguments& args) {
-  if (!lists(args.cluster, args.id))
+  const auto members = parse_members(args.cluster);
+  if (!members.ok()) return fail(kWrongUsage, members.error().message);
+  if (!members->contains(args.id))
     return fail(kWrongUsage, "server " + std::to_string(args.id) +
                                  " is not in --cluster: name all servers of the new "
                                  "cluster there, as quorated is started with");
   ClusterId cluster(random_id());
   if (!args.cluster_id.empty()) {
     uint64_t given = 0;
-    const char* const begin = args.cluster_id.data() + (args.cluster_id.starts_with("0x") ? 2 : 0);
+    // As for sessions: digits alone would be another cluster in another base.
+    const bool hex = args.cluster_id.starts_with("0x");
     const char* const end = args.cluster_id.data() + args.cluster_id.size();
-    const auto parsed = std::from_chars(begin, end, given, 16);
-    if (parsed.ec != std::errc() || parsed.ptr != end || given == 0)
+    const auto parsed = std::from_chars(args.cluster_id.data() + (hex ? 2 : 0), end, given, 16);
+    if (!hex || parsed.ec != std::errc() || parsed.ptr != end || given == 0)
       return fail(kWrongUsage, "'" + args.cluster_id +
-                                   "' is no cluster id: use the one that the first restore has printed");
+                                   "' is no cluster id: write it as the first restore has printed it, with its 0x");
     cluster = ClusterId(given);
   }
   Progress progress;
@@ -141,6 +159,7 @@ int restore(const Globals& globals, const SnapshotArguments& args) {
 }  // namespace
 
 int report_file(const std::string& name, const Error& error) {
+  if (error.code == ErrorCode::kNoSpace) return fail(kWrongUsage, error.code, error.message);
   if (error.code != ErrorCode::kNoNode) return report("", error);
   return fail(kAnswerIsNo, error.code,
               error.message.empty() ? "cannot read " + name + ": there is no such file" : error.message);

@@ -24,6 +24,20 @@ class Saver {
       interrupted_ = signal;
       return Error{ErrorCode::kShuttingDown, "interrupted"};
     }
+    Status written = write(part);
+    failed_ = !written.ok();
+    return written;
+  }
+
+  int interrupted() const { return interrupted_; }
+  // The file, and not the cluster.
+  bool failed() const { return failed_; }
+  const server::StateName& name() const { return name_; }
+  uint64_t records() const { return records_; }
+  uint64_t bytes() const { return writer_ ? writer_->bytes() : 0; }
+
+ private:
+  Status write(const SnapshotPart& part) {
     if (part.first) {
       if (Status begun = begin(part); !begun.ok()) return begun;
     }
@@ -35,13 +49,6 @@ class Saver {
     });
     return part.complete ? writer_->finish() : Status();
   }
-
-  int interrupted() const { return interrupted_; }
-  const server::StateName& name() const { return name_; }
-  uint64_t records() const { return records_; }
-  uint64_t bytes() const { return writer_ ? writer_->bytes() : 0; }
-
- private:
   // Whatever was written of another server's snapshot goes with its writer.
   Status begin(const SnapshotPart& part) {
     auto name = server::decode_state_name(part.name);
@@ -78,6 +85,7 @@ class Saver {
   server::StateName name_;
   uint64_t records_ = 0;
   int interrupted_ = 0;
+  bool failed_ = false;
   const CommandClient* client_ = nullptr;
 };
 
@@ -94,7 +102,7 @@ int save_running(const Globals& globals, const std::string& file) {
   const Status done = client->read_snapshot([&saver](const SnapshotPart& part) { return saver.take(part); });
   if (saver.interrupted() != 0)
     return fail(kExitSignal + saver.interrupted(), "interrupted: no backup was written");
-  if (!done.ok()) return report_file(file, done.error());
+  if (!done.ok()) return saver.failed() ? report_file(file, done.error()) : report("", done.error());
   const server::StateName& name = saver.name();
   if (globals.json) {
     print_json({{"file", file},
