@@ -200,12 +200,12 @@ struct HealthChecker::State {
   std::function<void()> changed;
   std::mutex mutex;
   std::condition_variable ended;
-  bool healthy = false, stopping = false;  // guarded by mutex
+  bool healthy = false, failing = false, stopping = false;  // guarded by mutex
   std::string reason = "it was not checked yet";
   std::thread thread;
 
   void run() {
-    uint32_t failures = wish.failures;  // unhealthy until the first success
+    uint32_t failures = 0;
     while (true) {
       const Status tried = try_check(wish, mask);
       failures = tried.ok() ? 0 : failures + 1;
@@ -213,7 +213,9 @@ struct HealthChecker::State {
       if (stopping) return;
       if (!tried.ok()) reason = tried.error().message;
       const bool now = tried.ok() || (healthy && failures < wish.failures);
-      if (std::exchange(healthy, now) != now) {
+      const bool healthy_before = std::exchange(healthy, now);
+      const bool failing_before = std::exchange(failing, failures >= wish.failures);
+      if (healthy != healthy_before || failing != failing_before) {
         lock.unlock();
         changed();
         lock.lock();
@@ -247,6 +249,11 @@ HealthChecker::~HealthChecker() {
 bool HealthChecker::healthy() const {
   const std::lock_guard lock(state_->mutex);
   return state_->healthy;
+}
+
+bool HealthChecker::failing() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->failing;
 }
 
 std::string HealthChecker::reason() const {

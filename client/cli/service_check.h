@@ -43,6 +43,8 @@ class HealthChecker {
   HealthChecker(const HealthChecker&) = delete;
   HealthChecker& operator=(const HealthChecker&) = delete;
   bool healthy() const;
+  // It has failed so often in a row as makes an instance unhealthy; of one that never was healthy, too.
+  bool failing() const;
   // Of the last failure.
   std::string reason() const;
 

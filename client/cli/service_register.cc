@@ -119,10 +119,14 @@ int register_service(const Globals& globals, const ServiceWish& wish,
   }
   Presence presence(globals, wish, signals, child.has_value());
   const HealthChecker health(wish.check, signals.original_mask(), [&signals] { signals.wake(); });
-  bool was_healthy = false;
+  bool was_healthy = false, told_of_check = false;
   while (true) {
     const bool healthy = health.healthy();
     if (was_healthy && !healthy) note("the check fails, the instance is taken out: " + health.reason());
+    // A check with a slip in it would never say so.
+    if (!healthy && health.failing() && !std::exchange(told_of_check, true) && !was_healthy)
+      note("the check fails, the instance is not registered yet: " + health.reason());
+    told_of_check = told_of_check || healthy;
     was_healthy = healthy;
     if (!healthy) {
       presence.leave();
