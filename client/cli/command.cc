@@ -252,6 +252,7 @@ void print_line(std::string_view line) {
 }
 
 void print_json(const nlohmann::json& value) { print_line(one_line(value)); }
+bool output_fails() { return !std::cout; }
 
 bool in_colour(int descriptor) {
   const char* const refused = std::getenv("NO_COLOR");

@@ -181,6 +181,8 @@ class ErrorForm {
 // A line on stdout, at once. A closed pipe ends the program; of other errors the exit code tells at the end.
 void print_line(std::string_view line);
 void print_json(const nlohmann::json& value);
+// Whether stdout takes no more. What prints until a signal ends then with kDone, which becomes that error.
+bool output_fails();
 // Whether colours may be written there: a terminal that has them, whose user did not set NO_COLOR.
 bool in_colour(int descriptor);
 // Of a name or another text that anybody may have written, as a person sees it: no terminal obeys what is in

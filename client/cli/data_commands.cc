@@ -65,7 +65,7 @@ int create(const Globals& globals, const DataArguments& args) {
   else if (args.create.ephemeral || args.create.sequential)
     print_line(made->path);
   // The shell's session goes on behind this.
-  const bool holds = args.create.ephemeral && globals.shared == nullptr;
+  const bool holds = args.create.ephemeral && globals.shared == nullptr && !output_fails();
   return holds ? hold(made->path, *client, signals) : static_cast<int>(kDone);
 }
 

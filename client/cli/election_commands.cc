@@ -61,16 +61,17 @@ int watch_election(const Globals& globals, const std::string& path) {
     Result<Leader> leader = election.leader();
     while (leader.ok()) {
       tell(globals, *leader);
+      if (output_fails()) break;
       leader = election.next_leader(*leader);
     }
-    ended = leader.error();
+    if (!leader.ok()) ended = leader.error();
     signals.wake();
   });
   int signal = signals.next();
   while (signal == SIGCHLD) signal = signals.next();
   client.close();
   looking.join();
-  return signal == 0 ? report(path, *ended) : kDone;
+  return signal == 0 && ended ? report(path, *ended) : kDone;
 }
 
 }  // namespace

@@ -151,19 +151,19 @@ int watch(const Globals& globals, const std::string& base, const std::string& na
     Registry registry(client, base);
     Result<Instances> now = registry.instances(name);
     if (now.ok()) tell_changes(globals, {}, *now);
-    while (now.ok()) {
+    while (now.ok() && !output_fails()) {
       Result<Instances> next = registry.next_instances(name, *now);
       if (next.ok()) tell_changes(globals, *now, *next);
       now = std::move(next);
     }
-    ended = now.error();
+    if (!now.ok()) ended = now.error();
     signals.wake();
   });
   int signal = signals.next();
   while (signal == SIGCHLD) signal = signals.next();
   client.close();
   looking.join();
-  return signal == 0 ? report(name, *ended) : kDone;
+  return signal == 0 && ended ? report(name, *ended) : kDone;
 }
 
 int drain(const Globals& globals, const std::string& base, const std::string& name, const std::string& id,

@@ -149,7 +149,7 @@ int Top::run(milliseconds interval, bool once, bool json) {
       if (!std::exchange(first, false)) print_line("");
       for (const TopLine& line : top_lines(report)) print_line(line.text);
     }
-    if (once) return kDone;
+    if (once || output_fails()) return kDone;
   }
 }
 

@@ -75,6 +75,7 @@ class Watcher {
       for (const Result<Changes>& changes : told_->take()) {
         if (!changes.ok()) return report(args_.path, changes.error());
         for (const Event& event : changes->events) tell(event);
+        if (output_fails()) return kDone;
       }
       if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) return kDone;
     }
