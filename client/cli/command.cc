@@ -211,10 +211,20 @@ ErrorForm::~ErrorForm() { errors_as_json = before_; }
 
 int fail(int code, std::string_view sentence) { return fail_as(code, name_of_exit(code), sentence); }
 int fail_with(int code, std::string_view sentence) {
-  return fail_as(code, code >= kAnswerIsNo && code <= kDeniedAccess ? name_of_exit(code) : "failed", sentence);
+  return fail_as(code, code >= kAnswerIsNo && code <= kDeniedAccess ? name_of_exit(code) : "failed",
+                 sentence);
 }
 int fail(int code, ErrorCode error, std::string_view sentence) {
   return fail_as(code, error_name(error), sentence);
+}
+
+int fail_left_out(const Globals& globals, const std::vector<std::string>& denied) {
+  if (globals.json) return kDeniedAccess;
+  return fail(kDeniedAccess, ErrorCode::kDenied,
+              denied.front() + (denied.size() == 1
+                                    ? ": what is below it may not be listed, and was left out"
+                                    : " and " + std::to_string(denied.size() - 1) +
+                                          " more: what is below them may not be listed, and was left out"));
 }
 
 void print_json_beside(const nlohmann::json& value) { write_error(one_line(value)); }

@@ -157,6 +157,9 @@ Result<std::vector<client::Credential>> read_credentials(const std::string& file
 int report(std::string_view subject, const Error& error);
 // Without a code of its own, the error is named after the exit code.
 int fail(int exit_code, std::string_view sentence);
+// At the end of an answer without the children of these nodes, which may not be listed; at least one. With
+// --json that is all that is said: the answer is one.
+int fail_left_out(const Globals& globals, const std::vector<std::string>& denied);
 // With the exit code of a command that was run: it may be another program's own, and is named after what
 // 1 to 5 mean here, or "failed".
 int fail_with(int exit_code, std::string_view sentence);

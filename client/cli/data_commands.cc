@@ -141,29 +141,35 @@ Status list_children(const CommandClient& client, const std::string& path, std::
   return done;
 }
 
-Status list_tree(const CommandClient& client, const std::string& path, std::vector<std::string>& paths) {
+// Nodes below `path`; of those in `denied` the children are not told.
+Status list_tree(const CommandClient& client, const std::string& path, std::vector<std::string>& paths,
+                 std::vector<std::string>& denied) {
   std::vector<std::string> names;
   if (Status status = list_children(client, path, names); !status.ok()) return status;
   for (const std::string& name : names) {
-    paths.push_back(kv::join_path(path, name));
+    const std::string below = kv::join_path(path, name);
+    paths.push_back(below);
     client.show([&paths] { return std::to_string(paths.size()) + " nodes"; });
-    const Status status = list_tree(client, std::string(paths.back()), paths);
-    if (!status.ok() && status.code() != ErrorCode::kNoNode) return status;
+    const Status status = list_tree(client, below, paths, denied);
+    if (status.code() == ErrorCode::kDenied)
+      denied.push_back(below);
+    else if (!status.ok() && status.code() != ErrorCode::kNoNode)
+      return status;
   }
   return {};
 }
 
 int list(const Globals& globals, const DataArguments& args) {
   const CommandClient client(globals);
-  std::vector<std::string> lines;
+  std::vector<std::string> lines, denied;
   const Status done =
-      args.recursive ? list_tree(client, args.path, lines) : list_children(client, args.path, lines);
+      args.recursive ? list_tree(client, args.path, lines, denied) : list_children(client, args.path, lines);
   if (!done.ok()) return report(args.path, done.error());
   if (globals.json)
     print_json(lines);
   else
     for (const std::string& line : lines) print_line(line);
-  return kDone;
+  return denied.empty() ? static_cast<int>(kDone) : fail_left_out(globals, denied);
 }
 
 int stat(const Globals& globals, const DataArguments& args) {

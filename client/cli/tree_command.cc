@@ -20,7 +20,8 @@ struct TreeArguments {
 struct Branch {
   std::string name;
   std::vector<Branch> below;
-  bool cut = false;  // there is more below, deeper than was asked for
+  bool cut = false;     // there is more below, deeper than was asked for
+  bool denied = false;  // what is below may not be listed
 };
 
 // Children in byte order, as ls has them.
@@ -38,10 +39,13 @@ class Grower {
     if (!listed.ok()) return listed;
     std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
-      Branch below{name, {}, false};
-      const Status grown = grow(below, kv::join_path(path, name), depth - 1);
+      Branch below{name, {}};
+      const std::string its_path = kv::join_path(path, name);
+      const Status grown = grow(below, its_path, depth - 1);
       if (grown.code() == ErrorCode::kNoNode) continue;  // it went meanwhile
-      if (!grown.ok()) return grown;
+      below.denied = grown.code() == ErrorCode::kDenied;
+      if (!grown.ok() && !below.denied) return grown;
+      if (below.denied && depth > 1) left_out.push_back(its_path);
       ++nodes;
       client_.show([this] { return std::to_string(nodes) + " nodes"; });
       branch.below.push_back(std::move(below));
@@ -50,6 +54,7 @@ class Grower {
   }
 
   uint64_t nodes = 1;
+  std::vector<std::string> left_out;  // nodes whose children were asked for
 
  private:
   const CommandClient& client_;
@@ -58,7 +63,10 @@ class Grower {
 void draw(const Branch& branch, const std::string& indent) {
   for (const Branch& below : branch.below) {
     const bool last = &below == &branch.below.back();
-    print_line(indent + (last ? "└── " : "├── ") + below.name + (below.cut ? "/..." : ""));
+    print_line(indent + (last ? "└── " : "├── ") + below.name +
+               (below.cut      ? "/..."
+                : below.denied ? " (denied)"
+                               : ""));
     draw(below, indent + (last ? "    " : "│   "));
   }
 }
@@ -66,6 +74,7 @@ void draw(const Branch& branch, const std::string& indent) {
 nlohmann::json tree_json(const Branch& branch) {
   nlohmann::json out{{"name", branch.name}, {"children", nlohmann::json::array()}};
   if (branch.cut) out["cut"] = true;
+  if (branch.denied) out["denied"] = true;
   for (const Branch& below : branch.below) out["children"].push_back(tree_json(below));
   return out;
 }
@@ -73,17 +82,17 @@ nlohmann::json tree_json(const Branch& branch) {
 int tree(const Globals& globals, const TreeArguments& args) {
   const CommandClient client(globals);
   Grower grower(client);
-  Branch root{args.path, {}, false};
+  Branch root{args.path, {}};
   const Status grown = grower.grow(root, args.path, args.depth);
   if (!grown.ok()) return report(args.path, grown.error());
   if (globals.json) {
     print_json(tree_json(root));
-    return kDone;
+    return grower.left_out.empty() ? static_cast<int>(kDone) : fail_left_out(globals, grower.left_out);
   }
   print_line(root.cut ? kv::join_path(args.path, "...") : args.path);
   draw(root, "");
   print_line(std::to_string(grower.nodes) + (grower.nodes == 1 ? " node" : " nodes"));
-  return kDone;
+  return grower.left_out.empty() ? static_cast<int>(kDone) : fail_left_out(globals, grower.left_out);
 }
 
 }  // namespace
