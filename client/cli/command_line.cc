@@ -23,33 +23,6 @@ std::string duration_problem(const std::string& text) {
   return fits ? "" : "'" + text + "' is out of range: it may be from 10ms to 24h";
 }
 
-// A sentence for what the command line got wrong; CLI11's own words where they are good enough.
-std::string usage_problem(const CLI::App& app, const CLI::Error& error) {
-  const std::vector<std::string> extra = app.remaining(true);
-  const bool ours = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
-                    dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
-  if (ours && !extra.empty()) {
-    const std::string& first = extra.front();
-    const std::string name = first.substr(0, first.find('='));
-    if (name.starts_with("--") && app.get_option_no_throw(name) != nullptr)
-      return name + " is an option for all commands: write it before the command";
-    if (name.starts_with("-") && name.size() > 1) return "'" + name + "' is no option here";
-    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return "'" + first + "' is no command";
-    return "'" + first + "' is one argument too many; quote an argument that has spaces";
-  }
-  const std::string what = error.what();
-  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
-      what.find("subcommand") != std::string::npos)
-    return "say what to do: a command is missing";
-  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
-    const size_t name = what.find(": "), value = what.find(" = ");
-    if (name != std::string::npos && value != std::string::npos)
-      return what.substr(name + 2, value - name - 2) + ": '" + what.substr(value + 3) +
-             "' is no number that it can be";
-  }
-  return what;
-}
-
 // What stands behind "--" of `lock run`, `elect run` and `service register` belongs to its command, whatever
 // it looks like.
 std::vector<std::string> cut_command(std::vector<std::string>& arguments) {
@@ -72,6 +45,32 @@ std::vector<std::string> cut_command(std::vector<std::string>& arguments) {
 }
 
 }  // namespace
+
+std::string usage_problem(const CLI::App& app, const CLI::Error& error, const std::string& kind) {
+  const std::vector<std::string> extra = app.remaining(true);
+  const bool ours = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr ||
+                    dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  if (ours && !extra.empty()) {
+    const std::string& first = extra.front();
+    const std::string name = first.substr(0, first.find('='));
+    if (name.starts_with("--") && app.get_option_no_throw(name) != nullptr)
+      return name + " is an option for all commands: write it before the command";
+    if (name.starts_with("-") && name.size() > 1) return "'" + name + "' is no option here";
+    if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return "'" + first + "' is no " + kind;
+    return "'" + first + "' is one argument too many; quote an argument that has spaces";
+  }
+  const std::string what = error.what();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr &&
+      what.find("subcommand") != std::string::npos)
+    return "say what to do: a " + kind + " is missing";
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {
+    const size_t name = what.find(": "), value = what.find(" = ");
+    if (name != std::string::npos && value != std::string::npos)
+      return what.substr(name + 2, value - name - 2) + ": '" + what.substr(value + 3) +
+             "' is no number that it can be";
+  }
+  return what;
+}
 
 CommandLine::CommandLine(const ShellSurroundings* shell)
     : shell_(shell), app_("Looks at, changes and locks what a Quorate cluster keeps.", "quorate") {
@@ -179,7 +178,9 @@ int CommandLine::run(std::vector<std::string> arguments) {
       command_names += " " + at->get_name();
     }
     const ErrorForm form(globals_.json || app_.get_option("--json")->count() > 0);
-    return fail(kWrongUsage, usage_problem(app_, error) + " (see: " + command_names + " --help)");
+    const std::string problem = usage_problem(app_, error, "command");
+    if (about_globals(problem)) command_names = "quorate";
+    return fail(kWrongUsage, problem + " (see: " + command_names + " --help)");
   }
   const ErrorForm form(globals_.json);
   if (const int code = take_globals(); code != kDone) return code;

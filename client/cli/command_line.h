@@ -22,6 +22,10 @@ struct ShellSurroundings {
   std::function<void(CLI::App&, const Globals&, Action&)> add_builtins;
 };
 
+// A sentence for what a line got wrong; CLI11's own words where they are good enough. `kind`: what the line
+// should have named first, "command" for one.
+std::string usage_problem(const CLI::App& app, const CLI::Error& error, const std::string& kind);
+
 class CommandLine {
  public:
   // `shell`: whose line it is; it outlives this. Null: it is the program's own, and the environment counts.

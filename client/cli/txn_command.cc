@@ -27,6 +27,9 @@ constexpr const char* kFormat =
     "  held PATH TOKEN            the lock is held with that token\n"
     "Empty lines, and those that begin with #, say nothing.";
 
+constexpr const char* kOperation =
+    "operation (those are create, set, setacl, delete, deleteall, check, absent and held)";
+
 struct Operation {
   size_t line = 0;
   std::string text;
@@ -42,6 +45,7 @@ class LineParser {
  public:
   explicit LineParser(client::Multi& multi) : multi_(multi) {
     app_.require_subcommand(1);
+    app_.set_help_flag();
     CLI::App* line = add("create", [this] {
       client::CreateOptions options;
       options.sequential = sequential_;
@@ -69,7 +73,7 @@ class LineParser {
     try {
       app_.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     } catch (const CLI::Error& error) {
-      return Error{ErrorCode::kInvalidArgument, error.what()};
+      return Error{ErrorCode::kInvalidArgument, usage_problem(app_, error, kOperation)};
     }
     return problem_;
   }
@@ -82,7 +86,9 @@ class LineParser {
     line->callback(std::move(then));
     return line;
   }
-  void add_version(CLI::App* line) { line->add_option("-v,--version", version_)->transform(decimal(client::kAnyVersion)); }
+  void add_version(CLI::App* line) {
+    line->add_option("-v,--version", version_)->transform(decimal(client::kAnyVersion));
+  }
   void set_acl() {
     const Result<client::Acl> acl = parse_acl(entries_);
     if (acl.ok())
@@ -158,7 +164,8 @@ int txn(const Globals& globals, const std::string& file) {
   const Result<std::string> text = read_data(file == "-" ? file : "@" + file);
   if (!text.ok()) return report("", text.error());
   const Result<Parsed> parsed = parse(*text);
-  if (!parsed.ok()) return report(file, parsed.error());
+  if (!parsed.ok())
+    return fail(kWrongUsage, (file == "-" ? "standard input" : file) + ": " + parsed.error().message);
   const CommandClient client(globals);
   return print_results(globals, *parsed, client->run(parsed->multi));
 }
