@@ -1,5 +1,6 @@
 #include "client/cli/cluster_view.h"
 
+#include <algorithm>
 #include <future>
 #include <set>
 #include <utility>
@@ -92,7 +93,10 @@ void find_leader(ClusterView& view) {
 Status validate_endpoints(const Globals& globals) {
   for (const std::string& endpoint : globals.endpoints) {
     const auto place = client::parse_endpoint(endpoint);
-    if (!place.ok()) return place.error();
+    if (place.ok()) continue;
+    const bool bare = std::count(endpoint.begin(), endpoint.end(), ':') > 1 && !endpoint.starts_with('[');
+    return Error{place.code(),
+                 place.error().message + (bare ? " (an IPv6 address stands in brackets: [::1]:2181)" : "")};
   }
   return {};
 }

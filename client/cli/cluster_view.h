@@ -33,8 +33,7 @@ struct ClusterView {
   bool nobody_answered() const { return reachable_voters == 0 && servers.empty(); }
 };
 
-// Of the endpoints: each is asked by itself, so that one that is none would only seem not to answer. Errors:
-// kInvalidArgument.
+// Of the endpoints: one that is none would only seem not to answer. Errors: kInvalidArgument.
 Status validate_endpoints(const Globals& globals);
 
 // Asks the endpoints, learns the members' addresses from the answers, and asks those too; all at once in each

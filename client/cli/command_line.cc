@@ -1,9 +1,12 @@
 #include "client/cli/command_line.h"
 
+#include <algorithm>
 #include <iostream>
 #include <optional>
 
+#include "client/cli/cluster_view.h"
 #include "client/cli/shell_path.h"
+#include "kv/acl.h"
 
 namespace quorate::cli {
 
@@ -153,7 +156,15 @@ void CommandLine::resolve_paths() {
 
 // What was said before the command. kDone, or the exit code of what is wrong with it.
 int CommandLine::take_globals() {
+  for (const char* const name : {"--endpoints", "--credentials"})
+    if (const CLI::Option* option = app_.get_option(name);
+        option->count() > 0 && option->as<std::string>().empty())
+      return fail(kWrongUsage, std::string(name) +
+                                   " has nothing behind it: write what it is to be, or leave it out (is a "
+                                   "variable not set?)");
   if (!endpoints_.empty()) globals_.endpoints = split_list(endpoints_);
+  if (const Status usable = validate_endpoints(globals_); !usable.ok())
+    return report("--endpoints", usable.error());
   globals_.session_timeout = *parse_duration(session_timeout_);
   globals_.request_timeout = *parse_duration(request_timeout_);
   for (const CLI::Option* option : own_)
@@ -161,8 +172,19 @@ int CommandLine::take_globals() {
   if (credentials_.empty()) return kDone;
   auto read = read_credentials(credentials_);
   if (!read.ok()) return report("", read.error());
+  if (read->size() > kv::kCredentialsMax)
+    return fail(kWrongUsage, credentials_ + " has " + std::to_string(read->size()) +
+                                 " lines with a USER:PASSWORD; at most " +
+                                 std::to_string(kv::kCredentialsMax) + " can ask together");
   globals_.credentials = std::move(*read);
   return kDone;
+}
+
+bool CommandLine::about_globals(const std::string& problem) const {
+  const std::string first = problem.substr(0, problem.find_first_of(": "));
+  return first == "--json" || std::any_of(own_.begin(), own_.end(), [&first](const CLI::Option* option) {
+           return option->get_name() == first;
+         });
 }
 
 int CommandLine::run(std::vector<std::string> arguments) {

@@ -40,6 +40,8 @@ class CommandLine {
  private:
   void add_globals();
   void resolve_paths();
+  // Whether the sentence is about an option that stands before the command, and is explained there.
+  bool about_globals(const std::string& problem) const;
   int take_globals();
 
   const ShellSurroundings* const shell_;

@@ -148,7 +148,7 @@ void add_permission_commands(CLI::App& app, const Globals& globals, Action& acti
       ->add_option(
           "ENTRY", args->acl,
           "SCHEME:ID:PERMISSIONS: world:anyone, auth: (who asks), digest:USER:HASH, ip:ADDRESS[/BITS], "
-          "x509:NAME; r read, w write, c create and d delete children, a set this list")
+          "sasl:NAME, x509:NAME; r read, w write, c create and d delete children, a set this list")
       ->type_name("")
       ->required();
   command->add_option("-v,--version", args->version, "only if the list has this version (aversion)")

@@ -126,8 +126,9 @@ int restore(const Globals& globals, const SnapshotArguments& args) {
     const char* const end = args.cluster_id.data() + args.cluster_id.size();
     const auto parsed = std::from_chars(args.cluster_id.data() + (hex ? 2 : 0), end, given, 16);
     if (!hex || parsed.ec != std::errc() || parsed.ptr != end || given == 0)
-      return fail(kWrongUsage, "'" + args.cluster_id +
-                                   "' is no cluster id: write it as the first restore has printed it, with its 0x");
+      return fail(kWrongUsage,
+                  "'" + args.cluster_id +
+                      "' is no cluster id: write it as the first restore has printed it, with its 0x");
     cluster = ClusterId(given);
   }
   Progress progress;

@@ -173,7 +173,6 @@ void add_top_command(CLI::App& app, const Globals& globals, Action& action) {
   top->add_flag("--once", args->once, "one look, over one interval");
   top->callback([&globals, &action, args] {
     action = [&globals, args] {
-      if (const Status usable = validate_endpoints(globals); !usable.ok()) return report("", usable.error());
       return Top(globals).run(*parse_duration(args->interval), args->once, globals.json);
     };
   });
