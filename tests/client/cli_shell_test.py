@@ -135,6 +135,8 @@ class Test(Server):
         assert self.in_pipe("stat", "/abandoned")[0] == 1
         self.say(shell, "create -e /kept", b"/kept")
         shell.type("watch /\n")
+        while b'"watches":0' in self.in_pipe("--json", "cluster", "status")[1]:
+            pass  # it tells of what comes behind it
         self.in_pipe("create", "/seen")
         shell.until_again(b"children / ")
         shell.type("\x03")
