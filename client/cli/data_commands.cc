@@ -36,7 +36,7 @@ int hold(const std::string& path, const Client& client, Signals& signals) {
     const int signal = signals.next();
     if (client.session_lost())
       return fail(kNoService, path + ": the session was lost, and the node with it: create it again");
-    if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) return kDone;
+    if (ends_a_command(signal)) return kDone;
   }
 }
 

@@ -168,7 +168,7 @@ int run_under_lock(const Globals& globals, const LockWish& wish, const std::vect
   while (!done) {
     const int signal = signals.next(terminal ? QueueView::kLookEveryMs : -1);
     if (terminal && signal == 0 && !done) view->look();
-    if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
+    if (ends_a_command(signal)) {
       // The session, and with it the place in the queue, must go at once, and the waiter hangs on the client.
       client.close();
       waiter.join();
@@ -206,7 +206,7 @@ int run_under_lock(const Globals& globals, const LockWish& wish, const std::vect
       return *code;
     }
     const int signal = signals.next();
-    if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) child->signal_group(signal);
+    if (ends_a_command(signal)) child->signal_group(signal);
   }
 }
 

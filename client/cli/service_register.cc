@@ -84,8 +84,6 @@ class Presence {
   bool said_ = false;
 };
 
-bool ends(int signal) { return signal == SIGINT || signal == SIGTERM || signal == SIGHUP; }
-
 // Whoever looks for the service goes elsewhere first.
 int end_command(Presence& presence, Child& child, Signals& signals, int signal) {
   presence.leave();
@@ -93,7 +91,7 @@ int end_command(Presence& presence, Child& child, Signals& signals, int signal) 
   while (true) {
     if (const std::optional<int> code = child.ended()) return *code;
     const int next = signals.next();
-    if (ends(next)) child.signal_group(next);
+    if (ends_a_command(next)) child.signal_group(next);
   }
 }
 
@@ -144,7 +142,7 @@ int register_service(const Globals& globals, const ServiceWish& wish,
       }
     }
     const int signal = signals.next(presence.there() ? -1 : kLookEveryMs);
-    if (!ends(signal)) continue;
+    if (!ends_a_command(signal)) continue;
     if (child) return end_command(presence, *child, signals, signal);
     presence.leave();  // before a check that is under way has ended
     return kDone;

@@ -20,14 +20,16 @@ volatile std::sig_atomic_t last_signal = 0, interrupting = 0;
 
 bool remembering = false;
 
-bool ends_a_command(int signal) { return signal == SIGINT || signal == SIGTERM || signal == SIGHUP; }
-
 extern "C" void remember(int signal) {
   last_signal = signal;
   interrupting = signal;
 }
 
 }  // namespace
+
+bool ends_a_command(int signal) {
+  return signal == SIGINT || signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT;
+}
 
 void remember_signals() {
   remembering = true;
@@ -62,7 +64,7 @@ void wait_for_input(int fd) {
 Signals::Signals() {
   sigset_t waited;
   sigemptyset(&waited);
-  for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGCHLD}) sigaddset(&waited, each);
+  for (const int each : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD}) sigaddset(&waited, each);
   CHECK(sigprocmask(SIG_BLOCK, &waited, &before_) == 0);
   signals_ = signalfd(-1, &waited, SFD_CLOEXEC | SFD_NONBLOCK);
   wakes_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -6,7 +6,10 @@
 
 namespace quorate::cli {
 
-// SIGINT, SIGTERM, SIGHUP and SIGCHLD wait for next() from construction on, in this thread and those it
+// Those that ask a command to end: SIGINT, SIGTERM, SIGHUP and SIGQUIT. What it holds is given back first.
+bool ends_a_command(int signal);
+
+// These and SIGCHLD wait for next() from construction on, in this thread and those it
 // starts. One that nobody waited for is gone with it.
 //
 // Thread safety: next() for the thread that made it; wake() for any.

@@ -20,7 +20,7 @@ class Saver {
   void show_on(const CommandClient& client) { client_ = &client; }
 
   Status take(const SnapshotPart& part) {
-    if (const int signal = signals_.next(0); signal == SIGINT || signal == SIGTERM || signal == SIGHUP) {
+    if (const int signal = signals_.next(0); ends_a_command(signal)) {
       interrupted_ = signal;
       return Error{ErrorCode::kShuttingDown, "interrupted"};
     }

@@ -134,8 +134,8 @@ int Top::run(milliseconds interval, bool once, bool json) {
     const auto due = std::chrono::steady_clock::now() + interval;
     auto left = std::chrono::duration_cast<milliseconds>(due - std::chrono::steady_clock::now());
     while (left > milliseconds(0)) {
-      const int signal = signals_.next(static_cast<int>(left.count()));
-      if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) return kDone;
+      const int signal = signals_.next(static_cast<int>(left.count()), keys ? keys->input() : -1);
+      if (ends_a_command(signal) || (keys && keys->quit())) return kDone;
       left = std::chrono::ceil<milliseconds>(due - std::chrono::steady_clock::now());
     }
     TopLook now = look();

@@ -77,7 +77,7 @@ class Watcher {
         for (const Event& event : changes->events) tell(event);
         if (output_fails()) return kDone;
       }
-      if (signal == SIGINT || signal == SIGTERM || signal == SIGHUP) return kDone;
+      if (ends_a_command(signal)) return kDone;
     }
   }
 

@@ -115,7 +115,7 @@ void ZookeeperReader::lost(const std::string& why) {
 
 Status ZookeeperReader::check_signals() {
   const int signal = signals_.next(0);
-  if (signal != SIGINT && signal != SIGTERM && signal != SIGHUP) return {};
+  if (!ends_a_command(signal)) return {};
   interrupted_ = signal;
   return Error{ErrorCode::kShuttingDown, "interrupted"};
 }
