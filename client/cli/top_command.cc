@@ -1,5 +1,7 @@
 // quorate top: what the servers do, once a second.
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -51,6 +53,46 @@ class OtherScreen {
     }
     std::cout << text << "\033[J" << std::flush;
   }
+};
+
+// Keys of a terminal, one at a time and not shown. Ctrl-Z does nothing meanwhile: it would leave the terminal
+// so.
+class Keys {
+ public:
+  Keys() {
+    // From the background nobody may change the terminal.
+    if (tcgetpgrp(STDIN_FILENO) != getpgrp() || tcgetattr(STDIN_FILENO, &before_) != 0) return;
+    termios single = before_;
+    single.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+    single.c_cc[VMIN] = 1;
+    single.c_cc[VTIME] = 0;
+    single.c_cc[VSUSP] = _POSIX_VDISABLE;
+    known_ = open_ = tcsetattr(STDIN_FILENO, TCSANOW, &single) == 0;
+  }
+  ~Keys() {
+    if (known_) tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+  }
+  Keys(const Keys&) = delete;
+  Keys& operator=(const Keys&) = delete;
+
+  // To wait for; -1: none.
+  int input() const { return open_ ? STDIN_FILENO : -1; }
+  // Whether q was typed by now.
+  bool quit() {
+    pollfd typed{input(), POLLIN, 0};
+    char key = 0;
+    while (open_ && poll(&typed, 1, 0) == 1) {
+      if (read(STDIN_FILENO, &key, 1) != 1)
+        open_ = false;
+      else if (key == 'q')
+        return true;
+    }
+    return false;
+  }
+
+ private:
+  bool known_ = false, open_ = false;
+  termios before_{};
 };
 
 class Top {
@@ -125,8 +167,10 @@ int Top::run(milliseconds interval, bool once, bool json) {
                 "no server reachable: " + all + " (is one running there? name others with --endpoints)");
   }
   std::optional<OtherScreen> screen;
+  std::optional<Keys> keys;
   if (!once && !json && isatty(STDOUT_FILENO) != 0) {
     screen.emplace();
+    if (isatty(STDIN_FILENO) != 0) keys.emplace();
     screen->draw(top_lines(top_report(std::nullopt, *before)));
   }
   bool first = true;
@@ -165,7 +209,9 @@ std::string interval_problem(const std::string& text) {
 void add_top_command(CLI::App& app, const Globals& globals, Action& action) {
   const auto args = std::make_shared<TopArguments>();
   CLI::App* top = app.add_subcommand(
-      "top", "requests, latencies, hottest paths and most contended locks, again and again until a signal");
+      "top",
+      "requests, latencies, hottest paths and most contended locks, again and again until a signal, or "
+      "q on a terminal");
   top->add_option("--interval", args->interval, "between two looks")
       ->capture_default_str()
       ->type_name("TIME")
