@@ -1,4 +1,5 @@
 // cluster status, cluster health, cluster transfer.
+#include <algorithm>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -34,7 +35,8 @@ int no_quorum(const ClusterView& view) {
   return fail(kNoService, ErrorCode::kNoQuorum,
               "no quorum: no leader that a majority of the " + std::to_string(view.voters) +
                   " voters follows, and " + std::to_string(view.reachable_voters) +
-                  " of them answer; each line is that server's own view" +
+                  (view.reachable_voters == 1 ? " of them answers" : " of them answer") +
+                  "; each line is that server's own view" +
                   (view.reachable_voters * 2 > view.voters ? " (try again in a moment)"
                                                            : " (start the servers that are down)"));
 }
@@ -46,17 +48,20 @@ nlohmann::json view_json(const ClusterView& view) {
   for (const auto& [id, server] : view.servers) {
     nlohmann::json each{{"id", id.value()}, {"address", server.address}, {"role", role_text(server)}};
     if (server.status) {
-      each.update({{"term", server.status->term.value()},
-                   {"leader", server.status->leader.value()},
-                   {"last_index", server.status->last_index.value()},
-                   {"commit", server.status->committed.value()},
-                   {"applied", server.status->applied.value()},
-                   {"zxid", server.status->zxid.value()},
-                   {"nodes", server.status->nodes},
-                   {"sessions", server.status->sessions},
-                   {"connections", server.status->connections},
-                   {"watches", server.status->watches}});
-      if (view.leader) each["lag"] = lag(*view.leader_status(), *server.status);
+      const ServerId its_leader = server.status->leader;
+      each.update(
+          {{"term", server.status->term.value()},
+           {"leader", its_leader == ServerId() ? nlohmann::json() : nlohmann::json(its_leader.value())},
+           {"last_index", server.status->last_index.value()},
+           {"commit", server.status->committed.value()},
+           {"applied", server.status->applied.value()},
+           {"zxid", server.status->zxid.value()},
+           {"nodes", server.status->nodes},
+           {"sessions", server.status->sessions},
+           {"connections", server.status->connections},
+           {"watches", server.status->watches}});
+      each["lag"] =
+          view.leader ? nlohmann::json(lag(*view.leader_status(), *server.status)) : nlohmann::json();
     } else {
       each["problem"] = server.problem;
     }
@@ -74,6 +79,8 @@ int status(const Globals& globals) {
     return view.leader ? kDone : kNoService;
   } else {
     std::vector<std::vector<std::string>> rows{{"ID", "ADDRESS", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG"}};
+    const auto silent = [](const auto& each) { return !each.second.status; };
+    if (std::any_of(view.servers.begin(), view.servers.end(), silent)) rows[0].emplace_back("PROBLEM");
     for (const auto& [id, server] : view.servers) {
       std::vector<std::string> row{std::to_string(id.value()), server.address.empty() ? "-" : server.address,
                                    role_text(server)};
@@ -84,7 +91,7 @@ int status(const Globals& globals) {
              std::to_string(server.status->applied.value()),
              view.leader ? std::to_string(lag(*view.leader_status(), *server.status)) : "-"});
       else
-        row.insert(row.end(), {"-", "-", "-", "-"});
+        row.insert(row.end(), {"-", "-", "-", "-", server.problem});
       rows.push_back(std::move(row));
     }
     print_table(rows);
@@ -103,8 +110,8 @@ int health(const Globals& globals) {
     return code;
   };
   if (view.nobody_answered()) return no_quorum(view);
-  const std::string answer =
-      std::to_string(view.reachable_voters) + " of " + std::to_string(view.voters) + " voters answer";
+  const std::string answer = std::to_string(view.reachable_voters) + " of " + std::to_string(view.voters) +
+                             (view.reachable_voters == 1 ? " voters answers" : " voters answer");
   if (!view.leader) return say("no quorum", answer + ", and no leader has a majority", kNoService);
   const std::string leader = "server " + std::to_string(view.leader->value()) + " leads";
   for (const auto& [id, server] : view.servers) {
@@ -126,6 +133,15 @@ int health(const Globals& globals) {
   return say("healthy", answer + ", " + leader, kDone);
 }
 
+// The leader does not say which of them it has asked.
+int not_moved(const ClusterView& view, uint32_t target, const Error& error) {
+  if (target == 0) return report("", error);
+  const ServerView& server = view.servers.at(ServerId(target));
+  const std::string here = server.status ? "" : "; nor does it here: " + server.problem;
+  return report("server " + std::to_string(target) + " has not taken over",
+                {error.code, error.message + here});
+}
+
 int transfer(const Globals& globals, uint32_t target) {
   const CommandClient client(globals);
   ClusterView view = look_at_cluster(globals, client);
@@ -136,7 +152,7 @@ int transfer(const Globals& globals, uint32_t target) {
                                  " in this cluster (see: quorate cluster status)");
   if (ServerId(target) != from) {
     const Status moved = client->transfer(view.servers.at(from).address, ServerId(target));
-    if (!moved.ok()) return report("", moved.error());
+    if (!moved.ok()) return not_moved(view, target, moved.error());
     client.show([target] {
       return target == 0 ? std::string("waiting for another leader")
                          : "waiting for server " + std::to_string(target) + " to lead";

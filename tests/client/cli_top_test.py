@@ -128,6 +128,11 @@ class Test(Server):
                 code, out, errors = alone.in_pipe("--request-timeout", "500ms", "top", "--once", *QUICK)
                 assert code == 0 and b"no leader has a majority" in out, (out, errors)
                 assert b"without a quorum neither paths nor locks can be seen" in out, out
+                code, out, _ = alone.in_pipe("--json", "cluster", "status")
+                told = json.loads(out)
+                assert code == 3 and told["leader"] is None, (code, out)
+                assert told["servers"][0]["leader"] is None and told["servers"][0]["lag"] is None, out
+                assert "problem" not in told["servers"][0] and told["servers"][1]["problem"], out
             finally:
                 alone.stop()
 
