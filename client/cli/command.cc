@@ -262,6 +262,10 @@ void print_line(std::string_view line) {
 }
 
 void print_json(const nlohmann::json& value) { print_line(one_line(value)); }
+int print_nothing(std::string_view sentence) {
+  if (isatty(STDOUT_FILENO) != 0) print_line(sentence);
+  return kDone;
+}
 bool output_fails() { return !std::cout; }
 
 bool in_colour(int descriptor) {

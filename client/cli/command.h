@@ -184,6 +184,8 @@ class ErrorForm {
 // A line on stdout, at once. A closed pipe ends the program; of other errors the exit code tells at the end.
 void print_line(std::string_view line);
 void print_json(const nlohmann::json& value);
+// An answer that has no lines: a person is told that there is nothing, a pipe gets nothing. kDone.
+int print_nothing(std::string_view sentence);
 // Whether stdout takes no more. What prints until a signal ends then with kDone, which becomes that error.
 bool output_fails();
 // Whether colours may be written there: a terminal that has them, whose user did not set NO_COLOR.

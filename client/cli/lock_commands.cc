@@ -96,7 +96,7 @@ int list(const Globals& globals, const std::string& root) {
     print_json(out);
     return kDone;
   }
-  if (locks->empty()) return kDone;
+  if (locks->empty()) return print_nothing("no lock is held");
   std::vector<std::vector<std::string>> rows{{"PATH", "TOKEN", "SESSION", "SINCE", "WAITERS", "HOLDER"}};
   for (const LockInfo& lock : *locks) {
     const Contender holder = lock.holder.value_or(Contender());
@@ -167,6 +167,7 @@ int graph(const Globals& globals, const std::string& root) {
                       (wait.any ? "any of " : "") + sessions_text(wait.for_sessions, ", ")});
     print_table(rows);
   }
+  if (graph->waits.empty()) return print_nothing("nobody waits");
   if (graph->more > 0) print_line("and " + std::to_string(graph->more) + " waiters more");
   for (const auto& circle : graph->deadlocks) {
     print_line("deadlock: " + sessions_text(circle, " waits for ") + " waits for " +

@@ -69,6 +69,8 @@ int list(const Globals& globals, const std::string& base) {
     print_json(out);
   } else if (rows.size() > 1) {
     print_table(rows);
+  } else {
+    print_nothing("no service is registered");
   }
   return kDone;
 }

@@ -40,7 +40,7 @@ int list(const Globals& globals) {
     print_json(out);
     return kDone;
   }
-  if (sessions->empty()) return kDone;
+  if (sessions->empty()) return print_nothing("no session is open");
   std::vector<std::vector<std::string>> rows{{"SESSION", "TIMEOUT_MS", "EPHEMERALS", "WHO"}};
   for (const SessionInfo& session : *sessions)
     rows.push_back({hex_id(session.id.value()), std::to_string(session.timeout.count()),

@@ -198,9 +198,16 @@ class Test(Server):
             ignored = int(re.search(rb"SigIgn:\s*([0-9a-f]+)", shown)[1], 16)
             assert not ignored >> (signal.SIGTTOU - 1) & 1, (words, shown)
 
+    def nothing(self):
+        """Where there is nothing to list, a person is told so."""
+        for words, told in (("lock ls", b"no lock is held"), ("lock graph", b"nobody waits"), ("session ls", b"no session is open"),
+                            ("service ls", b"no service is registered")):
+            assert self.on_terminal(*words.split()) == (0, told + b"\r\n"), words
+            assert self.in_pipe(*words.split()) == (0, b"", b""), words
+
     def run(self):
         try:
-            for part in (self.headings, self.errors, self.data, self.progress, self.waiting, self.no_answer, self.passwords, self.interrupted, self.lent, self.files):
+            for part in (self.nothing, self.headings, self.errors, self.data, self.progress, self.waiting, self.no_answer, self.passwords, self.interrupted, self.lent, self.files):
                 part()
                 print(f"{part.__name__}: as it should be", flush=True)
         finally:
