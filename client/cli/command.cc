@@ -185,13 +185,14 @@ void write_error(const std::string& line) {
   std::cerr << line + "\n" << std::flush;
 }
 
+std::string escaped(std::string_view text, size_t bytes_max);
+
 // One line, whatever a path or a server's sentence has in it.
 std::string for_people(std::string_view sentence) {
   std::string line = "quorate: " + std::string(sentence);
   std::replace_if(
-      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
-      ' ');
-  return line;
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r' || c == '\t'; }, ' ');
+  return escaped(line, line.size());
 }
 
 int fail_as(int code, std::string_view name, std::string_view sentence) {
@@ -298,13 +299,11 @@ bool is_control(std::string_view character) {
   return first < 0x20 || first == 0x7f || (first == 0xc2 && static_cast<uint8_t>(character[1]) < 0xa0);
 }
 
-}  // namespace
-
-std::string visible(std::string_view text) {
+std::string escaped(std::string_view text, size_t bytes_max) {
   static constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out;
   for (size_t at = 0; at < text.size();) {
-    if (at >= kShownBytesMax) return out + "...";
+    if (at >= bytes_max) return out + "...";
     const size_t size = character_bytes(text.substr(at));
     const std::string_view character = text.substr(at, std::max<size_t>(size, 1));
     at += character.size();
@@ -321,6 +320,10 @@ std::string visible(std::string_view text) {
   }
   return out;
 }
+
+}  // namespace
+
+std::string visible(std::string_view text) { return escaped(text, kShownBytesMax); }
 
 std::vector<std::string> table_lines(const std::vector<std::vector<std::string>>& told) {
   std::vector<std::vector<std::string>> rows = told;
