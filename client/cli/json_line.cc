@@ -73,6 +73,7 @@ Result<Line> parse_line(const std::string& text) {
       return wrong("'" + key + "' is not what export writes");
     }
   }
+  if (line.path.empty()) return wrong("'path' is missing");
   if (Status valid = kv::validate_path(line.path); !valid.ok()) return valid.error();
   if (line.data.size() > kv::kDataBytesMax) return wrong(line.path + " has more bytes than a node can hold");
   auto entries = parse_acl(acl);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -201,7 +203,7 @@ Result<std::vector<Line>> read_lines(const std::string& file) {
   std::ifstream opened;
   if (file != "-") {
     opened.open(file, std::ios::binary);
-    if (!opened) return Error{ErrorCode::kIo, "cannot read " + file};
+    if (!opened) return Error{ErrorCode::kIo, "cannot read " + file + ": " + std::strerror(errno)};
   }
   std::istream& in = file == "-" ? std::cin : opened;
   std::vector<Line> lines;
@@ -226,7 +228,7 @@ int export_lines(const Globals& globals, const ExportArguments& args) {
     if (std::ifstream(args.file).good())
       return fail(kAnswerIsNo, args.file + " exists already; give another name, or move that file away");
     file.open(args.file, std::ios::binary);
-    if (!file) return fail(kWrongUsage, "cannot write " + args.file);
+    if (!file) return fail(kWrongUsage, "cannot write " + args.file + ": " + std::strerror(errno));
   }
   Exporter exporter(globals, args.file == "-" ? std::cout : file);
   Status done = exporter.export_below(args.path);
