@@ -103,6 +103,7 @@ CommandLine::CommandLine(const ShellSurroundings* shell)
   } else {
     shell->add_builtins(app_, globals_, action_);
     resolve_paths();
+    app_.get_subcommand("ls")->get_option("PATH")->required(false)->default_val(shell->folder);
   }
 }
 

@@ -65,6 +65,8 @@ class Test(Server):
         self.say(shell, "cd deep", b"", b"quorate /deep> ")
         self.say(shell, "pwd", b"/deep\r\n", b"quorate /deep> ")
         self.say(shell, "ls .", b"er\r\n", b"quorate /deep> ")
+        self.say(shell, "ls", b"er\r\n", b"quorate /deep> ")
+        self.say(shell, "ls -R", b"/deep/er\r\n/deep/er/est\r\n", b"quorate /deep> ")
         self.say(shell, "get er/est", b"there\r\n", b"quorate /deep> ")
         self.say(shell, "get /deep/er/est", b"there\r\n", b"quorate /deep> ")
         self.say(shell, "cd er/..//", b"/deep//", b"quorate /deep> ")  # as it stands there, and refused
