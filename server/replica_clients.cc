@@ -112,12 +112,13 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
   if (Status room = admit(operation); !room.ok() && fresh) {
     return refuse(asker, room.code(), room.error().message);
   }
+  const ErrorCode no_room = fresh ? ErrorCode::kOverloaded : ErrorCode::kOutcomeUnknown;
   if (writes.bytes() >= options.pending_bytes_max + reserve) {
-    return refuse(asker, ErrorCode::kOverloaded,
+    return refuse(asker, no_room,
                   "too many writes are waiting for the cluster: try again, with the same number");
   }
   if (writes.count(connection.session) >= kPendingWritesMax) {
-    return refuse(asker, ErrorCode::kOverloaded,
+    return refuse(asker, no_room,
                   "more than " + std::to_string(kPendingWritesMax) +
                       " writes of this session are waiting: read their outcomes, then try again, with the "
                       "same number");
@@ -134,7 +135,7 @@ void Replica::Impl::write(const Asker& asker, WriteRequest request) {
   Bytes body(kv::encode_command(command));
   if (fresh && reserve == 0 && body.size() > command_bytes_max())
     return refuse(asker, ErrorCode::kTooLarge, "it has more bytes than this cluster's log ever has room for");
-  writes.add(connection.session, number, asker.request, std::move(body), now.instant);
+  writes.add(connection.session, number, asker.request, std::move(body), now.instant, !fresh);
 }
 
 void Replica::Impl::transfer(const Asker& asker, const TransferRequest& request) {

@@ -39,12 +39,14 @@ PendingWrites::Write* PendingWrites::find(SessionId session, uint64_t number) {
   return const_cast<Write*>(std::as_const(*this).find(session, number));
 }
 
-void PendingWrites::add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now) {
+void PendingWrites::add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now,
+                        bool again) {
   std::map<uint64_t, Write>& writes = sessions_.at(session).writes;
   ++count_;
   bytes_ += body.size();
   const auto [write, added] = writes.try_emplace(number, Write{request, std::move(body), now});
   CHECK(added);
+  write->second.again = again;
   const auto behind = again_.lower_bound({session, 0});
   if (behind != again_.end() && behind->first == session) return put_again(session, number, write->second);
   name_unsent({session, number, 0});

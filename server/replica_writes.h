@@ -58,8 +58,8 @@ class PendingWrites {
 
   // ---- commands
 
-  // REQUIRES: the session is attached.
-  void add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now);
+  // `again`: it may have been applied already. REQUIRES: the session is attached.
+  void add(SessionId session, uint64_t number, uint64_t request, Bytes body, Instant now, bool again = false);
   void add_opening(uint64_t counter, Asker asker, Bytes body, Instant now);
   // True while that number waits already: the same request came twice over one connection.
   bool contains(SessionId session, uint64_t number) const;
@@ -105,7 +105,7 @@ class PendingWrites {
     Where where = Where::kUnsent;
     Instant sent{};        // last
     uint64_t sending = 0;  // the last
-    bool again = false;    // a copy may be in a leader's log already
+    bool again = false;    // a copy may be in a leader's log already, or was applied
     bool delayed = false;  // it went, or goes, by again_
   };
   struct Session {

@@ -136,6 +136,52 @@ TEST(ReplicaRoom, ALateRefusalIsNoAnswerToAnotherSendingOfThatNumber) {
   EXPECT_EQ(cluster.reply(follower, kThree, id)->error.code, ErrorCode::kOk);
 }
 
+// It was applied, and who asks for it again over another connection is not told that nothing was done.
+TEST(ReplicaRoom, WhatWasAppliedAlreadyIsNeverRefusedAsNotApplied) {
+  ReplicaOptions options;
+  options.raft.uncommitted_bytes_max = 8'000;
+  options.pending_bytes_max = 10'000;
+  options.reserve_bytes = 100;
+  Cluster cluster(3, options);
+  const ServerId leader = cluster.elect();
+  const ServerId follower = cluster.follower();
+  const kv::Outcome session = cluster.open(leader, kOne);
+  ASSERT_EQ(cluster.open(follower, kTwo).code, ErrorCode::kOk);
+  ASSERT_EQ(cluster.call(leader, kOne, creation(1, "/big", std::string(4'000, 'x'))).error.code,
+            ErrorCode::kOk);
+  kv::SessionPassword password{};
+  password[0] = static_cast<uint8_t>(kOne.value());
+  ASSERT_EQ(cluster.call(follower, kThree, AttachSessionRequest{session.session, password}).error.code,
+            ErrorCode::kOk);
+  bool commits = false;
+  cluster.set_filter([&](PeerMessage& message) {
+    const auto* raft = std::get_if<raft::Message>(&message.body);
+    const auto* append = raft == nullptr ? nullptr : std::get_if<raft::AppendRequest>(&raft->body);
+    return commits || append == nullptr || append->entries.empty();
+  });
+  // At the leader there is no room first, then at the follower.
+  cluster.send(follower, kTwo, creation(1, "/fills", std::string(5'000, 'x')));
+  cluster.settle();
+  const uint64_t again = cluster.send(follower, kThree, creation(1, "/big", std::string(4'000, 'x')));
+  cluster.settle();
+  EXPECT_FALSE(cluster.reply(follower, kThree, again).has_value());
+  cluster.replica(follower).step(cluster.now(), ClientLost{kThree});
+  commits = true;
+  const ConnectionId fourth(4);
+  ASSERT_EQ(cluster.call(follower, fourth, AttachSessionRequest{session.session, password}).error.code,
+            ErrorCode::kOk);
+  commits = false;
+  for (uint64_t number = 2; number <= 3; ++number)
+    cluster.send(follower, kTwo, creation(number, "/more", std::string(5'000, 'x')));
+  EXPECT_EQ(cluster.call(follower, fourth, creation(1, "/big", std::string(4'000, 'x'))).error.code,
+            ErrorCode::kOutcomeUnknown);
+  commits = true;
+  for (int i = 0; i < 5'000 && cluster.replica(follower).state().get("/more").code() != ErrorCode::kOk; ++i)
+    cluster.advance(kMs);
+  EXPECT_EQ(cluster.call(follower, fourth, creation(1, "/big", std::string(4'000, 'x'))).error.code,
+            ErrorCode::kOk);
+}
+
 // Who is refused again and again asks no oftener for that: the leader has enough to do.
 TEST(ReplicaRoom, ARefusedCopyGoesAgainInTimeAndNotAtOnce) {
   ReplicaOptions options;
