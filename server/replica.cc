@@ -274,5 +274,6 @@ Instant Replica::deadline() const { return impl_->deadline(); }
 const raft::Raft* Replica::raft() const { return impl_->raft ? &*impl_->raft : nullptr; }
 const kv::StateMachine& Replica::state() const { return impl_->state; }
 ServerStatus Replica::status() const { return impl_->status(); }
+uint64_t Replica::reads_put_off() const { return impl_->reads_put_off; }
 
 }  // namespace quorate::server

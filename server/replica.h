@@ -230,6 +230,8 @@ class Replica {
   const raft::Raft* raft() const;
   const kv::StateMachine& state() const;
   ServerStatus status() const;
+  // Reads that had to wait for another turn, so far.
+  uint64_t reads_put_off() const;
 
  private:
   struct Impl;

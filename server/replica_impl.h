@@ -347,6 +347,7 @@ struct Replica::Impl {
   size_t all_told_bytes = 0;          // of changes, in memory, in the output of this turn
   size_t entry_told_bytes = 0;        // of those of the entry that is being applied
   std::vector<ConnectionId> put_off;  // crowded because of that; drained in the next turn
+  uint64_t reads_put_off = 0;         // each time that
   size_t deferred_bytes = 0;          // of all connections' deferred reads
   std::set<std::pair<Instant, ConnectionId>> deferring;  // who has such reads, and from when on
   // Nodes and changes that were gone through for the answer which is being made, told or not: its share of

@@ -143,6 +143,7 @@ void Replica::Impl::serve_when_room(WaitingRead read) {
   Connection& connection = connections.at(read.asker.connection);
   if (!connection.crowded && all_turn_bytes >= options.turn_bytes_max) {
     connection.crowded = true;
+    ++reads_put_off;
     put_off.push_back(read.asker.connection);
   }
   if (connection.crowded) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/check.h"
 #include "tests/sim/describe.h"
@@ -187,7 +188,14 @@ void Client::write(kv::Operation operation, WriteDone done) {
   send_write(number);
 }
 
+// Looked at when it is told, and again before another sending of it can be done. The network of servers is
+// TCP: where it doubles what is forwarded, the other copy may be done.
+void Client::check_refused(uint64_t number) const {
+  if (context_.plan.duplication == 0) require(context_.model.check_refused(session_, number));
+}
+
 void Client::send_write(uint64_t number) {
+  if (std::exchange(writes_.at(number).refused, false)) check_refused(number);
   const uint64_t acked_below = writes_.begin()->first;
   const auto& what = writes_.at(number).what;
   if (const auto* operation = std::get_if<kv::Operation>(&what)) {
@@ -314,8 +322,12 @@ void Client::write_answered(uint64_t number, const server::ClientReply& reply) {
       return;
     case ErrorCode::kRequestForgotten:
       throw Violation(name() + ": write " + std::to_string(number) + " was forgotten unanswered");
-    case ErrorCode::kRequestGap:
     case ErrorCode::kOverloaded:
+      found->second.refused = true;
+      check_refused(number);
+      send_writes_again_soon();
+      return;
+    case ErrorCode::kRequestGap:
     case ErrorCode::kTooManyResults:
     case ErrorCode::kNoQuorum:
     case ErrorCode::kNotLeader:
@@ -346,8 +358,18 @@ void Client::read_answered(uint64_t key, const server::ClientReply& reply) {
   const auto found = reads_.find(key);
   if (found == reads_.end()) return;
   switch (reply.error.code) {
-    case ErrorCode::kNoQuorum:
     case ErrorCode::kOverloaded:
+      if (!found->second.once) {
+        in(random_.between(milliseconds(20), milliseconds(100)),
+           [this, key, generation = connection_generation_] {
+             const auto read = reads_.find(key);
+             if (read == reads_.end() || generation != connection_generation_) return;
+             send(read->second.body, {Asked::What::kRead, key});
+           });
+        return;
+      }
+      break;
+    case ErrorCode::kNoQuorum:
     case ErrorCode::kNotLeader:
     case ErrorCode::kUnavailable:
     case ErrorCode::kTimeout:

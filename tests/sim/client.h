@@ -72,6 +72,7 @@ class Client : public ClientMachine {
   struct Write {
     std::variant<kv::Operation, kv::Credential> what;  // a credential: its proof for its id
     WriteDone done;
+    bool refused = false;  // since it was last sent
   };
   struct Read {
     server::RequestBody body;
@@ -95,6 +96,7 @@ class Client : public ClientMachine {
   void send(server::RequestBody body, Asked asked);
   void send_write(uint64_t number);
   void send_writes_again_soon();
+  void check_refused(uint64_t number) const;
   void answered(const server::ClientReply& reply);
   void write_answered(uint64_t number, const server::ClientReply& reply);
   void read_answered(uint64_t key, const server::ClientReply& reply);

@@ -100,6 +100,13 @@ Model::Verdict Model::check_outcome(SessionId session, uint64_t number, const kv
          z(told.zxid) + ", \"" + std::string(error_name(told.code)) + "\"";
 }
 
+Model::Verdict Model::check_refused(SessionId session, uint64_t number) const {
+  const auto found = outcomes_.find({session, number});
+  if (found == outcomes_.end()) return std::nullopt;
+  return "request " + std::to_string(number) + " of session " + z(Zxid(session.value())) +
+         " was refused as if nothing were done, and was decided at zxid " + z(found->second.zxid);
+}
+
 const Model::Node* Model::node_at(const std::string& path, Zxid zxid) const {
   const auto found = nodes_.find(path);
   if (found == nodes_.end()) return nullptr;

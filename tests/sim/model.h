@@ -33,6 +33,8 @@ class Model {
 
   // A client was told what became of its request.
   Verdict check_outcome(SessionId session, uint64_t number, const kv::Outcome& told) const;
+  // A client was told that nothing was done of its request.
+  Verdict check_refused(SessionId session, uint64_t number) const;
   // A read was answered. What is no read of nodes or children is passed over.
   Verdict check_read(const server::RequestBody& asked, const server::ClientReply& reply) const;
   // A feed that was complete up to `since` was told these changes, and is complete up to `up_to`.

@@ -95,6 +95,21 @@ void draw_faults(Random& random, Plan& plan) {
   plan.gap_max = random.between(milliseconds(800), seconds(6));
 }
 
+// Of a third of the seeds.
+void draw_limits(Random& random, Plan& plan) {
+  if (!random.chance(0.33)) return;
+  const auto bytes = [&random](uint64_t low, uint64_t high) { return low + random.below(high - low + 1); };
+  Plan::SmallLimits& limits = plan.small_limits.emplace();
+  limits.uncommitted_bytes = bytes(1 << 10, 4 << 10);
+  limits.pending_bytes = bytes(800, 4 << 10);
+  limits.waiting_reads_bytes = bytes(2 << 10, 8 << 10);
+  limits.reserve_bytes = bytes(100, 1 << 10);
+  limits.turn_bytes = bytes(1, 1 << 10);
+  limits.turn_told_bytes = bytes(512, 4 << 10);
+  limits.turn_all_told_bytes = bytes(256, 8 << 10);
+  limits.entry_told_bytes = bytes(512, 8 << 10);
+}
+
 // Of two thirds of the seeds, one recipe, run by several programs.
 void draw_recipe(Random& random, Plan& plan) {
   const uint32_t programs = 2 + static_cast<uint32_t>(random.below(4));
@@ -149,6 +164,7 @@ Plan draw_plan(uint64_t seed) {
   plan.zookeeper_lock_clients = random.chance(0.5) ? 1 + static_cast<uint32_t>(random.below(2)) : 0;
   plan.lock_clients -= plan.zookeeper_lock_clients / 2;
   plan.refuse_mixed_locks = random.chance(0.5);
+  draw_limits(random, plan);
   return plan;
 }
 
@@ -168,6 +184,13 @@ std::string describe(const Plan& plan) {
       << (plan.leveldb ? "on LevelDB" : "in memory") << " from " << plan.checkpoint_dirty_bytes
       << " bytes of changes or " << plan.checkpoint_log_bytes << " of log, of which " << plan.log_kept_bytes
       << " are kept";
+  if (const auto& limits = plan.small_limits) {
+    out << "; room for " << limits->uncommitted_bytes << " bytes without a quorum, " << limits->pending_bytes
+        << " of writes and " << limits->waiting_reads_bytes << " of reads that wait, in a turn "
+        << limits->turn_bytes << " of answers, " << limits->turn_told_bytes
+        << " of changes to one connection and " << limits->turn_all_told_bytes << " to all, "
+        << limits->entry_told_bytes << " of one entry";
+  }
   for (size_t recipe = 0; recipe < kRecipeCount; ++recipe) {
     if (plan.recipe_clients[recipe] == 0) continue;
     out << "; " << plan.recipe_clients[recipe] << " programs: " << recipe_name(static_cast<Recipe>(recipe));

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -95,6 +96,13 @@ struct Plan {
          log_held_bytes = 64 << 10;
   Duration capture_pause;
   size_t dirty_bytes_max = 64 << 10, capture_slice_bytes = 1 << 10, snapshot_chunk_bytes = 2 << 10;
+
+  // Of what waits, is asked for and is told at once: so small that they are reached. Nothing: the usual ones.
+  struct SmallLimits {
+    size_t uncommitted_bytes = 0, pending_bytes = 0, waiting_reads_bytes = 0, reserve_bytes = 0;
+    size_t turn_bytes = 0, turn_told_bytes = 0, turn_all_told_bytes = 0, entry_told_bytes = 0;
+  };
+  std::optional<SmallLimits> small_limits;
 
   uint32_t key_clients = 3, lock_clients = 3, sequence_clients = 1, watch_clients = 1, churn_clients = 1,
            tree_clients = 1, feed_clients = 1, zookeeper_clients = 1, lock_kind_clients = 0, operators = 0,

@@ -76,6 +76,17 @@ void SimServer::start() {
   options.capture_slice_bytes = context_.plan.capture_slice_bytes;
   options.capture_pause = context_.plan.capture_pause;
   options.snapshot_chunk_bytes = context_.plan.snapshot_chunk_bytes;
+  if (const auto& limits = context_.plan.small_limits) {
+    // Each server's own.
+    options.raft.uncommitted_bytes_max = limits->uncommitted_bytes * id_.value();
+    options.pending_bytes_max = limits->pending_bytes;
+    options.waiting_reads_bytes_max = limits->waiting_reads_bytes;
+    options.reserve_bytes = limits->reserve_bytes;
+    options.turn_bytes_max = limits->turn_bytes;
+    options.turn_told_bytes_max = limits->turn_told_bytes;
+    options.turn_all_told_bytes_max = limits->turn_all_told_bytes;
+    options.entry_told_bytes_max = limits->entry_told_bytes;
+  }
   context_.say(name_, [&] {
     std::ostringstream out;
     out << "starts as life " << options.raft.boot;
@@ -243,7 +254,9 @@ void SimServer::drain() {
   for (server::Input& input : inputs) step(now, std::move(input));
   // Last: a session is expired only when all that arrived was seen.
   if (replica_->deadline() <= now.instant) step(now, server::Tick{});
+  const uint64_t put_off = replica_->reads_put_off();
   server::Output out = replica_->take_output();
+  context_.statistics.reads_put_off += replica_->reads_put_off() - put_off;
   oracle_.after_drain(*this);
   if (pause_armed_) {
     const Duration length = pause_armed_->first;
@@ -281,16 +294,27 @@ void SimServer::handle(server::Output out) {
       const Verdict wrong = check_leaving(durable_, id_, stranger(), *raft);
       if (wrong) throw Violation(name_ + " " + *wrong + ": " + describe(message.body));
     }
+    if (const auto* refused = std::get_if<server::ForwardRefused>(&message.body))
+      context_.statistics.forwards_refused += refused->items.size();
     network_.send(message);
   }
   for (server::ClientMessage& message : out.clients) {
     context_.say(name_, [&] {
       return "tells connection " + std::to_string(message.connection.value()) + ": " + describe(message);
     });
+    if (const auto* reply = std::get_if<server::ClientReply>(&message.body);
+        reply != nullptr && reply->error.code == ErrorCode::kOverloaded)
+      ++context_.statistics.told_overloaded;
     connections_.server_send(std::move(message));
   }
   for (ConnectionId connection : out.close) connections_.server_close(connection);
-  for (const server::Output::Dropped& dropped : out.drop) connections_.server_close(dropped.connection);
+  for (const server::Output::Dropped& dropped : out.drop) {
+    ++context_.statistics.connections_dropped;
+    context_.say(name_, [&] {
+      return "drops connection " + std::to_string(dropped.connection.value()) + ": " + dropped.why;
+    });
+    connections_.server_close(dropped.connection);
+  }
   // A simulated connection always has room.
   for (ConnectionId connection : out.crowded) inbox_.push_back(server::ClientDrained{connection});
   if (!out.crowded.empty()) schedule_drain();

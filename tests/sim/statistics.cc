@@ -118,6 +118,13 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       u(s.leaders_deposed), u(s.members_joined), u(s.views_checked), u(s.copies_checked), u(s.caches_checked),
       u(s.guards), u(s.guards_handed_on), u(s.guards_lost), u(s.library_watches_fired));
   lines += text;
+  std::snprintf(
+      text, sizeof(text),
+      "small limits           in %llu seeds: %llu forwarded commands refused, %llu answers that there "
+      "is no room, %llu reads put off, %llu connections closed that were to be told too much\n",
+      u(s.seeds_with_small_limits), u(s.forwards_refused), u(s.told_overloaded), u(s.reads_put_off),
+      u(s.connections_dropped));
+  lines += text;
   lines += disk_lines(s);
   if (s.graphs_with_leader + s.graphs_without_leader > 0) {
     std::snprintf(text, sizeof(text),

@@ -35,6 +35,9 @@ struct Statistics {
   // Of ZooKeeper's lock recipe.
   uint64_t foreign_grants = 0, foreign_wakes = 0, foreign_places_found = 0, foreign_places_refused = 0,
            foreign_waiters_over = 0;
+  // Where limits are small.
+  uint64_t seeds_with_small_limits = 0, forwards_refused = 0, told_overloaded = 0, connections_dropped = 0,
+           reads_put_off = 0;
   uint64_t lags = 0, lags_cut_off = 0, store_write_faults = 0;
   // Of the programs that use the client library.
   uint64_t programs_started = 0, programs_killed = 0, library_sessions_lost = 0, counter_changes = 0,

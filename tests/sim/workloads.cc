@@ -175,7 +175,10 @@ void WatchClient::on_ready(bool fresh) {
     histories_.watches.resumed(number(), watch, connection());
     ask_once(server::ResumeWatchRequest{watch, kv::WatchKind::kData, active.key, active.seen.state,
                                         active.seen.exists},
-             [](const server::ClientReply&) {});
+             [this](const server::ClientReply& reply) {
+               // Reads must not show what it waits for before it is set again.
+               if (reply.error.code == ErrorCode::kOverloaded) move();
+             });
   }
 }
 

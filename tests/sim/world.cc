@@ -301,6 +301,7 @@ RunResult World::run() {
   }
   context_.statistics.seeds = 1;
   context_.statistics.seeds_on_leveldb = context_.plan.leveldb ? 1 : 0;
+  context_.statistics.seeds_with_small_limits = context_.plan.small_limits ? 1 : 0;
   context_.statistics.places_kept = histories_.places.kept();
   context_.statistics.waiters_expired = histories_.places.expired_between();
   context_.statistics.messages_taken_from_others = histories_.recipes.queue.taken_from_the_dead();

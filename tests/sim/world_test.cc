@@ -64,6 +64,12 @@ TEST(World, TheFirstSeedsPassAndAreHard) {
   EXPECT_GT(all.log_cuts, 0u);
   EXPECT_GT(all.state_loads, 0u);
   EXPECT_GT(all.snapshots_installed, 0u);
+  // What limits do that are small.
+  EXPECT_GT(all.seeds_with_small_limits, 0u);
+  EXPECT_GT(all.forwards_refused, 0u);
+  EXPECT_GT(all.told_overloaded, 0u);
+  EXPECT_GT(all.reads_put_off, 0u);
+  EXPECT_GT(all.connections_dropped, 0u);
   // What clients do, and what they are told.
   EXPECT_GT(all.reads_checked, all.zookeeper_reads);
   EXPECT_GT(all.writes_checked, all.zookeeper_writes);
