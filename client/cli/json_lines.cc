@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 #include <optional>
+#include <unordered_map>
 
 #include <nlohmann/json.hpp>
 
@@ -207,6 +208,7 @@ Result<std::vector<Line>> read_lines(const std::string& file) {
   }
   std::istream& in = file == "-" ? std::cin : opened;
   std::vector<Line> lines;
+  std::unordered_map<std::string, size_t> first;  // where a path stands
   std::string text;
   for (size_t number = 1; std::getline(in, text); ++number) {
     if (text.empty()) continue;
@@ -214,6 +216,10 @@ Result<std::vector<Line>> read_lines(const std::string& file) {
     if (!line.ok())
       return Error{ErrorCode::kInvalidArgument,
                    "line " + std::to_string(number) + ": " + line.error().message};
+    if (const auto [there, added] = first.emplace(line->path, number); !added)
+      return Error{ErrorCode::kInvalidArgument, "line " + std::to_string(number) + ": " + line->path +
+                                                    " stands on line " + std::to_string(there->second) +
+                                                    " already: which of them is meant?"};
     lines.push_back(std::move(*line));
   }
   if (in.bad()) return Error{ErrorCode::kIo, "cannot read " + file};
