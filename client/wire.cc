@@ -120,6 +120,7 @@ ServerStatus status_of(const api::ServerStatus& status) {
   out.role = status.role() <= 3 ? static_cast<Role>(status.role()) : Role::kFollower;
   out.may_vote = status.may_vote();
   out.receiving = status.receiving();
+  out.disk_full = status.disk_full();
   out.checkpoint = Index(status.checkpoint());
   out.checkpointing = status.checkpointing();
   out.term = Term(status.term());

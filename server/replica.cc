@@ -51,6 +51,7 @@ void Replica::Impl::step(Input input) {
                         [&](ClientLost& in) { client_lost(in.connection); },
                         [&](ClientDrained& in) { drained.push_back(in.connection); },
                         [&](AddressHeard& in) { address_heard(in.server, std::move(in.client_address)); },
+                        [&](DiskRoom& in) { disk_full = in.full; },
                         [&](StoreDone& in) { store_done(std::move(in)); },
                         [&](Stop&) {
                           stopping = true;

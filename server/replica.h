@@ -153,12 +153,17 @@ struct AddressHeard {
   ServerId server;
   std::string client_address;
 };
+// Whether the disk has room for the log and the checkpoints, when that changes. To be told alone: what cannot
+// be written holds up what depends on it.
+struct DiskRoom {
+  bool full = false;
+};
 // (StoreDone, of store_job.h: a job of Output::store is done.)
 // Clean shutdown: leadership is handed over, then Output.stopped is set.
 struct Stop {};
 
 struct Input : std::variant<Tick, PeerReceived, PeerLost, Persisted, ClientReceived, ZookeeperReceived,
-                            ClientLost, ClientDrained, AddressHeard, StoreDone, Stop> {
+                            ClientLost, ClientDrained, AddressHeard, DiskRoom, StoreDone, Stop> {
   QUORATE_ONE_OF(Input);
 };
 

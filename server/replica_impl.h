@@ -367,6 +367,7 @@ struct Replica::Impl {
   Instant leaderless_since = kNever;
   // Without a quorum, and for long enough to serve those who are content with that.
   bool read_only = false;
+  bool disk_full = false;  // as the shell says
   // Of the sessions that only this server knows.
   std::unordered_map<SessionId, kv::Credentials> local_credentials;
   uint64_t next_local_session = 1;

@@ -44,6 +44,7 @@ ServerStatus Replica::Impl::status() const {
   status.state_hash = state.state_hash();
   status.zxid = state.zxid();
   status.applied = state.applied();
+  status.disk_full = disk_full;
   const auto address_of = [this](ServerId server) {
     const auto known = client_addresses.find(server);
     return known == client_addresses.end() ? std::string() : known->second;

@@ -24,6 +24,26 @@ uint64_t lag(const ServerStatus& leader, const ServerStatus& server) {
   return leader.last_index > server.applied ? leader.last_index - server.applied : 0;
 }
 
+std::string way_out(const ClusterView& view) {
+  bool formed = false;
+  std::string wiped, full;
+  const auto add = [](std::string& to, ServerId id) {
+    to += (to.empty() ? "" : ", ") + std::to_string(id.value());
+  };
+  for (const auto& [id, server] : view.servers) {
+    if (!server.status) continue;
+    formed = formed || server.status->cluster != ClusterId();
+    if (!server.status->may_vote && !server.learner) add(wiped, id);
+    if (server.status->disk_full) add(full, id);
+  }
+  if (!formed) return "the cluster is not formed yet: the servers' logs say for whom they wait, and why";
+  if (!full.empty()) return "the disk of server " + full + " is full: make room there";
+  if (view.reachable_voters * 2 > view.voters) return "try again in a moment";
+  if (wiped.empty()) return "start the servers that are down";
+  return "start the servers that are down; server " + wiped +
+         " may not vote, because the data folder was wiped: where no majority is left see docs/operations.md";
+}
+
 // The sentence of an answer of no; 3.
 int no_quorum(const ClusterView& view) {
   if (view.nobody_answered()) {
@@ -36,9 +56,7 @@ int no_quorum(const ClusterView& view) {
               "no quorum: no leader that a majority of the " + std::to_string(view.voters) +
                   " voters follows, and " + std::to_string(view.reachable_voters) +
                   (view.reachable_voters == 1 ? " of them answers" : " of them answer") +
-                  "; each line is that server's own view" +
-                  (view.reachable_voters * 2 > view.voters ? " (try again in a moment)"
-                                                           : " (start the servers that are down)"));
+                  "; each line is that server's own view (" + way_out(view) + ")");
 }
 
 nlohmann::json view_json(const ClusterView& view) {
@@ -62,9 +80,8 @@ nlohmann::json view_json(const ClusterView& view) {
            {"watches", server.status->watches}});
       each["lag"] =
           view.leader ? nlohmann::json(lag(*view.leader_status(), *server.status)) : nlohmann::json();
-    } else {
-      each["problem"] = server.problem;
     }
+    if (!server.problem.empty()) each["problem"] = server.problem;
     out["servers"].push_back(std::move(each));
   }
   return out;
@@ -79,8 +96,8 @@ int status(const Globals& globals) {
     return view.leader ? kDone : kNoService;
   } else {
     std::vector<std::vector<std::string>> rows{{"ID", "ADDRESS", "ROLE", "TERM", "COMMIT", "APPLIED", "LAG"}};
-    const auto silent = [](const auto& each) { return !each.second.status; };
-    if (std::any_of(view.servers.begin(), view.servers.end(), silent)) rows[0].emplace_back("PROBLEM");
+    const auto in_trouble = [](const auto& each) { return !each.second.problem.empty(); };
+    if (std::any_of(view.servers.begin(), view.servers.end(), in_trouble)) rows[0].emplace_back("PROBLEM");
     for (const auto& [id, server] : view.servers) {
       std::vector<std::string> row{std::to_string(id.value()), server.address.empty() ? "-" : server.address,
                                    role_text(server)};
@@ -91,7 +108,8 @@ int status(const Globals& globals) {
              std::to_string(server.status->applied.value()),
              view.leader ? std::to_string(lag(*view.leader_status(), *server.status)) : "-"});
       else
-        row.insert(row.end(), {"-", "-", "-", "-", server.problem});
+        row.insert(row.end(), {"-", "-", "-", "-"});
+      if (!server.problem.empty()) row.push_back(server.problem);
       rows.push_back(std::move(row));
     }
     print_table(rows);
@@ -112,7 +130,8 @@ int health(const Globals& globals) {
   if (view.nobody_answered()) return no_quorum(view);
   const std::string answer = std::to_string(view.reachable_voters) + " of " + std::to_string(view.voters) +
                              (view.reachable_voters == 1 ? " voters answers" : " voters answer");
-  if (!view.leader) return say("no quorum", answer + ", and no leader has a majority", kNoService);
+  if (!view.leader)
+    return say("no quorum", answer + ", and no leader has a majority (" + way_out(view) + ")", kNoService);
   const std::string leader = "server " + std::to_string(view.leader->value()) + " leads";
   for (const auto& [id, server] : view.servers) {
     const std::string name = "server " + std::to_string(id.value());
@@ -122,6 +141,8 @@ int health(const Globals& globals) {
       return say("degraded",
                  name + " may not vote: its data folder was wiped, or has not recovered yet; " + leader,
                  kAnswerIsNo);
+    if (server.status->disk_full)
+      return say("degraded", name + ": " + server.problem + "; " + leader, kAnswerIsNo);
     if (server.status->receiving)
       return say("degraded", name + " is getting the state from another server; " + leader, kAnswerIsNo);
     if (lag(*view.leader_status(), *server.status) > kLagOfDegraded)

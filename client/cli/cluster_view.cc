@@ -79,7 +79,7 @@ void find_leader(ClusterView& view) {
     if (server.learner) continue;
     ++view.voters;
     if (!server.status) continue;
-    ++view.reachable_voters;
+    if (server.status->may_vote) ++view.reachable_voters;
     if (server.status->leader != ServerId()) ++followers[{server.status->term, server.status->leader}];
   }
   for (const auto& [candidate, count] : followers) {
@@ -114,9 +114,12 @@ ClusterView look_at_cluster(const Globals& globals, const CommandClient& client)
     if (next.empty()) break;
     take(view, ask_all(client, next));
   }
-  for (auto& [id, server] : view.servers)
+  for (auto& [id, server] : view.servers) {
     if (!server.status && server.problem.empty())
       server.problem = "its address is not known to the servers that answer";
+    if (server.status && server.status->disk_full)
+      server.problem = "its disk is full: what it cannot write waits until there is room";
+  }
   find_leader(view);
   return view;
 }

@@ -15,7 +15,7 @@ struct ServerView {
   std::string address;  // its client address, as far as it is known
   bool learner = false;
   std::optional<client::ServerStatus> status;
-  std::string problem;  // why there is no status
+  std::string problem;  // why there is no status, or what is wrong with the server
 };
 
 struct ClusterView {
@@ -25,7 +25,7 @@ struct ClusterView {
   // The server that says it leads and whom a majority of the voters, itself included, takes for the leader in
   // its term.
   std::optional<ServerId> leader;
-  size_t voters = 0, reachable_voters = 0;
+  size_t voters = 0, reachable_voters = 0;  // reachable: and may vote
 
   const client::ServerStatus* leader_status() const {
     return leader ? &*servers.at(*leader).status : nullptr;

@@ -162,6 +162,8 @@ TopReport top_report(const std::optional<TopLook>& before, const TopLook& now) {
     line.role = role_text(server);
     if (!server.status) continue;
     ++answer;
+    if (!server.problem.empty())
+      report.notes.push_back("server " + std::to_string(id.value()) + ": " + server.problem);
     line.connections = server.status->connections;
     if (!server.status->served)
       report.notes.push_back("server " + std::to_string(id.value()) +

@@ -250,6 +250,7 @@ struct ServerStatus {
   Role role = Role::kFollower;
   bool may_vote = true;
   bool receiving = false;      // its state is on its way from another server
+  bool disk_full = false;      // something cannot be written there until there is room again
   Index checkpoint;            // the newest that is durable there; 0: none
   bool checkpointing = false;  // another one is being made
   Term term;

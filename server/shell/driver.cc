@@ -59,6 +59,7 @@ struct Driver::Impl {
   Timer timer, stop_timer;
   Instant timer_at = kNever;  // kNever: not armed
   ClusterId founding;         // whose founding entry is being written; 0: none
+  bool disk_full = false;
   bool has_input = true;      // the first output tells the members
   bool stopping = false;
   bool done = false;
@@ -130,6 +131,8 @@ Output Driver::Impl::take_output() {
 // while a sign of its life waits in a socket.
 void Driver::Impl::process() {
   if (!done && replica.deadline() <= monotonic_now()) step(Tick{});
+  const bool full = log_writer.is_full() || store.is_full();
+  if (full != std::exchange(disk_full, full)) step(DiskRoom{full});
   // Ends when nothing is left to write: "durable" is an input, and what follows from it is an output of the
   // same turn.
   while (has_input && !done) {

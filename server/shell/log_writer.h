@@ -38,6 +38,8 @@ class LogWriter {
   // Cuts the log behind a durable state: behind all that was written before, and before what is written next.
   // A full disk only delays it. Errors: the log is unusable.
   Status cut(Index index, Term term);
+  // Something waits for room on the disk.
+  bool is_full() const { return no_space_; }
   // Before a clean shutdown: leaves the log as well marked as a bounded time allows.
   void finish();
 

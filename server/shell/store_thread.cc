@@ -84,6 +84,7 @@ void StoreThread::work() {
 void StoreThread::run_one(StoreJob& job) {
   for (bool waited = false;;) {
     Result<StoreDone> done = folder_->run(job);
+    full_ = done.code() == ErrorCode::kNoSpace;
     if (done.ok()) {
       if (waited) {
         post([](Handlers& to) { to.log({LogLevel::kInfo, "there is room again, the checkpoints go on"}); });

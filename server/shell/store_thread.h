@@ -10,6 +10,7 @@
 // Thread safety: its functions are the loop's thread's; what it calls is called on that thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -38,6 +39,8 @@ class StoreThread {
   ~StoreThread();
 
   void run(StoreJob job);
+  // The job that is running waits for room on the disk.
+  bool is_full() const { return full_; }
 
  private:
   void work();
@@ -53,6 +56,7 @@ class StoreThread {
   const std::shared_ptr<Handlers> handlers_;
   const std::unique_ptr<StateFolder> folder_;  // the thread's
 
+  std::atomic<bool> full_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<StoreJob> jobs_;  // under mutex_

@@ -50,6 +50,13 @@ TEST(TopReport, AServerThatWasStartedAnewHasNoRatesYet) {
   EXPECT_FALSE(top_report(std::nullopt, now).servers[0].load) << "the first look";
 }
 
+TEST(TopReport, WhatIsWrongWithAServerIsNoted) {
+  ServerView full = server(milliseconds(0), {});
+  full.problem = "its disk is full";
+  const TopReport report = top_report(std::nullopt, look(std::move(full)));
+  EXPECT_EQ(std::count(report.notes.begin(), report.notes.end(), "server 1: its disk is full"), 1);
+}
+
 TEST(TopReport, AllIsTheSumWithTheLatenciesOfAll) {
   TopLook before = look(server(milliseconds(0), {}));
   before.cluster.servers[ServerId(2)] = server(milliseconds(0), {});

@@ -168,6 +168,19 @@ TEST(Replica, AWatchEventComesBeforeAReplyThatShowsTheChange) {
   EXPECT_TRUE(reads.empty());
 }
 
+TEST(Replica, AFullDiskIsToldToWhoAsksForTheStatus) {
+  Cluster cluster(1);
+  const ServerId only = cluster.elect();
+  const auto is_full = [&] {
+    return std::get<ServerStatus>(cluster.call(only, kOne, StatusRequest{}).body).disk_full;
+  };
+  EXPECT_FALSE(is_full());
+  cluster.replica(only).step(cluster.now(), DiskRoom{true});
+  EXPECT_TRUE(is_full());
+  cluster.replica(only).step(cluster.now(), DiskRoom{false});
+  EXPECT_FALSE(is_full());
+}
+
 TEST(Replica, AConnectionThatEndsLeavesNothingBehind) {
   Cluster cluster(1);
   const ServerId only = cluster.elect();

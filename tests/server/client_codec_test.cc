@@ -508,6 +508,7 @@ TEST(ClientCodec, AStatusWithAllItsFields) {
   status.role = raft::RoleName::kLeader;
   status.may_vote = false;
   status.receiving = true;
+  status.disk_full = true;
   status.checkpoint = Index(10);
   status.checkpointing = true;
   status.term = Term(3);
@@ -530,6 +531,7 @@ TEST(ClientCodec, AStatusWithAllItsFields) {
   EXPECT_EQ(out.role(), static_cast<uint32_t>(raft::RoleName::kLeader));
   EXPECT_FALSE(out.may_vote());
   EXPECT_TRUE(out.receiving());
+  EXPECT_TRUE(out.disk_full());
   EXPECT_EQ(out.checkpoint(), 10u);
   EXPECT_TRUE(out.checkpointing());
   EXPECT_EQ(out.term(), 3u);

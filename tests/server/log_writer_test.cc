@@ -62,10 +62,12 @@ TEST_F(LogWriterTest, AFullDiskIsWaitedOutAndNothingOfItIsPromised) {
   disk_.fail_step(1, sim::SimStep::kWrite, ErrorCode::kNoSpace);
   ASSERT_TRUE(write(2).ok());
   EXPECT_EQ(durable_.size(), 1u);
+  EXPECT_TRUE(writer_->is_full());
   ASSERT_TRUE(write(3).ok()) << "kept in its order behind the one that waits";
   EXPECT_EQ(durable_.size(), 1u);
   ASSERT_TRUE(run_until(loop_, [&] { return durable_.size() == 2; }));
   EXPECT_EQ(durable_.back(), Ticket(3)) << "speaks for both";
+  EXPECT_FALSE(writer_->is_full());
   writer_.reset();
   EXPECT_EQ(entries_on_disk(), 3u);
 }

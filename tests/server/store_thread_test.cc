@@ -86,6 +86,7 @@ TEST_F(StoreThreadTest, AFullDiskIsWaitedOutWithTheSameJob) {
   ASSERT_TRUE(run_until(loop_, [&] { return done_.size() == 3; }));
   EXPECT_EQ(ran(), (std::vector<uint64_t>{1, 2, 2, 2, 2, 3}));
   EXPECT_TRUE(failed_.empty());
+  EXPECT_FALSE(store_->is_full());
   ASSERT_EQ(lines_.size(), 2U) << "told once, and once that it is over";
   EXPECT_NE(lines_[0].find("the disk says so"), std::string::npos);
 }
@@ -124,6 +125,7 @@ TEST_F(StoreThreadTest, TheEndDoesNotWaitForAFullDisk) {
   start();
   run(1);
   ASSERT_TRUE(run_until(loop_, [&] { return !lines_.empty(); }));
+  EXPECT_TRUE(store_->is_full());
   store_.reset();
   EXPECT_TRUE(done_.empty());
   EXPECT_TRUE(failed_.empty());
