@@ -77,7 +77,9 @@ void Connections::server_close(ConnectionId id) {
   Connection* connection = find(id);
   if (connection == nullptr || !connection->server_end) return;
   connection->server_end = false;
+  const ServerId server = connection->server;
   push_to_client(id, *connection, Fin{});
+  ends_.server_lost(server, id);  // as of any connection that ended
 }
 
 void Connections::server_died(ServerId server, bool machine_up) {
