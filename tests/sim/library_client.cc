@@ -194,7 +194,13 @@ class LibraryClient::MachineLoop final : public client::Loop {
     const Model& model = machine_.context_.model;
     const auto* write = std::get_if<server::WriteRequest>(&asked->second);
     const auto* outcome = std::get_if<kv::Outcome>(&reply.body);
-    if (write != nullptr && outcome != nullptr) {
+    const ErrorCode code = outcome != nullptr ? outcome->code : reply.error.code;
+    if (write != nullptr && code == ErrorCode::kOverloaded) {
+      if (machine_.context_.plan.duplication == 0)
+        require(model.check_refused(engine_.session(), write->number));
+    } else if (write != nullptr && (code == ErrorCode::kRequestGap || code == ErrorCode::kTooManyResults)) {
+      // It is asked for again: nothing is decided yet.
+    } else if (write != nullptr && outcome != nullptr) {
       require(model.check_outcome(engine_.session(), write->number, *outcome));
       ++machine_.context_.statistics.outcomes_checked;
       machine_.context_.acknowledged = std::max(machine_.context_.acknowledged, outcome->zxid);
