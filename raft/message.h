@@ -98,6 +98,8 @@ struct Message {
   // False when the sender must not be counted towards any quorum: a wiped or recovering folder.
   bool counts = true;
   Body body;
+  // The sender is not to be handed leadership: it has no state, or would rather not lead.
+  bool declines = false;
 };
 
 }  // namespace quorate::raft

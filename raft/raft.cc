@@ -159,7 +159,8 @@ void Raft::answer_stale(const Message& message) {
 // What leaves in a term rests on the term and the vote in it, so it waits until a disk holds them (Figure 2,
 // "persistent state: updated on stable storage before responding to RPCs").
 void Raft::send(ServerId to, Term term, Body body) {
-  Message message{options_.id, to, term, options_.boot, may_vote_, std::move(body)};
+  Message message{options_.id, to, term, options_.boot, may_vote_, std::move(body),
+                  declines_ || !may_lead_};
   if (hard_state_ == durable_hard_state_) {
     output_.messages.push_back(std::move(message));
     return;

@@ -139,6 +139,7 @@ struct Progress {
   std::set<BootNonce> contenders;
   uint64_t doubt_round = 0;
   bool counts = true;
+  bool declines = false;
   bool probe_sent = false;
   Index commit_sent;  // the newest commit index it was told and may act on
   Instant last_answer;
@@ -208,7 +209,7 @@ class Raft {
   Status read_index(Instant now, uint64_t context);
 
   // Hands leadership to `target`, or (0) to the voter that is furthest. Errors: kNotLeader, kInvalidArgument
-  // for one that is no other voter, kUnavailable if none answers.
+  // for one that is no other voter, kUnavailable if none answers that would take it.
   Status transfer_leadership(Instant now, ServerId target);
 
   // The state machine has applied up to here.
@@ -229,6 +230,9 @@ class Raft {
   // A server without a state votes and acknowledges as any other, but stands in no election. Initially it may
   // lead. REQUIRES: it does not lead.
   void set_may_lead(bool may_lead);
+  // Nobody hands leadership to who declines. It stands in elections all the same: it may be the only one
+  // whose log is complete.
+  void set_declines(bool declines) { declines_ = declines; }
 
   // What is to be done now. Leaves nothing behind: a second call without a step between gives an empty
   // output.
@@ -352,6 +356,7 @@ class Raft {
   Configuration configuration_;                     // the last of them
   bool may_vote_ = false;
   bool may_lead_ = true;
+  bool declines_ = false;
   Role role_;
   Index committed_;
   Index applied_;

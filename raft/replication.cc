@@ -91,6 +91,7 @@ Progress* Raft::progress_of_run(Leader& leader, const Message& message, uint64_t
   Progress& progress = found->second;
   if (!settle_run(leader, progress, message.boot, round)) return nullptr;
   progress.counts = message.counts;
+  progress.declines = message.declines;
   progress.last_answer = now_;
   return &progress;
 }
@@ -108,6 +109,7 @@ bool Raft::settle_run(Leader& leader, Progress& progress, BootNonce boot, uint64
     doubted.contenders = {progress.boot, boot};
     doubted.boot = progress.boot;
     doubted.counts = progress.counts;
+    doubted.declines = progress.declines;
     doubted.last_answer = progress.last_answer;
     doubted.doubt_round = leader.round + 1;
     doubted.next = log_.last_index().next();

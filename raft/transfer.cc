@@ -17,6 +17,7 @@ Status Raft::transfer_leadership(Instant now, ServerId target) {
   Index best_match;
   for (const auto& [id, progress] : leader->progress) {
     if (!configuration_.is_voter(id) || !progress.counts || progress.boot == BootNonce{}) continue;
+    if (progress.declines) continue;
     if (target != ServerId{} && id != target) continue;
     if (now_ - progress.last_answer > options_.election_timeout_max) continue;
     if (best == ServerId{} || progress.match > best_match) {

@@ -85,6 +85,7 @@ struct MessageEncoder {
     auto& out = *header.mutable_raft();
     out.set_term(m.term.value());
     out.set_counts(m.counts);
+    out.set_declines(m.declines);
     std::visit(RaftEncoder{out, body}, m.body);
   }
   void operator()(const Probe& m) const {
@@ -324,7 +325,8 @@ Result<PeerBody> decode_body(const peer::PeerHeader& in, const PeerEnvelope& env
       auto raft_body = decode_raft_body(in.raft(), body);
       if (!raft_body.ok()) return raft_body.error();
       return PeerBody(raft::Message{envelope.from, envelope.to, Term(in.raft().term()), envelope.boot,
-                                    in.raft().counts(), std::move(*raft_body)});
+                                    in.raft().counts(), std::move(*raft_body),
+                                    in.raft().declines()});
     }
     case Header::kProbe:
       return PeerBody(Probe{Incarnation(in.probe().incarnation()), in.probe().plan()});

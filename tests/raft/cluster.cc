@@ -356,6 +356,10 @@ void Cluster::may_lead(uint32_t id, bool may) {
   step(id, [may](Raft& raft) { raft.set_may_lead(may); });
 }
 
+void Cluster::declines(uint32_t id, bool declines) {
+  step(id, [declines](Raft& raft) { raft.set_declines(declines); });
+}
+
 std::string Cluster::log_of(uint32_t id) const {
   std::ostringstream out;
   const Log& log = at(id).log();

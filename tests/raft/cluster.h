@@ -119,6 +119,7 @@ class Cluster {
   // Gives it the state that another server has applied, as if that had been streamed and made durable.
   void install(uint32_t id, uint32_t donor, uint64_t index);
   void may_lead(uint32_t id, bool may);
+  void declines(uint32_t id, bool declines);
 
   // "1^1 2^1 3^2": index^term of all in memory.
   std::string log_of(uint32_t id) const;

@@ -51,6 +51,7 @@ std::string describe(const Message& message) {
   std::ostringstream out;
   out << message.from << "->" << message.to << " term " << message.term << ": " << describe(message.body);
   if (!message.counts) out << " (not to be counted)";
+  if (message.declines) out << " (not to be handed leadership)";
   return out.str();
 }
 

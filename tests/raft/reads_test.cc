@@ -207,6 +207,47 @@ TEST(Transfer, ErrorsNameWhatIsWrong) {
   EXPECT_EQ(cluster.transfer(1, 3).code(), ErrorCode::kUnavailable);
 }
 
+// As far in the log as any other, and of the lowest id: it would not stand, and nobody would lead for a while.
+TEST(Transfer, PassesOverWhoHasNoState) {
+  Cluster cluster;
+  cluster.may_lead(1, false);
+  cluster.elect(2);
+  cluster.settle();
+  EXPECT_EQ(cluster.transfer(2, 1).code(), ErrorCode::kUnavailable);
+  ASSERT_TRUE(cluster.transfer(2, 0).ok());
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 3U);
+}
+
+TEST(Transfer, PassesOverWhoDeclinesUntilItDoesNot) {
+  Cluster cluster;
+  cluster.declines(1, true);
+  cluster.elect(2);
+  cluster.settle();
+  ASSERT_TRUE(cluster.transfer(2, 0).ok());
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 3U);
+  cluster.declines(1, false);
+  cluster.wait(milliseconds(100));
+  ASSERT_TRUE(cluster.transfer(3, 0).ok());
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 1U);
+}
+
+// It may be the only one whose log is complete.
+TEST(Transfer, WhoDeclinesStandsAllTheSame) {
+  Cluster cluster;
+  cluster.elect(1);
+  cluster.isolate(3);
+  ASSERT_TRUE(cluster.propose(1, "x").ok());
+  cluster.settle();
+  cluster.declines(2, true);
+  cluster.crash(1);
+  cluster.heal();
+  cluster.wait(milliseconds(2000));
+  EXPECT_EQ(cluster.leader(), 2U) << "server 3 lacks an entry that is committed";
+}
+
 TEST(Transfer, OfALonelyServerIsUnavailable) {
   Cluster cluster({.voters = 1});
   cluster.tick(1);

@@ -94,7 +94,7 @@ bool same(const std::variant<Bodies...>& a, const std::variant<Bodies...>& b);
 
 bool same(const raft::Message& a, const raft::Message& b) {
   return a.from == b.from && a.to == b.to && a.term == b.term && a.boot == b.boot && a.counts == b.counts &&
-         same(a.body, b.body);
+         a.declines == b.declines && same(a.body, b.body);
 }
 bool same(const Probe& a, const Probe& b) { return a.incarnation == b.incarnation && a.plan == b.plan; }
 bool same(const ProbeReply& a, const ProbeReply& b) {
@@ -228,7 +228,8 @@ PeerBody any_body() {
       return StateHash{static_cast<uint32_t>(any64()), Index(any64()), any64()};
     default:
       return raft::Message{kEnvelope.from, kEnvelope.to, term,
-                           kEnvelope.boot, any_bool(),   any_raft_body(term)};
+                           kEnvelope.boot, any_bool(),   any_raft_body(term),
+                           any_bool()};
   }
 }
 

@@ -66,6 +66,7 @@ std::string_view text(const kv::Operation& operation, std::string_view& path) {
 void say(std::ostream& out, const raft::Message& m) {
   out << "term " << m.term << ", ";
   if (!m.counts) out << "not to be counted, ";
+  if (m.declines) out << "not to be handed leadership, ";
   std::visit(
       Overloaded{
           [&](const raft::VoteRequest& b) {
