@@ -121,6 +121,7 @@ ServerStatus status_of(const api::ServerStatus& status) {
   out.may_vote = status.may_vote();
   out.receiving = status.receiving();
   out.disk_full = status.disk_full();
+  out.stuck = status.stuck();
   out.checkpoint = Index(status.checkpoint());
   out.checkpointing = status.checkpointing();
   out.term = Term(status.term());

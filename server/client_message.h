@@ -315,6 +315,7 @@ struct ServerStatus {
   bool may_vote = true;
   bool receiving = false;      // the state is on its way from another server
   bool disk_full = false;      // something cannot be written until there is room again
+  bool stuck = false;          // waits for its disk, and applies nothing: clients are sent elsewhere
   bool read_only = false;      // there is no quorum: only reads of who asked for that are served
   Index checkpoint;            // the newest that is durable here; 0: none
   bool checkpointing = false;  // another one is being made

@@ -154,6 +154,7 @@ Output Replica::Impl::take_output() {
     for (std::string& refusal : formation->take_refusals()) log(LogLevel::kWarning, std::move(refusal));
   }
   if (raft) {
+    note_store();
     // What Raft reports may give new work (a new leader: everything that waits goes to it), which gives Raft
     // new output. Between two rounds Raft only appends, so their writes are one.
     bool more = true;
@@ -250,6 +251,8 @@ Instant Replica::Impl::deadline() const {
     if (!drained.empty()) at = std::min(at, now.instant);
     if (raft->applied_index() < raft->committed() && !apply_waits()) at = std::min(at, now.instant);
     at = std::min({at, sender.deadline(), receiver.deadline(now.instant), backups.deadline()});
+    if (store_waits_since != kNever && !stuck) at = std::min(at, store_waits_since + options.store_wait_max);
+    if (stuck && leads() && !hands_over()) at = std::min(at, next_hand_over);
     if (checkpoints_go_on()) at = std::min(at, checkpoints.deadline());
     if (raft->leader() != ServerId()) at = std::min(at, barriers.due());
     at = std::min({at, reap_deadline(), read_only_deadline()});

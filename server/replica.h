@@ -108,6 +108,9 @@ struct ReplicaOptions {
   size_t log_held_bytes = 256 << 20;
   // Beyond this much apply waits for the checkpoint that is being written.
   size_t dirty_bytes_max = 64 << 20;
+  // A server whose apply has waited for its store for so long (a disk without room, one that hangs) sends its
+  // clients to the others, and hands leadership on, again each time that it has waited so long.
+  Duration store_wait_max = std::chrono::seconds(2);
   // Captured in one take_output(), and after so long again: a tenth of a millisecond of work in each.
   size_t capture_slice_bytes = 16 << 10;
   Duration capture_pause = std::chrono::milliseconds(1);

@@ -24,6 +24,10 @@ void Replica::Impl::request(ClientRequest request) {
   }
   if (auto* transfer_request = std::get_if<TransferRequest>(&request.body))
     return transfer(asker, *transfer_request);
+  if (stuck) {
+    return refuse(asker, ErrorCode::kUnavailable,
+                  "this server waits for its disk, and applies nothing meanwhile: ask another server");
+  }
   if (auto* removed = std::get_if<RemoveWatchRequest>(&request.body)) {
     watches.remove(asker.connection, removed->watch);
     return reply(asker, std::monostate());

@@ -299,6 +299,9 @@ struct Replica::Impl {
   StateName name_of_state() const;
   bool apply_waits() const;
   bool checkpoints_go_on() const;
+  bool store_waits() const;
+  void note_store();
+  void send_clients_away();
   void advance_state();
   void cut_log(Index checkpoint);
   void store_done(StoreDone done);
@@ -332,6 +335,10 @@ struct Replica::Impl {
   // The leader's log does not reach us: a state is needed that holds everything up to here.
   Index state_needed;
   Instant next_scrub = kNever;
+  // Since when apply waits for the store without a break; kNever: it does not. `stuck`: for too long.
+  Instant store_waits_since = kNever;
+  bool stuck = false;
+  Instant next_hand_over{};
   std::string failing;  // Output::failed, to be
   StoreJobs jobs;
   Checkpoints checkpoints;

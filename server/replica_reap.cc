@@ -6,9 +6,10 @@
 
 namespace quorate::server {
 
-// When there may be something to propose; kNever if nothing is due ever.
+// When there may be something to propose; kNever if nothing is due ever. What apply waits to remove is still
+// here, and was proposed already.
 Instant Replica::Impl::reap_deadline() const {
-  const auto due = leading && !hands_over() ? state.next_reap() : std::nullopt;
+  const auto due = leading && !hands_over() && !apply_waits() ? state.next_reap() : std::nullopt;
   if (!due) return kNever;
   return std::max(next_reap, stamp_base + std::chrono::milliseconds(*due - stamp_floor.cluster_ms));
 }

@@ -102,6 +102,37 @@ bool Replica::Impl::checkpoints_go_on() const {
   return has_state && failing.empty() && !receiver.finishing();
 }
 
+bool Replica::Impl::store_waits() const {
+  return has_state && failing.empty() && raft->applied_index() < raft->committed() && apply_waits();
+}
+
+// The log goes on meanwhile, so Raft sees nothing wrong: we would lead, or be asked, and answer nobody. Who
+// waits here finds another server. An election we may still win, lest nobody led where our log is the only
+// complete one; then the next to hand over to is whoever has caught up.
+void Replica::Impl::note_store() {
+  if (!store_waits()) {
+    store_waits_since = kNever;
+  } else if (store_waits_since == kNever) {
+    store_waits_since = now.instant;
+  }
+  const bool waits_long =
+      store_waits_since != kNever && now.instant >= store_waits_since + options.store_wait_max;
+  if (std::exchange(stuck, waits_long) != stuck) {
+    raft->set_declines(stuck);
+    if (stuck) {
+      log(LogLevel::kError,
+          "nothing is applied here until the disk has taken a checkpoint: clients are sent to other servers, "
+          "and leadership is handed on");
+      send_clients_away();
+    } else {
+      log(LogLevel::kInfo, "the disk has taken the checkpoint: clients are served again");
+    }
+  }
+  if (!stuck || !leads() || hands_over() || now.instant < next_hand_over) return;
+  const bool begun = raft->transfer_leadership(now.instant, ServerId()).ok();
+  next_hand_over = now.instant + (begun ? options.store_wait_max : kUpkeepInterval);
+}
+
 void Replica::Impl::advance_state() {
   const SnapshotReceiver::Situation at = situation();
   if (at.needed || receiver.under_way()) receiver.advance(at);
@@ -170,18 +201,25 @@ void Replica::Impl::take_chunk(const PeerMessage& message, const SnapshotChunk& 
   if (receiver.take(message.from, chunk, situation())) raft->observe_term(now.instant, chunk.term);
 }
 
+void Replica::Impl::send_clients_away() {
+  for (auto& [id, connection] : connections) {
+    if (connection.session != SessionId()) writes.detach(connection.session);
+    watches.drop_connection(id);
+    if (connection.zookeeper) {
+      zookeeper_drop(id, connection);
+    } else if (!std::exchange(connection.closing, true)) {
+      output.close.push_back(id);
+    }
+    connection.session = SessionId();
+  }
+}
+
 // The store has switched to it. Nothing that a client was shown is lost with the old one, but what a client
 // waits for may have happened in between: so all are sent away, and attach again.
 void Replica::Impl::replace_state(ReceivedState received) {
   const StateName& name = received.name;
   CHECK_MSG(name.index >= raft->applied_index(), "the state moved on while another one was put in its place");
-  for (auto& [id, connection] : connections) {
-    if (connection.session != SessionId()) writes.detach(connection.session);
-    connection.session = SessionId();
-    connection.closing = true;
-    watches.drop_connection(id);
-    output.close.push_back(id);
-  }
+  send_clients_away();
   transfer_asker.reset();
   state = std::move(*received.state);
   has_state = true;

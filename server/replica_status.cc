@@ -60,6 +60,7 @@ ServerStatus Replica::Impl::status() const {
   status.role = raft->role_name();
   status.may_vote = raft->may_vote();
   status.receiving = !has_state || receiver.under_way();
+  status.stuck = stuck;
   status.read_only = read_only;
   status.checkpoint = checkpoints.durable();
   status.checkpointing = checkpoints.under_way();

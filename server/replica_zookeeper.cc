@@ -46,7 +46,7 @@ void Replica::Impl::zookeeper_connect(ConnectionId id, ZookeeperConnect connect)
   connection.zookeeper->connect = std::move(connect);
   if (!raft || !has_state) return zookeeper_drop(id, connection);
   if (read_only) return zookeeper_connect_read_only(id, connection);
-  if (leaderless_for() >= kLeaderlessMax) return zookeeper_drop(id, connection);
+  if (stuck || leaderless_for() >= kLeaderlessMax) return zookeeper_drop(id, connection);
   // A client that saw more than this server has: let this one catch up first.
   if (connection.zookeeper->connect.request.last_zxid_seen > number_of(state.zxid()))
     return barriers.add({{id, kZookeeperCatchUpId}, SessionId(), SyncRequest{}, now.instant});

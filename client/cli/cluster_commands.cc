@@ -145,6 +145,9 @@ int health(const Globals& globals) {
       return say("degraded", name + ": " + server.problem + "; " + leader, kAnswerIsNo);
     if (server.status->receiving)
       return say("degraded", name + " is getting the state from another server; " + leader, kAnswerIsNo);
+    if (server.status->stuck)
+      return say("degraded", name + " waits for its disk (is it full?), and serves nobody; " + leader,
+                 kAnswerIsNo);
     if (lag(*view.leader_status(), *server.status) > kLagOfDegraded)
       return say("degraded",
                  name + " is " + std::to_string(lag(*view.leader_status(), *server.status)) +

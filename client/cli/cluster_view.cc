@@ -59,6 +59,7 @@ std::string role_text(const ServerView& server) {
   if (!server.status) return "unreachable";
   if (!server.status->may_vote && !server.learner) return "recovering";
   if (server.status->receiving) return "receiving";
+  if (server.status->stuck) return "stuck";
   switch (server.status->role) {
     case client::Role::kLeader:
       return "leader";

@@ -251,6 +251,7 @@ struct ServerStatus {
   bool may_vote = true;
   bool receiving = false;      // its state is on its way from another server
   bool disk_full = false;      // something cannot be written there until there is room again
+  bool stuck = false;          // it waits for its disk, and sends clients elsewhere
   Index checkpoint;            // the newest that is durable there; 0: none
   bool checkpointing = false;  // another one is being made
   Term term;

@@ -244,6 +244,7 @@ struct ReplyEncoder {
     out.set_may_vote(status.may_vote);
     out.set_receiving(status.receiving);
     out.set_disk_full(status.disk_full);
+    out.set_stuck(status.stuck);
     out.set_checkpoint(status.checkpoint.value());
     out.set_checkpointing(status.checkpointing);
     out.set_term(status.term.value());

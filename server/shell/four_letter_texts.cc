@@ -25,7 +25,7 @@ constexpr std::string_view kNotServing = "This ZooKeeper instance is not current
 const std::string kCut = "... there is more than is listed here\n";
 
 bool serves(const ServerStatus& status) {
-  return !status.receiving && (status.leader != ServerId() || status.read_only);
+  return !status.receiving && !status.stuck && (status.leader != ServerId() || status.read_only);
 }
 
 std::string_view mode(const ServerStatus& status) {

@@ -13,6 +13,9 @@ namespace quorate::server {
 namespace {
 
 using test::kMs;
+using test::kOne;
+using test::kThree;
+using test::kTwo;
 using test::small_options;
 using test::StateCluster;
 
@@ -172,6 +175,106 @@ TEST(Checkpoints, ApplyWaitsRatherThanRunAway) {
   cluster.advance(20 * kMs);
   EXPECT_EQ(replica.raft()->applied_index(), replica.raft()->committed());
   EXPECT_TRUE(cluster.same_everywhere());
+}
+
+// Its log has room, so nobody sees anything wrong with it but its own clients, who get no answers.
+class StoreThatHangs : public ::testing::Test {
+ protected:
+  static ReplicaOptions options() {
+    ReplicaOptions options = small_options();
+    options.dirty_bytes_max = 30'000;
+    return options;
+  }
+  // Through that server, until apply waits on those whose stores hang.
+  void write_until_it_waits(ServerId through, ServerId hangs) {
+    ASSERT_EQ(cluster_.open(through, kOne, 60'000).code, ErrorCode::kOk);
+    for (uint64_t number = 1; number <= 3'000; ++number) {
+      const kv::CreateOp create{"/write" + std::to_string(number), std::string(100, 'x')};
+      cluster_.send(through, kOne, WriteRequest{number, number, create});
+      cluster_.settle();
+      if (cluster_.replica(hangs).raft()->committed() > cluster_.replica(hangs).raft()->applied_index() + 100)
+        return;
+    }
+    FAIL() << "apply does not wait";
+  }
+
+  StateCluster cluster_{3, options()};
+  const Duration wait_max_ = options().store_wait_max;
+};
+
+TEST_F(StoreThatHangs, HandsLeadershipOnAndSendsClientsAway) {
+  const ServerId hangs = cluster_.elect(), other = cluster_.follower();
+  ASSERT_EQ(cluster_.open(hangs, kTwo).code, ErrorCode::kOk);
+  cluster_.stall_store(hangs);
+  write_until_it_waits(other, hangs);
+  cluster_.advance(wait_max_ - 100 * kMs);
+  EXPECT_EQ(cluster_.leader(), hangs) << "a checkpoint may take a moment";
+  EXPECT_FALSE(cluster_.node(hangs).closed.contains(kTwo));
+  cluster_.advance(600 * kMs);
+  EXPECT_NE(cluster_.leader(), hangs);
+  EXPECT_NE(cluster_.leader(), ServerId());
+  EXPECT_TRUE(cluster_.node(hangs).closed.contains(kTwo));
+  EXPECT_TRUE(cluster_.replica(hangs).status().stuck);
+  EXPECT_EQ(cluster_.open(hangs, kThree).code, ErrorCode::kUnavailable);
+  EXPECT_EQ(cluster_.call(hangs, kThree, GetRequest{"/write1"}).error.code, ErrorCode::kUnavailable);
+
+  // Who came meanwhile and dies does not live on.
+  const kv::Outcome dies = cluster_.open(other, kThree, 1'000);
+  ASSERT_EQ(dies.code, ErrorCode::kOk);
+  cluster_.advance(3'000 * kMs);
+  EXPECT_FALSE(cluster_.replica(other).state().session(dies.session).has_value());
+
+  cluster_.resume_store(hangs);
+  cluster_.advance(100 * kMs);
+  EXPECT_EQ(cluster_.open(hangs, ConnectionId(9)).code, ErrorCode::kOk);
+  EXPECT_TRUE(cluster_.same_everywhere());
+}
+
+TEST_F(StoreThatHangs, IsHandedLeadershipByNobody) {
+  const ServerId leads = cluster_.elect(), hangs = cluster_.follower();
+  const ServerId third(6 - leads.value() - hangs.value());
+  cluster_.stall_store(hangs);
+  write_until_it_waits(leads, hangs);
+  cluster_.advance(wait_max_ + 200 * kMs);
+  ASSERT_LT(hangs, third) << "it would be the first that is asked";
+  cluster_.replica(leads).step(cluster_.now(), Stop{});
+  cluster_.advance(200 * kMs);
+  EXPECT_EQ(cluster_.leader(), third);
+}
+
+// Leadership that goes around would help nobody; what is committed meanwhile is applied in the end.
+TEST_F(StoreThatHangs, KeepsLeadershipWhereAllAreAlike) {
+  for (uint32_t id = 1; id <= 3; ++id) cluster_.stall_store(ServerId(id));
+  write_until_it_waits(cluster_.elect(), cluster_.leader());
+  // Until each knows that the others are no better.
+  cluster_.advance(wait_max_ + 1'000 * kMs);
+  const ServerId leads = cluster_.leader();
+  ASSERT_NE(leads, ServerId());
+  const Term term = cluster_.replica(leads).raft()->term();
+  cluster_.advance(5 * wait_max_);
+  EXPECT_EQ(cluster_.leader(), leads);
+  EXPECT_EQ(cluster_.replica(leads).raft()->term(), term);
+  for (uint32_t id = 1; id <= 3; ++id) cluster_.resume_store(ServerId(id));
+  cluster_.advance(100 * kMs);
+  EXPECT_EQ(cluster_.open(leads, kTwo).code, ErrorCode::kOk);
+  EXPECT_TRUE(cluster_.same_everywhere());
+}
+
+// What is due cannot be gone from a state that stands still: proposed again, it would only fill the log.
+TEST_F(StoreThatHangs, ProposesNothingAgainThatWasNotApplied) {
+  const ServerId leads = cluster_.elect();
+  ASSERT_EQ(cluster_.open(leads, kTwo, 60'000).code, ErrorCode::kOk);
+  const kv::CreateOp living{"/living", {}, false, false, false, false, 1'000};
+  ASSERT_EQ(cluster_.call(leads, kTwo, WriteRequest{1, 1, living}).error.code, ErrorCode::kOk);
+  for (uint32_t id = 1; id <= 3; ++id) cluster_.stall_store(ServerId(id));
+  write_until_it_waits(leads, leads);
+  cluster_.advance(3'000 * kMs);
+  const Index last = cluster_.replica(leads).raft()->log().last_index();
+  cluster_.advance(10'000 * kMs);
+  EXPECT_EQ(cluster_.replica(leads).raft()->log().last_index(), last);
+  for (uint32_t id = 1; id <= 3; ++id) cluster_.resume_store(ServerId(id));
+  cluster_.advance(2'000 * kMs);
+  EXPECT_FALSE(cluster_.replica(leads).state().get("/living").ok());
 }
 
 }  // namespace

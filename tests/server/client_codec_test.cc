@@ -509,6 +509,7 @@ TEST(ClientCodec, AStatusWithAllItsFields) {
   status.may_vote = false;
   status.receiving = true;
   status.disk_full = true;
+  status.stuck = true;
   status.checkpoint = Index(10);
   status.checkpointing = true;
   status.term = Term(3);
@@ -532,6 +533,7 @@ TEST(ClientCodec, AStatusWithAllItsFields) {
   EXPECT_FALSE(out.may_vote());
   EXPECT_TRUE(out.receiving());
   EXPECT_TRUE(out.disk_full());
+  EXPECT_TRUE(out.stuck());
   EXPECT_EQ(out.checkpoint(), 10u);
   EXPECT_TRUE(out.checkpointing());
   EXPECT_EQ(out.term(), 3u);

@@ -308,6 +308,10 @@ void Nemesis::strike_disk(Fault fault) {
     ++context_.statistics.disk_errors;
     const auto [kind, n] = any_step();
     server->disk().fail_step(n, kind, ErrorCode::kIo);
+  } else if (random_.chance(0.5)) {
+    // For longer than it takes until apply has to wait, and clients have to go elsewhere.
+    ++context_.statistics.stores_full;
+    server->fill_store(random_.between(seconds(2), seconds(40)));
   } else {
     ++context_.statistics.disk_full;
     server->disk().set_capacity(server->disk().used_bytes() + random_.below(200'000));
@@ -360,6 +364,7 @@ void Nemesis::heal() {
     server->disk().forget_plans();
     server->forget_crash();
     server->unstall_disk();
+    server->empty_store();
     server->clock().set_rate(context_.now(), Clock::kTrueRatePpm);
     server->clock_changed();
     server->resume();

@@ -118,7 +118,7 @@ void SimServer::end_process() {
   drain_scheduled_ = false;
   tick_at_.reset();
   appended_ = syncing_ = 0;
-  die_after_sync_ = sync_waits_ = false;
+  die_after_sync_ = sync_waits_ = sent_away_ = false;
 }
 
 void SimServer::kill(std::string_view why) {
@@ -258,6 +258,8 @@ void SimServer::drain() {
   server::Output out = replica_->take_output();
   context_.statistics.reads_put_off += replica_->reads_put_off() - put_off;
   oracle_.after_drain(*this);
+  const bool sends_away = store_full_until_ > context_.now() && replica_->status().stuck;
+  if (!std::exchange(sent_away_, sends_away) && sends_away) ++context_.statistics.stores_waited_for;
   if (pause_armed_) {
     const Duration length = pause_armed_->first;
     pause_armed_.reset();

@@ -69,6 +69,9 @@ class SimServer {
   void wipe();
   void stall_disk(Duration length) { stalled_until_ = context_.now() + length; }
   void unstall_disk() { stalled_until_ = context_.now(); }
+  // The store of checkpoints has no room for so long, though the log has.
+  void fill_store(Duration length) { store_full_until_ = context_.now() + length; }
+  void empty_store() { store_full_until_ = context_.now(); }
   // The process dies between the end of its next sync and hearing of it.
   void die_after_sync() { die_after_sync_ = true; }
   // The n-th step of this kind that its disk makes, in this life of the process or in later ones, at their
@@ -140,7 +143,7 @@ class SimServer {
   server::MemoryStores* memory_stores_ = nullptr;  // the same, if in memory
   Incarnation incarnation_;
   bool wiped_ = false;
-  SimTime stalled_until_{0};
+  SimTime stalled_until_{0}, store_full_until_{0};
   Durable durable_;
 
   // The process.
@@ -161,6 +164,7 @@ class SimServer {
   std::optional<server::Output> held_;  // taken before a pause, to be sent after it
   bool drain_scheduled_ = false;
   std::optional<SimTime> tick_at_;
+  bool sent_away_ = false;         // it applies nothing, and sends its clients elsewhere
   std::deque<WriteGroup> groups_;  // to be written, in order
   size_t appended_ = 0;            // of groups_: handed to the log already
   size_t syncing_ = 0;             // of groups_: covered by the sync that runs

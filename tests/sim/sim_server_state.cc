@@ -9,11 +9,6 @@
 #include "tests/sim/sim_server.h"
 
 namespace quorate::sim {
-namespace {
-
-
-}  // namespace
-
 void SimServer::make_stores() {
   auto in_memory = std::make_unique<server::MemoryStores>();
   memory_stores_ = in_memory.get();
@@ -156,6 +151,10 @@ void SimServer::finish_job() {
     later(paused_until_, [this] {
       if (std::exchange(job_waits_, false)) finish_job();
     });
+    return;
+  }
+  if (store_full_until_ > context_.now()) {
+    later(context_.now() + kNoSpaceRetry, [this] { finish_job(); });
     return;
   }
   Result<server::StoreDone> done = state_folder_->run(jobs_.front());

@@ -47,7 +47,8 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       "all, %llu clean stops\n"
       "other faults           %llu pauses, %llu client pauses, %llu wiped folders, %llu network cuts, %llu "
       "clock changes\n"
-      "disks                  %llu errors injected, %llu full, %llu stalls, %llu syncs\n"
+      "disks                  %llu errors injected, %llu full, %llu full but for the log (%llu "
+      "times a server sent its clients away), %llu stalls, %llu syncs\n"
       "network                %llu messages, %llu lost, %llu duplicated; %llu client reconnects\n"
       "checked                %llu reads, %llu writes, %llu sequential creates, %llu watch events, %llu "
       "entries\n"
@@ -62,10 +63,11 @@ std::string report(const Statistics& s, double seconds, unsigned jobs) {
       static_cast<double>(s.operations_ok + s.operations_unknown + s.operations_refused) / seeds, u(s.kills),
       u(s.crashes_at_steps), u(s.power_losses), u(s.power_losses_of_all), u(s.stops), u(s.pauses),
       u(s.client_pauses), u(s.wipes), u(s.network_cuts), u(s.clock_changes), u(s.disk_errors), u(s.disk_full),
-      u(s.disk_stalls), u(s.syncs), u(s.messages), u(s.messages_lost), u(s.messages_duplicated),
-      u(s.reconnects), u(s.reads_checked), u(s.writes_checked), u(s.sequential_creates), u(s.watch_events),
-      u(s.entries_committed), u(s.lock_grants), u(s.stale_tokens_refused), u(s.sessions_opened),
-      u(s.sessions_ended), u(s.sessions_ended_by_operators), u(s.ephemerals_created), u(s.transfers));
+      u(s.stores_full), u(s.stores_waited_for), u(s.disk_stalls), u(s.syncs), u(s.messages),
+      u(s.messages_lost), u(s.messages_duplicated), u(s.reconnects), u(s.reads_checked), u(s.writes_checked),
+      u(s.sequential_creates), u(s.watch_events), u(s.entries_committed), u(s.lock_grants),
+      u(s.stale_tokens_refused), u(s.sessions_opened), u(s.sessions_ended), u(s.sessions_ended_by_operators),
+      u(s.ephemerals_created), u(s.transfers));
   std::string lines = text;
   std::snprintf(text, sizeof(text),
                 "state on disk          %llu checkpoints, %llu cuts of a log, %llu starts from a checkpoint, "

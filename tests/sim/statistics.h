@@ -14,8 +14,8 @@ struct Statistics {
   uint64_t leader_changes = 0, leader_changes_in_flight = 0, seeds_with_change_in_flight = 0;
   uint64_t operations_ok = 0, operations_unknown = 0, operations_refused = 0;
   uint64_t kills = 0, crashes_at_steps = 0, power_losses = 0, power_losses_of_all = 0, pauses = 0, wipes = 0;
-  uint64_t disk_errors = 0, disk_full = 0, disk_stalls = 0, network_cuts = 0, clock_changes = 0,
-           client_pauses = 0;
+  uint64_t disk_errors = 0, disk_full = 0, stores_full = 0, stores_waited_for = 0, disk_stalls = 0,
+           network_cuts = 0, clock_changes = 0, client_pauses = 0;
   uint64_t stops = 0, transfers = 0;
   uint64_t reads_checked = 0, writes_checked = 0, lock_grants = 0, stale_tokens_refused = 0, watch_events = 0;
   uint64_t sequential_creates = 0, sessions_opened = 0, sessions_ended = 0, sessions_ended_by_operators = 0,
