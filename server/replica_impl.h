@@ -283,6 +283,7 @@ struct Replica::Impl {
   void refuse_proposals(const std::vector<Proposed>& refused, size_t first, const Error& error);
   kv::Stamp next_stamp();
   bool knows_all_sessions() const;
+  bool gives_time(SessionId session);
   void send_barrier();
   void take_barrier(const PeerMessage& message, const Barrier& barrier);
   void read_ready(uint64_t context, Index index);

@@ -230,6 +230,11 @@ bool Replica::Impl::knows_all_sessions() const {
   return raft->has_committed_own_term() && raft->applied_index() == raft->committed();
 }
 
+// A sign of life. False: the session is over, or about to be.
+bool Replica::Impl::gives_time(SessionId session) {
+  return clocks.touch(session, now.instant) || !(clocks.is_ending(session) || knows_all_sessions());
+}
+
 void Replica::Impl::send_barrier() {
   if (raft->leader() == ServerId() || barriers.due() > now.instant) return;
   if (!leads()) {
@@ -244,7 +249,7 @@ void Replica::Impl::send_barrier() {
   auto question = barriers.ask(raft->term(), now.instant, counter);
   std::vector<SessionId> gone;
   for (SessionId session : question->alive) {
-    if (!clocks.touch(session, now.instant) && knows_all_sessions()) gone.push_back(session);
+    if (!gives_time(session)) gone.push_back(session);
   }
   own_barriers[counter] = std::move(gone);
   if (!raft->read_index(now.instant, counter).ok()) read_failed(counter);
@@ -255,7 +260,7 @@ void Replica::Impl::take_barrier(const PeerMessage& message, const Barrier& barr
   if (!leads() || barrier.term != raft->term()) return;
   RemoteBarrier remote{message.from, message.boot, barrier.counter, {}};
   for (SessionId session : barrier.alive) {
-    if (!clocks.touch(session, now.instant) && knows_all_sessions()) remote.gone.push_back(session);
+    if (!gives_time(session)) remote.gone.push_back(session);
   }
   const uint64_t context = next_counter++;
   if (!raft->read_index(now.instant, context).ok()) return;

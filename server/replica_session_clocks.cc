@@ -36,6 +36,11 @@ bool SessionClocks::touch(SessionId session, Instant now) {
   return true;
 }
 
+bool SessionClocks::is_ending(SessionId session) const {
+  const auto at = clocks_.find(session);
+  return at != clocks_.end() && (at->second.expiring || at->second.ended);
+}
+
 void SessionClocks::end(SessionId session, Instant now) {
   const auto at = clocks_.find(session);
   if (at == clocks_.end() || at->second.expiring || at->second.ended) return;

@@ -32,6 +32,8 @@ class SessionClocks {
   // A sign of life. False when the session is unknown or its expiry has been proposed: it must not be
   // promised any more time.
   bool touch(SessionId session, Instant now);
+  // Known, and not to be promised any more time.
+  bool is_ending(SessionId session) const;
 
   // The session has run out, whatever its client says: take_overdue() gives it. Unless its expiry has been
   // proposed already.

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "tests/replica/cluster.h"
 #include "tests/replica/instants.h"
 
 namespace quorate::server {
@@ -34,6 +35,7 @@ TEST(SessionClocks, WhoseExpiryIsProposedIsPromisedNothing) {
   clocks.add(SessionId(7), 100, kStart);
   (void)clocks.take_overdue(kStart + 100 * kMs);
   EXPECT_FALSE(clocks.touch(SessionId(7), kStart + 101 * kMs));
+  EXPECT_FALSE(clocks.is_ending(SessionId(8))) << "nobody knows it";
   clocks.add(SessionId(7), 100, kStart + 101 * kMs);
   EXPECT_FALSE(clocks.touch(SessionId(7), kStart + 101 * kMs));
 }
@@ -132,6 +134,46 @@ RC_GTEST_PROP(SessionClocks, AgreesWithAScan, ()) {
       }
     }
   }
+}
+
+// In one turn something is committed that is not applied yet, and somebody asks for a session whose end is
+// proposed: that the leader cannot know all sessions then is no reason to promise this one any time.
+TEST(SessionClocks, WhoseExpiryIsProposedIsToldThatItIsGone) {
+  test::Cluster cluster(3);
+  const ServerId leader = cluster.elect(), asks = cluster.follower();
+  const kv::Outcome dies = cluster.open(asks, test::kOne, 1'000);
+  ASSERT_EQ(cluster.open(leader, test::kTwo, 60'000).code, ErrorCode::kOk);
+  bool nothing_commits = true;
+  BootNonce boot;
+  std::vector<SessionId> gone;
+  cluster.set_filter([&](PeerMessage& message) {
+    if (message.from == asks) boot = message.boot;
+    if (const auto* reply = std::get_if<BarrierReply>(&message.body);
+        reply != nullptr && reply->counter == 777)
+      gone = reply->gone;
+    const auto* body = std::get_if<raft::Message>(&message.body);
+    return !nothing_commits || body == nullptr || !std::holds_alternative<raft::AppendResponse>(body->body);
+  });
+  cluster.send(leader, test::kTwo, WriteRequest{1, 1, kv::CreateOp{"/a", ""}});
+  cluster.settle();
+  const raft::Raft& raft = *cluster.replica(leader).raft();
+  const Index written = raft.log().last_index();
+  ASSERT_LT(raft.committed(), written);
+  for (int i = 0; i < 3'000 && raft.log().last_index() == written; ++i) cluster.advance(test::kMs);
+  ASSERT_EQ(cluster.leader(), leader);
+  ASSERT_EQ(raft.log().last_index(), written.next()) << "its end is proposed";
+
+  raft::AppendResponse response;
+  response.success = true;
+  response.match = written;
+  const raft::Message ack{asks, leader, raft.term(), boot, true, response};
+  cluster.replica(leader).step(cluster.now(), PeerReceived{{asks, leader, boot, ack}});
+  const Barrier barrier{raft.term(), 777, {dies.session}};
+  cluster.replica(leader).step(cluster.now(), PeerReceived{{asks, leader, boot, barrier}});
+  cluster.settle();
+  ASSERT_EQ(raft.committed(), written) << "the end of the session is not committed";
+  cluster.advance(100 * test::kMs);
+  EXPECT_EQ(gone, std::vector<SessionId>{dies.session});
 }
 
 }  // namespace
