@@ -77,7 +77,8 @@ void draw_checkpoints(Random& random, Plan& plan) {
   plan.checkpoint_log_bytes = bytes(8 << 10, 64 << 10);
   plan.log_kept_bytes = random.chance(0.3) ? 0 : bytes(0, 16 << 10);
   plan.log_held_bytes = plan.log_kept_bytes + bytes(0, 128 << 10);
-  plan.dirty_bytes_max = plan.checkpoint_dirty_bytes * bytes(2, 4);
+  // Sometimes so little that apply has to wait for almost every checkpoint.
+  plan.dirty_bytes_max = 1'000 + plan.checkpoint_dirty_bytes * bytes(0, 4);
   plan.capture_slice_bytes = bytes(1, random.chance(0.5) ? 100 : 4 << 10);
   plan.snapshot_chunk_bytes = bytes(200, 8 << 10);
   plan.capture_pause =
