@@ -81,7 +81,7 @@ struct SnapshotChunk {
   Term term;  // the sender's: all that the state holds was committed by then
   uint64_t snapshot = 0;
   std::string after;      // as it was asked for
-  Error error;            // kUnavailable: there is no such snapshot (any more), begin anew
+  Error error;            // kUnavailable: there is no such snapshot (any more), or it cannot be read
   Bytes name;             // encode_state_name()
   Bytes records;          // as kv::append_record() makes them
   uint64_t checksum = 0;  // checksum64 of records

@@ -33,7 +33,7 @@ Replica::Impl::Impl(const ReplicaOptions& o, ReplicaRecovered recovered, uint64_
                    o.capture_pause},
                   jobs),
       sender(jobs, checksum64("snapshots", seed), o.snapshot_chunk_bytes),
-      receiver({o.raft.boot, o.resend_interval}, jobs),
+      receiver({o.raft.id, o.raft.boot, o.resend_interval}, jobs),
       backups(jobs, checksum64("backups", seed), o.snapshot_chunk_bytes),
       agreement(o.raft.id),
       zookeeper_watch_seed(checksum64("zookeeper watches", seed)) {

@@ -306,6 +306,7 @@ struct Replica::Impl {
   void advance_state();
   void cut_log(Index checkpoint);
   void store_done(StoreDone done);
+  void note_unreadable(const Error& error);
   void take_fetch(const PeerMessage& message, const SnapshotFetch& fetch);
   SnapshotReceiver::Situation situation() const;
   void take_chunk(const PeerMessage& message, const SnapshotChunk& chunk);
@@ -339,6 +340,7 @@ struct Replica::Impl {
   // Since when apply waits for the store without a break; kNever: it does not. `stuck`: for too long.
   Instant store_waits_since = kNever;
   bool stuck = false;
+  bool told_unreadable = false;
   Instant next_hand_over{};
   std::string failing;  // Output::failed, to be
   StoreJobs jobs;

@@ -97,7 +97,7 @@ bool SnapshotSender::done(const StoreDone& done, Term term) {
     chunk.last_key = part->last_key;
     chunk.complete = part->complete;
   } else {
-    chunk.error = {ErrorCode::kUnavailable, "the snapshot cannot be read: begin anew"};
+    chunk.error = {ErrorCode::kUnavailable, "it cannot be read: " + done.error.message};
     close(static_cast<size_t>(found - sendings_.begin()));
   }
   messages_.emplace_back(to, std::move(chunk));
@@ -129,6 +129,7 @@ void SnapshotReceiver::advance(const Situation& at) {
   if (!at.needed) return give_up();
   if (phase_ == Phase::kNone) {
     if (at.leader == ServerId() || at.now < ask_again_) return;
+    refusals_ = 0;
     begin_anew(at.leader);
     note_ = "the log does not reach this server: asking server " + std::to_string(source_.value()) +
             " for the state";
@@ -143,8 +144,13 @@ void SnapshotReceiver::advance(const Situation& at) {
   }
   if (storing_.size() >= kPartsStoringMax) return;
   if (asked_ && at.now < ask_again_) return;
-  if (asked_ && ++unanswered_ >= kUnansweredMax && at.leader != ServerId() && at.leader != source_) {
-    begin_anew(at.leader);
+  if (asked_) {
+    ++unanswered_;
+    if (unanswered_ >= kUnansweredMax && at.leader != ServerId() && at.leader != source_) {
+      begin_anew(at.leader);
+    } else if (unanswered_ >= kUnansweredLongMax) {
+      begin_anew(source_behind(source_, at));
+    }
   }
   if (!asked_ && at.now < ask_again_) return;
   ask(at);
@@ -156,7 +162,19 @@ void SnapshotReceiver::ask(const Situation& at) {
   messages_.emplace_back(source_, SnapshotFetch{options_.boot, snapshot_, after_, at.at_least});
 }
 
+// Any voter may have a state that is of use.
+ServerId SnapshotReceiver::source_behind(ServerId source, const Situation& at) const {
+  ServerId lowest, next;
+  for (const ServerId id : at.voters) {
+    if (id == options_.id) continue;
+    if (lowest == ServerId() || id < lowest) lowest = id;
+    if (id > source && (next == ServerId() || id < next)) next = id;
+  }
+  return next != ServerId() ? next : lowest != ServerId() ? lowest : source;
+}
+
 void SnapshotReceiver::begin_anew(ServerId source) {
+  if (source != source_) refusals_ = 0;
   phase_ = Phase::kAsking;
   source_ = source;
   snapshot_ = 0;
@@ -191,15 +209,24 @@ bool SnapshotReceiver::fits(const SnapshotChunk& chunk, const StateName& name, c
   return chunk.last_key > after_ || (chunk.complete && chunk.records.empty());
 }
 
+// A server that has none now has one soon, and one that has lost ours can give another. But one whose state
+// is damaged says the same again at the same place: another may have it whole.
+void SnapshotReceiver::refused(ServerId from, const SnapshotChunk& chunk, const Situation& at) {
+  if (phase_ == Phase::kReceiving) {
+    note_ =
+        "server " + std::to_string(from.value()) + " does not go on with the state: " + chunk.error.message;
+  }
+  const bool elsewhere = ++refusals_ >= kRefusalsMax;
+  begin_anew(elsewhere ? source_behind(source_, at) : source_);
+  ask_again_ = at.now + options_.resend_interval;
+}
+
 bool SnapshotReceiver::take(ServerId from, const SnapshotChunk& chunk, const Situation& at) {
   const bool waiting = (phase_ == Phase::kAsking || phase_ == Phase::kReceiving) && asked_;
   if (!waiting || from != source_ || chunk.asker != options_.boot || chunk.after != after_) return false;
   if (snapshot_ != 0 && chunk.snapshot != snapshot_) return false;
   if (!chunk.error.ok()) {
-    // A server that has none now has one soon; one that has lost ours can give another at once.
-    const bool lost = phase_ == Phase::kReceiving;
-    begin_anew(source_);
-    if (!lost) ask_again_ = at.now + options_.resend_interval;
+    refused(from, chunk, at);
     return false;
   }
   Result<StateName> name = decode_state_name(chunk.name.view());

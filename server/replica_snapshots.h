@@ -29,8 +29,12 @@ inline constexpr size_t kSnapshotsMax = 4;
 inline constexpr Duration kSnapshotIdle = std::chrono::seconds(30);
 // Parts that were received and are not stored yet; no more are asked for meanwhile.
 inline constexpr size_t kPartsStoringMax = 4;
-// Questions without an answer before another server is asked, if one leads.
+// Questions without an answer before another server is asked, if one leads; and if none does: a checkpoint
+// that has to be made first may take a while.
 inline constexpr size_t kUnansweredMax = 3;
+inline constexpr size_t kUnansweredLongMax = 20;
+// Times that a server says it cannot give the state, or go on with it, before another one is asked.
+inline constexpr size_t kRefusalsMax = 2;
 // Parts of another name than the first one had, one after the other, before the snapshot is begun anew: it
 // may be the first that was damaged.
 inline constexpr size_t kOtherNamesMax = 3;
@@ -87,6 +91,7 @@ class SnapshotSender {
 class SnapshotReceiver {
  public:
   struct Options {
+    ServerId id;
     BootNonce boot;
     Duration resend_interval{};
   };
@@ -95,6 +100,7 @@ class SnapshotReceiver {
     bool needed = false;
     Index at_least;   // the state must hold everything up to here to be of use
     ServerId leader;  // 0: none known
+    std::vector<ServerId> voters;  // ourselves included, or not
     ClusterId cluster;
     Term durable_term;  // of our hard state
     Instant now;
@@ -126,6 +132,8 @@ class SnapshotReceiver {
 
   void ask(const Situation& at);
   void begin_anew(ServerId source);
+  void refused(ServerId from, const SnapshotChunk& chunk, const Situation& at);
+  ServerId source_behind(ServerId source, const Situation& at) const;
   void give_up();
   bool fits(const SnapshotChunk& chunk, const StateName& name, const Situation& at) const;
   bool other_name(const SnapshotChunk& chunk) const;
@@ -143,6 +151,7 @@ class SnapshotReceiver {
   bool asked_ = false;  // a question is open
   Instant ask_again_;   // or may be asked
   size_t unanswered_ = 0;
+  size_t refusals_ = 0;  // by source_, since it is asked, whatever parts it gave in between
   size_t other_names_ = 0;
   std::vector<uint64_t> storing_;
   uint64_t finish_job_ = 0;

@@ -169,9 +169,19 @@ void Replica::Impl::cut_log(Index checkpoint) {
 void Replica::Impl::store_done(StoreDone done) {
   if (!raft) return;
   if (const auto checkpoint = checkpoints.done(done.id)) return cut_log(*checkpoint);
-  if (sender.done(done, raft->term()) || backups.done(done)) return;
+  if (sender.done(done, raft->term()) || backups.done(done)) return note_unreadable(done.error);
   if (!receiver.done(done, now.instant)) return;
   if (auto received = receiver.take_received()) replace_state(std::move(*received));
+}
+
+// What is served comes from memory, and is right; but nobody else learns of it before this server starts
+// again.
+void Replica::Impl::note_unreadable(const Error& error) {
+  if (error.code != ErrorCode::kCorruption && error.code != ErrorCode::kIo) return;
+  if (std::exchange(told_unreadable, true)) return;
+  log(LogLevel::kError,
+      "the checkpoint on disk cannot be read, so this server could not start again: " + error.message +
+          ". Replace its state: stop it, quorated --rebuild-state --data DIR, then start it again");
 }
 
 // ---- snapshots
@@ -190,6 +200,7 @@ SnapshotReceiver::Situation Replica::Impl::situation() const {
   // Without a state the log must be reached; with one, a state that is no newer is of no use.
   const Index applied = raft->applied_index();
   at.at_least = std::max(state_needed, has_state ? applied.next() : applied);
+  if (at.needed) at.voters = voters();
   at.leader = leads() ? ServerId() : raft->leader();
   at.cluster = raft->configuration().cluster_id;
   at.durable_term = raft->durable_hard_state().term;

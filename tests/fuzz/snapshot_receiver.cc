@@ -30,7 +30,9 @@ const NamedState& rich_seed() {
 class Story {
  public:
   explicit Story(Choices& choices)
-      : choices_(choices), seed_(rich_seed()), receiver_({kBoot, std::chrono::milliseconds(50)}, jobs_) {
+      : choices_(choices),
+        seed_(rich_seed()),
+        receiver_({ServerId(2), kBoot, std::chrono::milliseconds(50)}, jobs_) {
     auto opened = StateFolder::open(disk_, stores_, kFolder, {});
     CHECK(opened.ok());
     folder_ = std::move(opened->folder);

@@ -56,6 +56,10 @@ void FakeStore::run(const ReadSnapshot& job, StoreDone& done) {
     }
     found = snapshots_.emplace(job.snapshot, *in_use_).first;
   }
+  if (rotten_ && !job.after.empty()) {
+    done.error = {ErrorCode::kCorruption, "a block of the store is damaged"};
+    return;
+  }
   const Version& version = found->second;
   SnapshotPart part;
   part.name = version.name;

@@ -33,6 +33,8 @@ class FakeStore {
   size_t abandoned() const { return abandoned_; }
   // The next state that was received proves damaged.
   void damage_next() { damage_next_ = true; }
+  // What is in use cannot be read behind its first part.
+  void rot() { rotten_ = true; }
 
  private:
   struct Version {
@@ -54,7 +56,7 @@ class FakeStore {
   std::optional<Version> in_use_, receiving_;
   std::map<uint64_t, Version> snapshots_;
   size_t checkpoints_ = 0, abandoned_ = 0;
-  bool damage_next_ = false;
+  bool damage_next_ = false, rotten_ = false;
 };
 
 }  // namespace quorate::server::test

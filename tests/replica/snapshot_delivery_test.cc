@@ -98,7 +98,7 @@ class Delivery {
   StoreJobs sender_jobs_, receiver_jobs_;
   test::FakeStore sender_store_, receiver_store_;
   std::optional<SnapshotSender> sender_;
-  SnapshotReceiver receiver_{{BootNonce(5), milliseconds(50)}, receiver_jobs_};
+  SnapshotReceiver receiver_{{kReceiver, BootNonce(5), milliseconds(50)}, receiver_jobs_};
   std::vector<std::variant<SnapshotFetch, SnapshotChunk>> wire_;
 };
 

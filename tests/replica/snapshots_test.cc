@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/checksum.h"
@@ -199,6 +201,30 @@ TEST(Snapshots, ASenderThatStartsAgainSendsAnother) {
   cluster.elect();
   cluster.advance(5'000 * kMs);
   EXPECT_TRUE(cluster.same_everywhere());
+}
+
+TEST(Snapshots, AreTakenFromAnotherWhereTheLeadersCheckpointCannotBeRead) {
+  StateCluster cluster(3);
+  const ServerId behind = leave_one_behind(cluster), leader = cluster.leader();
+  std::map<ServerId, size_t> begun;
+  cluster.set_filter([&begun](PeerMessage& message) {
+    const auto* fetch = std::get_if<SnapshotFetch>(&message.body);
+    if (fetch != nullptr && fetch->snapshot == 0) ++begun[message.to];
+    return true;
+  });
+  cluster.node(leader).store.rot();
+  cluster.start(behind);
+  cluster.advance(100 * kMs);
+  EXPECT_EQ(begun[leader], 1U) << "it is asked again at once, and says the same";
+  cluster.advance(5'000 * kMs);
+  EXPECT_TRUE(cluster.same_everywhere());
+  EXPECT_EQ(begun[leader], 2U);
+  const auto tells = [&cluster](ServerId server, std::string_view what) {
+    return std::count_if(cluster.node(server).log.begin(), cluster.node(server).log.end(),
+                         [&](const std::string& line) { return line.find(what) != std::string::npos; });
+  };
+  EXPECT_EQ(tells(leader, "cannot be read, so this server could not start again: a block of the store"), 1);
+  EXPECT_EQ(tells(behind, "does not go on with the state: it cannot be read"), 2);
 }
 
 TEST(Snapshots, ANewLeaderIsAskedWhenTheOldOneDoesNotAnswer) {
