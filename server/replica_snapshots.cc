@@ -134,6 +134,11 @@ void SnapshotReceiver::advance(const Situation& at) {
     note_ = "the log does not reach this server: asking server " + std::to_string(source_.value()) +
             " for the state";
   }
+  const bool named = phase_ == Phase::kReceiving || phase_ == Phase::kReceived;
+  if (named && name_.index < at.of_use) {
+    note_ = "the state that was being received is older by now than what is here: asking for another one";
+    begin_anew(at.leader != ServerId() ? at.leader : source_);
+  }
   if (phase_ == Phase::kReceived) {
     // What was received may have been committed in the sender's term; no leader of an earlier one need have
     // it.

@@ -98,7 +98,8 @@ class SnapshotReceiver {
   // What it goes by, anew each time.
   struct Situation {
     bool needed = false;
-    Index at_least;   // the state must hold everything up to here to be of use
+    Index at_least;   // the state must hold everything up to here, when it is asked for
+    Index of_use;     // and up to here to be of use once it has come: what we have goes on meanwhile
     ServerId leader;  // 0: none known
     std::vector<ServerId> voters;  // ourselves included, or not
     ClusterId cluster;

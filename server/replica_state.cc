@@ -199,7 +199,8 @@ SnapshotReceiver::Situation Replica::Impl::situation() const {
   at.needed = failing.empty() && (!has_state || state_needed > raft->committed());
   // Without a state the log must be reached; with one, a state that is no newer is of no use.
   const Index applied = raft->applied_index();
-  at.at_least = std::max(state_needed, has_state ? applied.next() : applied);
+  at.of_use = has_state ? applied.next() : applied;
+  at.at_least = std::max(state_needed, at.of_use);
   if (at.needed) at.voters = voters();
   at.leader = leads() ? ServerId() : raft->leader();
   at.cluster = raft->configuration().cluster_id;

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/checksum.h"
 #include "base/random.h"
 #include "raft/configuration.h"
 #include "server/replica_snapshots.h"
@@ -111,6 +112,48 @@ TEST(SnapshotDelivery, WhateverTheNetworkDoesAStateIsPutTogetherRightly) {
     EXPECT_LT(steps, kStepsMax) << "seed " << seed << ": it never arrives";
     if (testing::Test::HasFailure()) FAIL() << "seed " << seed;
   }
+}
+
+// The log went on, from a leader whose log reached further back than that of the sender: a state that ends
+// before what was applied meanwhile must not take its place.
+TEST(SnapshotDelivery, AStateThatTheLogHasOvertakenIsAskedForAnew) {
+  StoreJobs jobs;
+  SnapshotReceiver receiver({kReceiver, BootNonce(5), milliseconds(50)}, jobs);
+  SnapshotReceiver::Situation at;
+  at.needed = true;
+  at.at_least = Index(500);
+  at.of_use = Index(491);
+  at.leader = kSender;
+  at.cluster = ClusterId(9);
+  at.durable_term = Term(1);
+  receiver.advance(at);
+  ASSERT_EQ(receiver.take_messages().size(), 1U);
+
+  SnapshotChunk chunk;
+  chunk.asker = BootNonce(5);
+  chunk.term = Term(1);
+  chunk.snapshot = 7;
+  chunk.name =
+      Bytes(encode_state_name({at.cluster, Index(510), Term(1), Bytes(raft::encode_configuration({})), 1}));
+  chunk.records = Bytes(std::string("records"));
+  chunk.checksum = checksum64(chunk.records.view());
+  chunk.last_key = "k";
+  ASSERT_TRUE(receiver.take(kSender, chunk, at));
+  receiver.advance(at);
+  (void)receiver.take_messages();
+  // Older than what the log begins with by now it may be; older than what is applied it may not.
+  at.at_least = Index(2000);
+  at.of_use = Index(511);
+  chunk.after = chunk.last_key;
+  chunk.last_key = "l";
+  chunk.complete = true;
+  ASSERT_TRUE(receiver.take(kSender, chunk, at));
+  receiver.advance(at);
+  EXPECT_FALSE(receiver.finishing());
+  const auto asked = receiver.take_messages();
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked.front().second.snapshot, 0U);
+  EXPECT_EQ(asked.front().second.at_least, Index(2000));
 }
 
 }  // namespace
