@@ -59,6 +59,15 @@ Status replay(const WalRecovered& log, LoadedBackup& loaded) {
   return {};
 }
 
+// Then the log's first entry stands upon a state that is in no log.
+bool began_with_a_backup(const WalRecovered& log) {
+  return std::any_of(log.entries.begin(), log.entries.end(), [](const raft::Entry& entry) {
+    if (entry.kind != raft::EntryKind::kConfiguration) return false;
+    const auto configuration = raft::decode_configuration(entry.payload());
+    return configuration.ok() && configuration->base_state != 0;
+  });
+}
+
 }  // namespace
 
 Status save_backup(FileSystem& fs, const std::string& path, const StateName& name, kv::StateMachine& state) {
@@ -86,6 +95,13 @@ Result<LoadedBackup> load_stopped_server(FileSystem& fs, StateStores& stores, co
   auto wal = Wal::open(fs, folder->wal_directory(),
                        {folder->server(), folder->incarnation(), folder->cluster()}, WalOptions{});
   if (!wal.ok()) return wal.error();
+  if (!opened->state && began_with_a_backup(wal->recovered)) {
+    return Error{
+        ErrorCode::kUnavailable,
+        directory +
+            ": its cluster began with a backup that was restored, and the state that holds it is not "
+            "here; save another server's folder, or start this server first: it gets the state"};
+  }
   LoadedBackup loaded;
   if (opened->state) {
     loaded.name = std::move(opened->state->name);

@@ -168,6 +168,15 @@ TEST_F(StartTest, ABackupOfTheFolderHoldsWhatTheLogAddsToTheState) {
   EXPECT_EQ(loaded->name.index, Index(9));
 }
 
+// What was restored would be missing in it.
+TEST_F(StartTest, ABackupOfTheFolderNeedsTheStateThatTheClusterBeganWith) {
+  alone_from(77);
+  LevelDbStores stores(fs_);
+  const auto loaded = load_stopped_server(fs_, stores, config_.data, {});
+  EXPECT_EQ(loaded.code(), ErrorCode::kUnavailable);
+  EXPECT_NE(loaded.error().message.find("began with a backup"), std::string::npos) << loaded.error().message;
+}
+
 // Whoever moves a sound folder away because it is said to hold no log loses a member.
 TEST_F(StartTest, ALogThatCannotBeReadIsNotCalledMissing) {
   log_up_to(4, Term(2));
