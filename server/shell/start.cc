@@ -160,7 +160,14 @@ Status open_state(const ServerConfig& config, OpenFolder& opened) {
   if (!state.ok()) return state.error();
   opened.state = std::move(state->folder);
   opened.recovered.state = std::move(state->state);
-  if (!opened.recovered.log) return {};
+  if (!opened.recovered.log) {
+    if (!opened.recovered.state || opened.recovered.state->name.index == Index()) return {};
+    return Error{ErrorCode::kCorruption,
+                 fmt::format("{} holds the state of a member, and there is no log beside it; restore the "
+                             "whole folder {} from a backup, or move it away and let this server come back "
+                             "as a new member",
+                             directory, config.data)};
+  }
   std::optional<StateName> name = std::move(state->members);
   if (opened.recovered.state) name = opened.recovered.state->name;
   if (name && name->cluster != opened.cluster) {

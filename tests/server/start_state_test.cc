@@ -177,6 +177,15 @@ TEST_F(StartTest, ABackupOfTheFolderNeedsTheStateThatTheClusterBeganWith) {
   EXPECT_NE(loaded.error().message.find("began with a backup"), std::string::npos) << loaded.error().message;
 }
 
+TEST_F(StartTest, AStateWithoutALogIsRefused) {
+  log_up_to(9, Term(2));
+  keep_state(6, Term(2));
+  wal_.reset();
+  std::filesystem::remove_all(config_.data + "/wal");
+  std::filesystem::remove(config_.data + "/identity");
+  for (int start = 0; start < 2; ++start) expect_refused(ErrorCode::kCorruption, "no log beside it");
+}
+
 // Whoever moves a sound folder away because it is said to hold no log loses a member.
 TEST_F(StartTest, ALogThatCannotBeReadIsNotCalledMissing) {
   log_up_to(4, Term(2));
