@@ -48,12 +48,11 @@ TEST(Library, GetsAndSets) {
 }
 
 TEST(Library, WhoHasNoDescriptorsLeftIsToldByEveryCall) {
-  FakeServer server(friendly);
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  Client client(options_for({server.endpoint()}));
+  Client client(options_for({"127.0.0.1:1"}));
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   for (int i = 0; i < 2; ++i) {
     const Result<Node> node = client.get("/a");
@@ -63,6 +62,8 @@ TEST(Library, WhoHasNoDescriptorsLeftIsToldByEveryCall) {
               "(ulimit -n, ulimit -u)");
   }
   EXPECT_EQ(client.set("/a", "x").code(), ErrorCode::kLimitReached);
+  // Not before: poll() of another thread would fail where no descriptor is allowed.
+  FakeServer server(friendly);
   EXPECT_TRUE(Client(options_for({server.endpoint()})).get("/a").ok());
 }
 
