@@ -109,8 +109,9 @@ struct ReplicaOptions {
   // Beyond this much apply waits for the checkpoint that is being written.
   size_t dirty_bytes_max = 64 << 20;
   // A server whose apply has waited for its store for so long (a disk without room, one that hangs) sends its
-  // clients to the others, and hands leadership on, again each time that it has waited so long.
-  Duration store_wait_max = std::chrono::seconds(2);
+  // clients to the others, and hands leadership on, again each time that it has waited so long. Longer than a
+  // disk takes that is merely slow: of 64 MiB, one that writes 7 MB/s.
+  Duration store_wait_max = std::chrono::seconds(10);
   // Captured in one take_output(), and after so long again: a tenth of a millisecond of work in each.
   size_t capture_slice_bytes = 16 << 10;
   Duration capture_pause = std::chrono::milliseconds(1);

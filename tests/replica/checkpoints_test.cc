@@ -268,7 +268,7 @@ TEST_F(StoreThatHangs, ProposesNothingAgainThatWasNotApplied) {
   ASSERT_EQ(cluster_.call(leads, kTwo, WriteRequest{1, 1, living}).error.code, ErrorCode::kOk);
   for (uint32_t id = 1; id <= 3; ++id) cluster_.stall_store(ServerId(id));
   write_until_it_waits(leads, leads);
-  cluster_.advance(3'000 * kMs);
+  cluster_.advance(wait_max_ + 1'000 * kMs);
   const Index last = cluster_.replica(leads).raft()->log().last_index();
   cluster_.advance(10'000 * kMs);
   EXPECT_EQ(cluster_.replica(leads).raft()->log().last_index(), last);

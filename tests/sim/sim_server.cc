@@ -73,6 +73,7 @@ void SimServer::start() {
   options.log_kept_bytes = context_.plan.log_kept_bytes;
   options.log_held_bytes = context_.plan.log_held_bytes;
   options.dirty_bytes_max = context_.plan.dirty_bytes_max;
+  options.store_wait_max = std::chrono::seconds(2);
   options.capture_slice_bytes = context_.plan.capture_slice_bytes;
   options.capture_pause = context_.plan.capture_pause;
   options.snapshot_chunk_bytes = context_.plan.snapshot_chunk_bytes;
