@@ -114,6 +114,44 @@ TEST(SnapshotDelivery, WhateverTheNetworkDoesAStateIsPutTogetherRightly) {
   }
 }
 
+// Who begins anew has asked for the first part: one from the middle that is late would leave a gap before it.
+TEST(SnapshotDelivery, ALatePartOfWhatWasGivenUpIsNotTheBeginningOfTheNext) {
+  StoreJobs jobs;
+  SnapshotReceiver receiver({kReceiver, BootNonce(5), milliseconds(50)}, jobs);
+  SnapshotReceiver::Situation at;
+  at.needed = true;
+  at.at_least = Index(500);
+  at.leader = kSender;
+  at.cluster = ClusterId(9);
+  at.durable_term = Term(1);
+  receiver.advance(at);
+  ASSERT_EQ(receiver.take_messages().size(), 1U);
+  const auto part = [&at](const std::string& after, const std::string& last) {
+    SnapshotChunk chunk;
+    chunk.asker = BootNonce(5);
+    chunk.term = Term(1);
+    chunk.snapshot = 7;
+    chunk.after = after;
+    chunk.name =
+        Bytes(encode_state_name({at.cluster, Index(510), Term(1), Bytes(raft::encode_configuration({})), 1}));
+    chunk.records = Bytes(std::string("records"));
+    chunk.checksum = checksum64(chunk.records.view());
+    chunk.last_key = last;
+    return chunk;
+  };
+  ASSERT_TRUE(receiver.take(kSender, part("", "k"), at));
+  receiver.advance(at);
+  ASSERT_EQ(receiver.take_messages().size(), 1U);
+  SnapshotChunk refusal = part("k", "");
+  refusal.error = Error{ErrorCode::kCorruption, "a block is damaged"};
+  EXPECT_FALSE(receiver.take(kSender, refusal, at));
+  at.now = at.now + milliseconds(60);
+  receiver.advance(at);
+  ASSERT_EQ(receiver.take_messages().size(), 1U) << "for the first part";
+  EXPECT_FALSE(receiver.take(kSender, part("k", "p"), at));
+  EXPECT_TRUE(receiver.take(kSender, part("", "k"), at));
+}
+
 // The log went on, from a leader whose log reached further back than that of the sender: a state that ends
 // before what was applied meanwhile must not take its place.
 TEST(SnapshotDelivery, AStateThatTheLogHasOvertakenIsAskedForAnew) {
