@@ -114,81 +114,65 @@ TEST(SnapshotDelivery, WhateverTheNetworkDoesAStateIsPutTogetherRightly) {
   }
 }
 
-// Who begins anew has asked for the first part: one from the middle that is late would leave a gap before it.
-TEST(SnapshotDelivery, ALatePartOfWhatWasGivenUpIsNotTheBeginningOfTheNext) {
-  StoreJobs jobs;
-  SnapshotReceiver receiver({kReceiver, BootNonce(5), milliseconds(50)}, jobs);
-  SnapshotReceiver::Situation at;
-  at.needed = true;
-  at.at_least = Index(500);
-  at.leader = kSender;
-  at.cluster = ClusterId(9);
-  at.durable_term = Term(1);
-  receiver.advance(at);
-  ASSERT_EQ(receiver.take_messages().size(), 1U);
-  const auto part = [&at](const std::string& after, const std::string& last) {
+// A receiver that has got the first part, and has asked for the next.
+class SnapshotParts : public testing::Test {
+ protected:
+  SnapshotParts() {
+    at_.needed = true;
+    at_.at_least = Index(500);
+    at_.of_use = Index(491);
+    at_.leader = kSender;
+    at_.cluster = ClusterId(9);
+    at_.durable_term = Term(1);
+    receiver_.advance(at_);
+    EXPECT_EQ(receiver_.take_messages().size(), 1U);
+    EXPECT_TRUE(receiver_.take(kSender, part("", "k"), at_));
+    receiver_.advance(at_);
+    EXPECT_EQ(receiver_.take_messages().size(), 1U);
+  }
+  SnapshotChunk part(const std::string& after, const std::string& last) const {
     SnapshotChunk chunk;
     chunk.asker = BootNonce(5);
     chunk.term = Term(1);
     chunk.snapshot = 7;
     chunk.after = after;
-    chunk.name =
-        Bytes(encode_state_name({at.cluster, Index(510), Term(1), Bytes(raft::encode_configuration({})), 1}));
+    chunk.name = Bytes(
+        encode_state_name({at_.cluster, Index(510), Term(1), Bytes(raft::encode_configuration({})), 1}));
     chunk.records = Bytes(std::string("records"));
     chunk.checksum = checksum64(chunk.records.view());
     chunk.last_key = last;
     return chunk;
-  };
-  ASSERT_TRUE(receiver.take(kSender, part("", "k"), at));
-  receiver.advance(at);
-  ASSERT_EQ(receiver.take_messages().size(), 1U);
+  }
+
+  SnapshotReceiver::Situation at_;
+  StoreJobs jobs_;
+  SnapshotReceiver receiver_{{kReceiver, BootNonce(5), milliseconds(50)}, jobs_};
+};
+
+// Who begins anew has asked for the first part: one from the middle that is late would leave a gap before it.
+TEST_F(SnapshotParts, ALateOneOfWhatWasGivenUpIsNotTheBeginningOfTheNext) {
   SnapshotChunk refusal = part("k", "");
   refusal.error = Error{ErrorCode::kCorruption, "a block is damaged"};
-  EXPECT_FALSE(receiver.take(kSender, refusal, at));
-  at.now = at.now + milliseconds(60);
-  receiver.advance(at);
-  ASSERT_EQ(receiver.take_messages().size(), 1U) << "for the first part";
-  EXPECT_FALSE(receiver.take(kSender, part("k", "p"), at));
-  EXPECT_TRUE(receiver.take(kSender, part("", "k"), at));
+  EXPECT_FALSE(receiver_.take(kSender, refusal, at_));
+  at_.now = at_.now + milliseconds(60);
+  receiver_.advance(at_);
+  ASSERT_EQ(receiver_.take_messages().size(), 1U) << "for the first part";
+  EXPECT_FALSE(receiver_.take(kSender, part("k", "p"), at_));
+  EXPECT_TRUE(receiver_.take(kSender, part("", "k"), at_));
 }
 
 // The log went on, from a leader whose log reached further back than that of the sender: a state that ends
 // before what was applied meanwhile must not take its place.
-TEST(SnapshotDelivery, AStateThatTheLogHasOvertakenIsAskedForAnew) {
-  StoreJobs jobs;
-  SnapshotReceiver receiver({kReceiver, BootNonce(5), milliseconds(50)}, jobs);
-  SnapshotReceiver::Situation at;
-  at.needed = true;
-  at.at_least = Index(500);
-  at.of_use = Index(491);
-  at.leader = kSender;
-  at.cluster = ClusterId(9);
-  at.durable_term = Term(1);
-  receiver.advance(at);
-  ASSERT_EQ(receiver.take_messages().size(), 1U);
-
-  SnapshotChunk chunk;
-  chunk.asker = BootNonce(5);
-  chunk.term = Term(1);
-  chunk.snapshot = 7;
-  chunk.name =
-      Bytes(encode_state_name({at.cluster, Index(510), Term(1), Bytes(raft::encode_configuration({})), 1}));
-  chunk.records = Bytes(std::string("records"));
-  chunk.checksum = checksum64(chunk.records.view());
-  chunk.last_key = "k";
-  ASSERT_TRUE(receiver.take(kSender, chunk, at));
-  receiver.advance(at);
-  (void)receiver.take_messages();
+TEST_F(SnapshotParts, OfAStateThatTheLogHasOvertakenAnotherIsAskedFor) {
   // Older than what the log begins with by now it may be; older than what is applied it may not.
-  at.at_least = Index(2000);
-  at.of_use = Index(511);
-  chunk.after = chunk.last_key;
-  chunk.last_key = "l";
-  chunk.complete = true;
-  ASSERT_TRUE(receiver.take(kSender, chunk, at));
-  receiver.advance(at);
-  EXPECT_FALSE(receiver.finishing());
-  const auto asked = receiver.take_messages();
+  at_.at_least = Index(2000);
+  at_.of_use = Index(511);
+  SnapshotChunk last = part("k", "l");
+  last.complete = true;
+  ASSERT_TRUE(receiver_.take(kSender, last, at_));
+  receiver_.advance(at_);
+  EXPECT_FALSE(receiver_.finishing());
+  const auto asked = receiver_.take_messages();
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked.front().second.snapshot, 0U);
   EXPECT_EQ(asked.front().second.at_least, Index(2000));
